@@ -1,0 +1,75 @@
+"""Where a result comes from: settings, seeds, inputs, version, device, duration and memory."""
+
+import hashlib
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from mrsi_sr import __version__
+from mrsi_sr.files import checksum, writing
+
+
+class Provenance:
+    """Starts its clock when made; `write` puts the record beside the result that it describes."""
+
+    def __init__(self, settings: dict, inputs: Iterable[str | Path]):
+        self.started = time.time()
+        self.settings = settings
+        self.inputs = {str(path): checksum(path) for path in inputs}
+
+    def write(self, path: str | Path, **facts) -> None:
+        """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names."""
+        record = {
+            "settings": self.settings,
+            "inputs_sha256": self.inputs,
+            **facts,
+            "version": __version__,
+            "git_revision": git_revision(),
+            "python": platform.python_version(),
+            "device": device_name(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.started)),
+            "seconds": round(time.time() - self.started, 2),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        with writing(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+def fingerprint(*parts) -> str:
+    """A short hash of anything JSON can hold; dictionaries in any order of keys give the same one."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def git_revision() -> str | None:
+    """The revision of the code that runs, with `+changes` where the tree differs from it; None outside a clone."""
+    here = Path(__file__).parent
+    try:
+        revision = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+changes", "--abbrev=12"],
+            cwd=here, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip()
+
+
+def device_name() -> str:
+    """The GPU's name where torch is in use and sees one, else the processor's."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_mb() -> dict[str, float]:
+    """Largest resident memory of this process so far, and of the GPU where one is in use, in MB."""
+    peak = {"host": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return peak
