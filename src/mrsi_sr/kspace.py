@@ -1,0 +1,160 @@
+"""K-space truncation: what a scan of lower resolution would have measured, in the papers' protocol and in a clean one.
+
+| protocol | window of size n | low-resolution map |
+|---|---|---|
+| paper | frame/2 - n/2 <= index < frame/2 + n/2, so -n/2 <= k < n/2 | magnitude, as k = -n/2 lacks its conjugate |
+| clean | abs(k) < n/2, closed under conjugation, n - 1 wide | real; the operator is self-adjoint and idempotent |
+
+K-space is centred (k = 0 at index frame/2) and orthonormal (Parseval holds without a factor); axes are the map's own.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from mrsi_sr.cli import UserError
+
+PROTOCOLS = ("paper", "clean")
+SIZES = tuple(range(8, 33, 2))  # the 13 low-resolution matrix sizes of FTDDM, section 3.1
+FRAME = 64  # voxels of a map along each axis
+AXES = (-2, -1)
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise a UserError unless the protocol is 'paper' or 'clean'."""
+    if protocol not in PROTOCOLS:
+        raise UserError(f"unknown protocol '{protocol}'\n  choose one of: {', '.join(PROTOCOLS)}")
+
+
+def check_sizes(sizes: Iterable[int], frame: int = FRAME) -> None:
+    """Raise a UserError unless every size is an even number from 2 to the frame."""
+    for n in sizes:
+        if n != int(n) or n % 2 or not 2 <= n <= frame:
+            raise UserError(
+                f"low-resolution size {n} does not fit the {frame}x{frame} matrix\n"
+                f"  a size is an even number from 2 to {frame}; the papers use {SIZES[0]}, {SIZES[1]}, ... {SIZES[-1]}"
+            )
+
+
+def window_indices(n: int, protocol: str, frame: int = FRAME) -> slice:
+    """The kept indices along one axis of centred k-space: n of them in 'paper', n - 1 in 'clean'."""
+    check_protocol(protocol)
+    check_sizes([n], frame)
+    first = frame // 2 - n // 2
+    return slice(first + (protocol == "clean"), first + n)
+
+
+def crop_window(kspace, n: int, protocol: str):
+    """Keep the window alone: [..., frame, frame] -> [..., w, w], an array or a tensor as given."""
+    window = window_indices(n, protocol, kspace.shape[-1])
+    return kspace[..., window, window]
+
+
+def expand_window(window: np.ndarray, n: int, protocol: str, frame: int = FRAME) -> np.ndarray:
+    """Put a stored window back into centred k-space, zero around it: [..., w, w] -> [..., frame, frame]."""
+    kept = window_indices(n, protocol, frame)
+    width = kept.stop - kept.start
+    if window.shape[-2:] != (width, width):
+        raise UserError(
+            f"the {protocol} window of size {n} is {width}x{width}, but the k-space given is "
+            f"{'x'.join(map(str, window.shape[-2:]))}\n  truncate again with the protocol that this run uses"
+        )
+    kspace = np.zeros((*window.shape[:-2], frame, frame), window.dtype)
+    kspace[..., kept, kept] = window
+    return kspace
+
+
+def projector(n: int, frame: int = FRAME) -> torch.Tensor:
+    """The clean protocol along one axis as a real symmetric matrix P [frame, frame], float64: truncated = P @ x @ P.T.
+
+    P is the Dirichlet kernel of the frequencies abs(k) < n/2.
+    """
+    check_sizes([n], frame)
+    k = torch.arange(1 - n // 2, n // 2, dtype=torch.float64)
+    position = torch.arange(frame, dtype=torch.float64)
+    distance = position[:, None] - position[None, :]
+    return torch.cos(2 * torch.pi / frame * k * distance[..., None]).sum(-1) / frame
+
+
+class Truncation:
+    """The forward operator: maps [B, 1, frame, frame] to the k-space of a low-resolution scan, and back to a map.
+
+    Sizes come as one integer or as one per map, integer [B], so a batch may mix them. Everything is differentiable in
+    the map. Sizes on a GPU are trusted, since looking at them would stop the device: check_sizes() them where they are
+    read. Results are in single precision also under autocast, since data consistency is meant to be exact.
+    """
+
+    def __init__(self, protocol: str, frame: int = FRAME, device: torch.device | str = "cpu"):
+        check_protocol(protocol)
+        if frame % 2 or frame < 2:
+            raise UserError(f"a frame of {frame} voxels has no centred window\n  choose an even number")
+        self.protocol, self.frame, self.device = protocol, frame, torch.device(device)
+        # One row per half size n/2, from 0, so that a batch of sizes picks its rows without leaving the device.
+        windows = torch.zeros(frame // 2 + 1, frame, dtype=torch.bool)
+        for half in range(1, frame // 2 + 1):
+            windows[half, window_indices(2 * half, protocol, frame)] = True
+        self._windows = windows.to(self.device)
+        if protocol == "clean":
+            none = torch.zeros(1, frame, frame, dtype=torch.float64)
+            rows = [projector(2 * half, frame)[None] for half in range(1, frame // 2 + 1)]
+            self._projectors = torch.cat([none, *rows]).to(self.device)
+
+    def to(self, device: torch.device | str) -> "Truncation":
+        """The same operator on another device."""
+        return self if torch.device(device) == self.device else Truncation(self.protocol, self.frame, device)
+
+    def window(self, n: torch.Tensor | int) -> torch.Tensor:
+        """Where k-space is kept: bool [B, 1, frame, frame]."""
+        line = self._windows[self._half(n)]
+        return line[:, None, :, None] & line[:, None, None, :]
+
+    def measure(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
+        """Centred k-space of the maps, complex [B, 1, frame, frame], zero outside the window."""
+        return to_kspace(x) * self.window(n)
+
+    def image(self, kspace: torch.Tensor) -> torch.Tensor:
+        """The low-resolution (zero-filled) map of a measurement: its magnitude in 'paper', exactly real in 'clean'."""
+        x = from_kspace(kspace)
+        return x.abs() if self.protocol == "paper" else x.real
+
+    def truncate(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
+        """image(measure(x, n)); in 'clean' by real matrices alone, so it can be compiled and captured."""
+        return self._project(x, n) if self.protocol == "clean" else self.image(self.measure(x, n))
+
+    def consistent(self, x: torch.Tensor, kspace: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
+        """Data consistency: the window of the maps' k-space replaced by what was measured, as a real map.
+
+        In 'clean' the result has exactly the measured window. In 'paper' the line k = -n/2 has its conjugate outside
+        the window, where the map keeps its own value; the real part averages the two, and all else is as measured.
+        """
+        if self.protocol == "clean":
+            return _single(x) - self._project(x, n) + from_kspace(kspace).real
+        return from_kspace(torch.where(self.window(n), kspace, to_kspace(x))).real
+
+    def _project(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
+        # In double precision: TF32 or bfloat16 matrix products would leave errors of 1e-3 in "exact" data consistency,
+        # and two 64x64 products per map cost next to nothing.
+        p = self._projectors[self._half(n)][:, None]
+        with torch.autocast(x.device.type, enabled=False):
+            return (p @ x.double() @ p).to(_single(x).dtype)
+
+    def _half(self, n: torch.Tensor | int) -> torch.Tensor:
+        n = torch.as_tensor(n)
+        if n.device.type == "cpu":
+            check_sizes(n.reshape(-1).tolist(), self.frame)
+        return n.to(self.device, torch.long).reshape(-1) // 2
+
+
+def to_kspace(x: torch.Tensor) -> torch.Tensor:
+    """Maps [..., H, W] to centred orthonormal k-space, complex of the same shape."""
+    return torch.fft.fftshift(torch.fft.fft2(_single(x), norm="ortho"), dim=AXES)
+
+
+def from_kspace(kspace: torch.Tensor) -> torch.Tensor:
+    """Centred orthonormal k-space [..., H, W] to complex maps of the same shape."""
+    return torch.fft.ifft2(torch.fft.ifftshift(kspace, dim=AXES), norm="ortho")
+
+
+def _single(x: torch.Tensor) -> torch.Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
