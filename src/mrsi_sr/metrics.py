@@ -1,0 +1,112 @@
+"""How close an estimated map is to the truth: NRMSE, PSNR and SSIM, one value per map."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SSIM_WINDOW = 7  # voxels, scikit-image's default
+SSIM_K1, SSIM_K2 = 0.01, 0.03  # Wang et al. 2004, and scikit-image's defaults
+REGIONS = {"paper": ("frame",), "clean": ("mask", "frame")}  # by protocol; the first is the one that tables show
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a table needs to know of a metric."""
+
+    label: str
+    lower_is_better: bool
+    decimals: int  # as printed in the papers
+
+    @property
+    def arrow(self) -> str:
+        return "↓" if self.lower_is_better else "↑"
+
+
+METRICS = {
+    "nrmse": Metric("NRMSE", lower_is_better=True, decimals=3),
+    "psnr": Metric("PSNR", lower_is_better=False, decimals=1),
+    "ssim": Metric("SSIM", lower_is_better=False, decimals=3),
+    "lpips_vgg": Metric("LPIPS (VGG)", lower_is_better=True, decimals=4),
+    "lpips_alex": Metric("LPIPS (AlexNet)", lower_is_better=True, decimals=4),
+}
+
+
+def in_region(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> tuple[np.ndarray, ...]:
+    """The estimate, the truth and the voxels that count, all [N, H, W], in double precision.
+
+    The truth is zero where it is not valid. In 'frame' every voxel counts and the estimate is taken as it is; in 'mask'
+    the valid voxels count, and the estimate is set to zero elsewhere so that no window of SSIM sees what it says there.
+    """
+    truth = np.where(valid, truth, 0).astype(np.float64)
+    if region == "frame":
+        return estimate.astype(np.float64), truth, np.ones(truth.shape, bool)
+    return np.where(valid, estimate, 0).astype(np.float64), truth, valid.astype(bool)
+
+
+def data_range(truth: np.ndarray) -> np.ndarray:
+    """max - min of each true map in its frame, [N, H, W] -> [N]: the range of PSNR and SSIM in both regions."""
+    return truth.max(axis=(1, 2)) - truth.min(axis=(1, 2))
+
+
+def nrmse(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """||x - y|| / ||y|| over the voxels that count, [N, H, W] -> [N]; scikit-image's 'euclidean' normalisation."""
+    error = np.sum((estimate - truth) ** 2, axis=(1, 2), where=counted)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(error / np.sum(truth**2, axis=(1, 2), where=counted))
+
+
+def psnr(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """10 log10(range^2 / mean squared error) in dB over the voxels that count, [N, H, W] -> [N].
+
+    Infinite where the estimate is the truth.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_squared_error = np.mean((estimate - truth) ** 2, axis=(1, 2), where=counted)
+        return 10 * np.log10(data_range(truth) ** 2 / mean_squared_error)
+
+
+def ssim(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Structural similarity (Wang et al. 2004) with scikit-image's defaults, [N, H, W] -> [N].
+
+    Where the whole frame counts it is the mean of the SSIM map without its border of three voxels, as in scikit-image;
+    else the mean of the map over the voxels that count.
+    """
+    similarity = ssim_map(estimate, truth)
+    if counted.all():
+        border = SSIM_WINDOW // 2
+        return similarity[:, border:-border, border:-border].mean(axis=(1, 2))
+    with np.errstate(invalid="ignore"):
+        return np.mean(similarity, axis=(1, 2), where=counted)
+
+
+def ssim_map(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """SSIM of the 7x7 window around each voxel, [N, H, W]; sample covariance, uniform weights, reflected border."""
+    from scipy.ndimage import uniform_filter
+
+    def mean(x):
+        return uniform_filter(x, size=(1, SSIM_WINDOW, SSIM_WINDOW))
+
+    x, y = estimate, truth
+    voxels = SSIM_WINDOW**2
+    sample = voxels / (voxels - 1)  # sample covariance
+    mean_x, mean_y = mean(x), mean(y)
+    variance_x = sample * (mean(x * x) - mean_x**2)
+    variance_y = sample * (mean(y * y) - mean_y**2)
+    covariance = sample * (mean(x * y) - mean_x * mean_y)
+    c1, c2 = ((k * data_range(y)[:, None, None]) ** 2 for k in (SSIM_K1, SSIM_K2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+        return luminance * (2 * covariance + c2) / (variance_x + variance_y + c2)
+
+
+FUNCTIONS = {"nrmse": nrmse, "psnr": psnr, "ssim": ssim}
+
+
+def score(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> dict[str, np.ndarray]:
+    """NRMSE, PSNR and SSIM of each map in one region ('frame' or 'mask'): name -> [N].
+
+    estimate, truth: [N, H, W] in one unit; valid: bool [N, H, W]. A true map of zeros gives NRMSE and PSNR that are not
+    finite.
+    """
+    maps = in_region(estimate, truth, valid, region)
+    return {name: function(*maps) for name, function in FUNCTIONS.items()}
