@@ -1,0 +1,42 @@
+# make setup | demo | test | lint: each makes .venv first if it is not there or older than the pins.
+PYTHON ?= python3
+BIN := .venv/bin
+# Scripts run as `python workflow/scripts/NAME.py`: this environment's python must come first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+DEMO := snakemake --profile profiles/local --configfile config/demo.yaml
+
+.PHONY: setup demo test test-slow lint format
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(DEMO)
+	@$(DEMO) --quiet all --report results/demo-report.html
+	@cat results/demo/tables/comparison.md
+	@echo
+	@echo "table    results/demo/tables/comparison.md (.csv, .tex; tests between methods: .tests.csv)"
+	@echo "figures  results/demo/figures/, results/cohorts/demo/*/mask.png, results/demo/fold-1/networks/*.losses.png"
+	@echo "report   results/demo-report.html"
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow/rules

@@ -1,0 +1,60 @@
+"""From LCModel output to super-resolved metabolic maps, and to the papers' tables and figures."""
+
+from snakemake.exceptions import WorkflowError
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.dependencies import code_of
+from mrsi_sr.workflow import Workflow
+
+if "cohort" not in config:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    plan = Workflow(config)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+COHORT = plan.folder
+
+
+wildcard_constraints:
+    participant="[A-Za-z0-9_-]+",
+    experiment="[A-Za-z0-9_]+",
+    network="[A-Za-z0-9_]+",
+    method="[A-Za-z0-9_]+",
+    fold=r"\d+",
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/ingest.smk"
+include: "workflow/rules/mask.smk"
+include: "workflow/rules/slices.smk"
+include: "workflow/rules/truncate.smk"
+include: "workflow/rules/folds.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.tables_and_figures(),
+        f"{COHORT}/summary.csv",
+
+
+rule cohort:
+    input:
+        plan.all_slices(),
+        f"{COHORT}/summary.csv",
+
+
+rule networks:
+    input:
+        plan.all_networks(),

@@ -1,0 +1,246 @@
+"""What the rules ask of the configuration: their files, and each rule's own part of the settings."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from mrsi_sr import participants
+from mrsi_sr.config import Configuration, settings_json
+from mrsi_sr.provenance import fingerprint
+
+SIMULATED = Path("results/simulated")
+
+
+class Workflow:
+    """Answers the rules' questions about a raw configuration. The methods take Snakemake's wildcards."""
+
+    def __init__(self, raw: dict):
+        self.configuration = Configuration.resolve(raw)
+        self.cohort = self.configuration.cohort
+        self.folder = f"results/cohorts/{self.cohort['name']}"
+        self.rows = participants.read(self.cohort["participants"])
+        self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+
+    # --- the cohort
+
+    def phantom_settings(self, wildcards) -> str:
+        row = self._scan(wildcards)
+        settings = {key: value for key, value in self.cohort["simulate"].items() if key != "seed"}
+        return settings_json(
+            settings
+            | {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
+        )
+
+    def phantom_seed(self, wildcards) -> int:
+        return self.cohort["simulate"]["seed"]
+
+    def files(self, *columns: str) -> Callable:
+        """What must exist before a rule reads these columns' files: the files, or the phantom that holds them."""
+
+        def paths(wildcards) -> list[str]:
+            row = self._scan(wildcards)
+            return sorted({_phantom_folder(row[column]) or row[column] for column in columns if row[column]})
+
+        return paths
+
+    def file_flags(self, *columns: str) -> Callable:
+        """`--t1 PATH` for each of these columns that the participant's row fills."""
+
+        def flags(wildcards) -> str:
+            return _flags({column: self._scan(wildcards)[column] for column in columns})
+
+        return flags
+
+    def ingest_flags(self, wildcards) -> str:
+        row, settings = self._scan(wildcards), self.cohort["ingest"]
+        flags = {"metabolites": ",".join(self.cohort["metabolites"])}
+        if row["maps"]:
+            return _flags(flags | {"maps": row["maps"], "files": settings_json(settings["maps"])})
+        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings["pattern"]}
+        flags |= {"flip": row["flip"] or settings["flip"], "reference": row["reference"]}
+        if not row["reference"]:
+            flags |= {key: settings[key] for key in ("matrix", "voxel_mm")}
+        return _flags(flags)
+
+    def settings(self, part: str) -> str:
+        """One part of the cohort's settings; what the parts share goes with each."""
+        shared = {"metabolites": self.cohort["metabolites"], "unit": self.cohort["unit"]} if part == "slices" else {}
+        return settings_json(self.cohort[part] | shared)
+
+    def cohort_files(self, name: str) -> list[str]:
+        return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
+
+    def all_slices(self) -> list[str]:
+        return self.cohort_files("slices.npz")
+
+    def cohort_sizes(self) -> str:
+        experiments = self.configuration.experiments.values()
+        return _comma({size for each in experiments for size in each["evaluate_sizes"]})
+
+    def excluded(self) -> str:
+        return settings_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
+
+    # --- one experiment
+
+    def protocol(self, wildcards) -> str:
+        return self._experiment(wildcards)["protocol"]
+
+    def seed(self, wildcards) -> int:
+        return self._experiment(wildcards)["seed"]
+
+    def fold_settings(self, wildcards) -> str:
+        folds = self._experiment(wildcards)["folds"]
+        return settings_json({"number": folds["number"], "seed": folds["seed"]})
+
+    def low_resolution(self, wildcards) -> list[str]:
+        return self.cohort_files(f"low_resolution-{self.protocol(wildcards)}.npz")
+
+    def training_sizes(self, wildcards) -> str:
+        return _comma(self._experiment(wildcards)["sizes"])
+
+    def evaluation_sizes(self, wildcards) -> str:
+        return _comma(self._experiment(wildcards)["evaluate_sizes"])
+
+    # --- networks and methods
+
+    def network_settings(self, wildcards) -> str:
+        return settings_json(self.configuration.networks[wildcards.network])
+
+    def method_settings(self, wildcards) -> str:
+        return settings_json({"name": wildcards.method} | self._method(wildcards))
+
+    def networks_of_method(self, wildcards) -> str:
+        roles = self._method(wildcards)["networks"]
+        return settings_json({role: self.configuration.networks[name] for role, name in roles.items()})
+
+    def weights(self, wildcards) -> list[str]:
+        return list(self._weights(wildcards).values())
+
+    def weight_flags(self, wildcards) -> str:
+        return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in self._weights(wildcards).items())
+
+    # --- scores, tables and figures
+
+    def metrics(self, wildcards) -> str:
+        return ",".join(self._experiment(wildcards)["metrics"])
+
+    def lpips_weights(self, wildcards) -> str:
+        return settings_json(self._experiment(wildcards)["lpips_weights"])
+
+    def metric_files(self, wildcards) -> list[str]:
+        return self._of_table(wildcards, "metrics/{method}.parquet")
+
+    def metric_provenance(self, wildcards) -> list[str]:
+        return self._of_table(wildcards, "metrics/{method}.provenance.json")
+
+    def table_settings(self, wildcards) -> str:
+        """A table's own settings and what its caption must say of where the figures come from."""
+        experiment = self._experiment(wildcards)
+        table = experiment["tables"][wildcards.table]
+        return settings_json(
+            table
+            | {
+                "methods": table["methods"] or experiment["methods"],
+                "experiment": wildcards.experiment,
+                "cohort": self.cohort["name"],
+                "phantom": "simulate" in self.cohort,
+                "protocol": experiment["protocol"],
+                "folds": experiment["folds"]["run"],
+                "folds_in_all": experiment["folds"]["number"],
+                "configuration": self._fingerprint(wildcards.experiment),
+            }
+        )
+
+    def figure_settings(self, wildcards) -> str:
+        experiment = self._experiment(wildcards)
+        figure = experiment["figures"][wildcards.figure]
+        fold = figure["fold"] or experiment["folds"]["run"][0]
+        return settings_json(
+            figure
+            | {
+                "fold": fold,
+                "experiment": wildcards.experiment,
+                "phantom": "simulate" in self.cohort,
+                "protocol": experiment["protocol"],
+            }
+        )
+
+    def figure_samples(self, wildcards) -> list[str]:
+        experiment = self._experiment(wildcards)
+        figure = experiment["figures"][wildcards.figure]
+        fold = figure["fold"] or experiment["folds"]["run"][0]
+        methods = figure["methods"] or experiment["methods"]
+        return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
+
+    # --- targets
+
+    def tables_and_figures(self) -> list[str]:
+        targets = []
+        for name, experiment in self.configuration.experiments.items():
+            for table in experiment["tables"]:
+                targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
+            targets += [f"results/{name}/figures/{figure}.png" for figure in experiment["figures"]]
+        return targets
+
+    def all_networks(self) -> list[str]:
+        """The networks that the experiments' methods use, for every fold that is to be run."""
+        methods = self.configuration.methods
+        return [
+            f"results/{name}/fold-{fold}/networks/{network}.best.safetensors"
+            for name, experiment in self.configuration.experiments.items()
+            for fold in experiment["folds"]["run"]
+            for network in sorted({n for method in experiment["methods"] for n in methods[method]["networks"].values()})
+        ]
+
+    # --- inside
+
+    def _scan(self, wildcards) -> dict[str, str]:
+        return self.scans[wildcards.participant]
+
+    def _experiment(self, wildcards) -> dict:
+        return self.configuration.experiments[wildcards.experiment]
+
+    def _method(self, wildcards) -> dict:
+        return self.configuration.methods[wildcards.method]
+
+    def _weights(self, wildcards) -> dict[str, str]:
+        method = self._method(wildcards)
+        folder = f"results/{wildcards.experiment}/fold-{wildcards.fold}/networks"
+        return {
+            role: f"{folder}/{network}.{method['weights']}.safetensors" for role, network in method["networks"].items()
+        }
+
+    def _of_table(self, wildcards, pattern: str) -> list[str]:
+        experiment = self._experiment(wildcards)
+        methods = experiment["tables"][wildcards.table]["methods"] or experiment["methods"]
+        return [
+            f"results/{wildcards.experiment}/fold-{fold}/{pattern.format(method=method)}"
+            for method in methods
+            for fold in experiment["folds"]["run"]
+        ]
+
+    def _fingerprint(self, experiment: str) -> str:
+        """A short hash of all that decides an experiment's figures: cohort, networks, methods, folds."""
+        configuration = self.configuration
+        return fingerprint(
+            configuration.cohort, configuration.networks, configuration.methods, configuration.experiments[experiment]
+        )
+
+
+def _phantom_folder(path: str) -> str | None:
+    """The simulated participant's folder that a path lies in, or None for a file of one's own."""
+    place = Path(path)
+    return str(SIMULATED / place.relative_to(SIMULATED).parts[0]) if place.is_relative_to(SIMULATED) else None
+
+
+def _flags(values: dict) -> str:
+    """Command-line flags, quoted; empty values are left out, lists become several words."""
+    words = []
+    for name, value in values.items():
+        if value:
+            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+    return shlex.join(words)
+
+
+def _comma(sizes: set[int] | list[int]) -> str:
+    return ",".join(map(str, sorted(sizes)))

@@ -1,0 +1,22 @@
+rule evaluate:
+    input:
+        code=code_of("workflow/scripts/evaluate.py"),
+        samples="results/{experiment}/fold-{fold}/samples/{method}",
+        slices=plan.all_slices(),
+    output:
+        metrics="results/{experiment}/fold-{fold}/metrics/{method}.parquet",
+        provenance="results/{experiment}/fold-{fold}/metrics/{method}.provenance.json",
+    log:
+        "logs/{experiment}/fold-{fold}/evaluate-{method}.log",
+    resources:
+        runtime=60,
+        mem_mb=4000,
+    params:
+        metrics=plan.metrics,
+        protocol=plan.protocol,
+        lpips=plan.lpips_weights,
+    shell:
+        "python workflow/scripts/evaluate.py --samples {input.samples:q} --slices {input.slices:q}"
+        " --fold {wildcards.fold} --method {wildcards.method} --protocol {params.protocol} --metrics {params.metrics}"
+        " --lpips-weights {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"
+        " 2>&1 | tee -a {log:q}"

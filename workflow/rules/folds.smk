@@ -1,0 +1,12 @@
+rule folds:
+    input:
+        code=code_of("workflow/scripts/folds.py"),
+    output:
+        "results/{experiment}/folds.csv",
+    log:
+        "logs/{experiment}/folds.log",
+    localrule: True
+    params:
+        settings=plan.fold_settings,
+    shell:
+        "python workflow/scripts/folds.py --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

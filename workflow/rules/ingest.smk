@@ -1,0 +1,17 @@
+rule ingest:
+    input:
+        code=code_of("workflow/scripts/ingest.py"),
+        scan=plan.files("lcmodel", "maps", "reference"),
+    output:
+        directory(COHORT + "/{participant}/volumes"),
+    log:
+        "logs/ingest/{participant}.log",
+    group:
+        "participant"
+    resources:
+        runtime=60,
+        mem_mb=2000,
+    params:
+        flags=plan.ingest_flags,
+    shell:
+        "python workflow/scripts/ingest.py {params.flags} --out {output:q} 2>&1 | tee -a {log:q}"

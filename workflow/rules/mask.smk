@@ -1,0 +1,27 @@
+rule mask:
+    input:
+        code=code_of("workflow/scripts/mask.py"),
+        volumes=COHORT + "/{participant}/volumes",
+        scan=plan.files("brain_mask", "t1"),
+    output:
+        mask=directory(COHORT + "/{participant}/mask"),
+        montage=report(
+            COHORT + "/{participant}/mask.png",
+            category="Cohort",
+            subcategory="Quality masks",
+            caption="../report/mask.rst",
+            labels={"participant": "{participant}"},
+        ),
+    log:
+        "logs/mask/{participant}.log",
+    group:
+        "participant"
+    resources:
+        runtime=20,
+        mem_mb=3000,
+    params:
+        settings=plan.settings("quality"),
+        flags=plan.file_flags("brain_mask", "t1"),
+    shell:
+        "python workflow/scripts/mask.py --volumes {input.volumes:q} {params.flags} --settings {params.settings:q}"
+        " --out {output.mask:q} --montage {output.montage:q} 2>&1 | tee -a {log:q}"

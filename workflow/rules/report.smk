@@ -1,0 +1,78 @@
+rule statistics:
+    input:
+        code=code_of("workflow/scripts/statistics.py"),
+        metrics=plan.metric_files,
+    output:
+        report(
+            "results/{experiment}/tables/{table}.tests.csv",
+            category="Tables",
+            subcategory="{experiment}",
+            caption="../report/statistics.rst",
+            labels={"table": "{table}", "kind": "tests between methods"},
+        ),
+    log:
+        "logs/{experiment}/statistics-{table}.log",
+    resources:
+        runtime=20,
+        mem_mb=4000,
+    params:
+        settings=plan.table_settings,
+    shell:
+        "python workflow/scripts/statistics.py --metrics {input.metrics:q} --settings {params.settings:q}"
+        " --out {output:q} 2>&1 | tee -a {log:q}"
+
+
+rule table:
+    input:
+        code=code_of("workflow/scripts/table.py"),
+        metrics=plan.metric_files,
+        provenance=plan.metric_provenance,
+    output:
+        csv=report(
+            "results/{experiment}/tables/{table}.csv",
+            category="Tables",
+            subcategory="{experiment}",
+            caption="../report/table.rst",
+            labels={"table": "{table}", "kind": "mean and standard deviation"},
+        ),
+        md="results/{experiment}/tables/{table}.md",
+        tex="results/{experiment}/tables/{table}.tex",
+    log:
+        "logs/{experiment}/table-{table}.log",
+    resources:
+        runtime=10,
+        mem_mb=4000,
+    params:
+        settings=plan.table_settings,
+    shell:
+        "python workflow/scripts/table.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
+        " --settings {params.settings:q} --out-csv {output.csv:q} --out-md {output.md:q} --out-tex {output.tex:q}"
+        " 2>&1 | tee -a {log:q}"
+
+
+rule qualitative:
+    input:
+        code=code_of("workflow/scripts/qualitative.py"),
+        samples=plan.figure_samples,
+        slices=plan.all_slices(),
+        low_resolution=plan.low_resolution,
+    output:
+        png=report(
+            "results/{experiment}/figures/{figure}.png",
+            category="Figures",
+            subcategory="{experiment}",
+            caption="../report/qualitative.rst",
+            labels={"figure": "{figure}"},
+        ),
+        pdf="results/{experiment}/figures/{figure}.pdf",
+    log:
+        "logs/{experiment}/figure-{figure}.log",
+    resources:
+        runtime=10,
+        mem_mb=4000,
+    params:
+        settings=plan.figure_settings,
+    shell:
+        "python workflow/scripts/qualitative.py --samples {input.samples:q} --slices {input.slices:q}"
+        " --low-resolution {input.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
+        " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"

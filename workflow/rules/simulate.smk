@@ -1,0 +1,16 @@
+rule simulate:
+    input:
+        code=code_of("workflow/scripts/simulate.py"),
+    output:
+        directory("results/simulated/{participant}"),
+    log:
+        "logs/simulate/{participant}.log",
+    resources:
+        runtime=20,
+        mem_mb=3000,
+    params:
+        settings=plan.phantom_settings,
+        seed=plan.phantom_seed,
+    shell:
+        "python workflow/scripts/simulate.py --participant {wildcards.participant} --seed {params.seed}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,42 @@
+rule slices:
+    input:
+        code=code_of("workflow/scripts/slices.py"),
+        volumes=COHORT + "/{participant}/volumes",
+        mask=COHORT + "/{participant}/mask",
+        scan=plan.files("t1", "flair", "brain_mask", "lesion"),
+    output:
+        COHORT + "/{participant}/slices.npz",
+    log:
+        "logs/slices/{participant}.log",
+    group:
+        "participant"
+    resources:
+        runtime=20,
+        mem_mb=3000,
+    params:
+        settings=plan.settings("slices"),
+        flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
+    shell:
+        "python workflow/scripts/slices.py --participant {wildcards.participant} --volumes {input.volumes:q}"
+        " --mask {input.mask:q} {params.flags} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+
+
+rule cohort_summary:
+    input:
+        code=code_of("workflow/scripts/cohort_summary.py"),
+        slices=plan.all_slices(),
+        volumes=plan.cohort_files("volumes"),
+        mask=plan.cohort_files("mask"),
+    output:
+        report(f"{COHORT}/summary.csv", category="Cohort", caption="../report/cohort.rst"),
+    log:
+        "logs/cohort_summary.log",
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        folders=plan.cohort_files(""),
+        excluded=plan.excluded(),
+    shell:
+        "python workflow/scripts/cohort_summary.py --cohort {params.folders:q} --excluded {params.excluded:q}"
+        " --out {output:q} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,34 @@
+rule train:
+    input:
+        code=code_of("workflow/scripts/train.py"),
+        slices=plan.all_slices(),
+        folds="results/{experiment}/folds.csv",
+    output:
+        best="results/{experiment}/fold-{fold}/networks/{network}.best.safetensors",
+        last="results/{experiment}/fold-{fold}/networks/{network}.last.safetensors",
+        losses="results/{experiment}/fold-{fold}/networks/{network}.losses.csv",
+        curve=report(
+            "results/{experiment}/fold-{fold}/networks/{network}.losses.png",
+            category="Training",
+            subcategory="{experiment}",
+            caption="../report/losses.rst",
+            labels={"network": "{network}", "fold": "{fold}"},
+        ),
+        provenance="results/{experiment}/fold-{fold}/networks/{network}.provenance.json",
+    log:
+        "logs/{experiment}/fold-{fold}/train-{network}.log",
+    threads: 2
+    resources:
+        gpu=1,
+        runtime="8h",
+        mem_mb=16000,
+    params:
+        settings=plan.network_settings,
+        sizes=plan.training_sizes,
+        protocol=plan.protocol,
+        seed=plan.seed,
+    shell:
+        "python workflow/scripts/train.py --settings {params.settings:q} --slices {input.slices:q}"
+        " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
+        " --seed {params.seed} --threads {threads} --weights {output.best:q} --last {output.last:q}"
+        " --losses {output.losses:q} --curve {output.curve:q} --provenance {output.provenance:q} 2>&1 | tee -a {log:q}"

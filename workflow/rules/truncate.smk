@@ -1,0 +1,20 @@
+rule truncate:
+    input:
+        code=code_of("workflow/scripts/truncate.py"),
+        slices=COHORT + "/{participant}/slices.npz",
+    output:
+        COHORT + "/{participant}/low_resolution-{protocol}.npz",
+    log:
+        "logs/truncate/{participant}-{protocol}.log",
+    wildcard_constraints:
+        protocol="paper|clean",
+    group:
+        "participant"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        sizes=plan.cohort_sizes(),
+    shell:
+        "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
+        " --protocol {wildcards.protocol} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,29 @@
+"""Write one table of what became of every scan of a cohort."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mrsi_sr.cli import run
+from mrsi_sr.files import writing
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cohort", nargs="+", type=Path, required=True, help="each participant's folder of results")
+    parser.add_argument("--excluded", type=json.loads, default={}, help="JSON: reason by participant left out")
+    parser.add_argument("--out", type=Path, required=True, help="CSV to write")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from mrsi_sr.cohort import summary
+
+    with writing(arguments.out) as path:
+        pd.DataFrame(summary(arguments.cohort, arguments.excluded)).to_csv(path, index=False)
+
+
+if __name__ == "__main__":
+    run(main, parser())
