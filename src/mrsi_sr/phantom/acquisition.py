@@ -1,0 +1,204 @@
+"""What a 7 T scan and a fit make of the truth: S/N, line width, noise, %SD, lipid and failed voxels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from mrsi_sr.phantom.fields import smooth_field
+
+# S/N and FWHM inside the brain, as measured at 7 T: quantile and value, linear between.
+SNR_QUANTILES = ((0, 0.0), (1, 1.7), (1.4, 2.5), (5, 5.5), (25, 12.0), (50, 19.0), (75, 24.0), (99, 32.0), (100, 38.0))
+FWHM_QUANTILES_PPM = (
+    (0, 0.019), (10, 0.029), (25, 0.035), (50, 0.042), (75, 0.056), (90, 0.082), (99, 0.141), (99.3, 0.150), (100, 0.24),
+)  # fmt: skip
+# Median %SD over the brain. Combinations have their own: it cannot be computed from their parts'.
+MEDIAN_SD_PERCENT = {
+    "Cr": 8, "PCr": 10, "Gly": 45, "NAA": 4, "NAAG": 16, "Glu": 7, "Gln": 12, "Ins": 6, "Tau": 16, "GPC": 8,
+    "PCh": 18, "GSH": 12, "GPC+PCh": 4, "NAA+NAAG": 3, "Ins+Gly": 5, "Cr+PCr": 3, "Glu+Gln": 8,
+}  # fmt: skip
+FITTED_TOTALS = {"Cr+PCr": ("Cr", "PCr"), "GPC+PCh": ("GPC", "PCh"), "NAA+NAAG": ("NAA", "NAAG")}
+SUMS = {"Ins+Gly": ("Ins", "Gly"), "Glu+Gln": ("Glu", "Gln")}
+NO_ESTIMATE = 999  # percent
+SINUSES_MM = ((0.0, 50.0, -14.0), (-48.0, -22.0, -24.0), (48.0, -22.0, -24.0))  # MNI: above the nose, both ear canals
+
+# Failed voxels: share of the fitted ones. Noise and lipid leave complete, normal tables.
+FAILURE_RATES = {
+    "no_file": 0.0015,  # all-zero data
+    "fatal": 0.0020,  # zero or tiny data
+    "header_only": 0.0007,  # not a number in the data
+    "empty": 0.0007,  # killed, or still running
+    "noise": 0.0020,
+    "lipid": 0.0020,
+}
+MIN_OF_EACH_FAILURE = 2
+NEVER_WRITTEN = 0.03  # of the last slice's voxels: a FATAL stopped its run, which goes from the centre outwards
+
+
+@dataclass(frozen=True)
+class Fits:
+    """What LCModel says about the N fitted voxels, in the order of `voxels`.
+
+    voxels: int [N, 3], index (i, j, k). concentration: mM, float [N] per metabolite and combination. sd: percent, int [N].
+    snr: integer [N]. fwhm: ppm [N]. failures: kind -> int [n], positions in `voxels`.
+    """
+
+    voxels: np.ndarray
+    concentration: dict[str, np.ndarray]
+    sd: dict[str, np.ndarray]
+    snr: np.ndarray
+    fwhm: np.ndarray
+    failures: dict[str, np.ndarray]
+
+
+def fit(
+    rng: np.random.Generator, truth: dict[str, np.ndarray], brain: np.ndarray, fluid: np.ndarray, mni_mm: np.ndarray,
+    slices: tuple[int, int], voxel_mm,
+) -> Fits:  # fmt: skip
+    """Fit every brain voxel of the slices from first to last.
+
+    truth: mM per single metabolite, MRSI grid; brain: bool; fluid: fraction; mni_mm: [3, X, Y, Z].
+    """
+    fitted = np.zeros_like(brain)
+    fitted[:, :, slices[0] : slices[1] + 1] = brain[:, :, slices[0] : slices[1] + 1]
+    depth_mm = ndimage.distance_transform_edt(brain, sampling=voxel_mm)
+    failures = _choose_failures(rng, fitted, depth_mm, voxel_mm)
+    snr, fwhm = quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures)
+    true_values = {name: volume[fitted].astype(float) for name, volume in truth.items()}
+    lipid = lipid_signal(rng, depth_mm, voxel_mm)[fitted]
+    contaminated = _contaminate(true_values, lipid)
+    correlated_noise = (_noise(rng, brain.shape, fitted) for _ in range(len(MEDIAN_SD_PERCENT)))
+    concentration, sigma = _fit_with_noise(contaminated, true_values, snr, fwhm, correlated_noise)
+    _spoil(rng, concentration, sigma, failures)
+    sd = {name: percent_sd(concentration[name], sigma[name]) for name in concentration}
+    return Fits(np.argwhere(fitted), concentration, sd, np.rint(snr).astype(int), fwhm, failures)
+
+
+def quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures) -> tuple[np.ndarray, np.ndarray]:
+    """S/N and FWHM (ppm) of the fitted voxels [N]: worst near the skull and over the sinuses, measured quantiles.
+
+    A latent badness orders the voxels, and its ranks take the quantiles' values: the distribution is exact.
+    """
+    shape = fitted.shape
+    sinus = np.zeros(shape, np.float32)
+    for centre in SINUSES_MM:
+        squared = ((mni_mm - np.reshape(centre, (3, 1, 1, 1))) ** 2).sum(axis=0)
+        sinus += np.exp(-squared / (2 * 16.0**2))
+    skull = np.exp(-depth_mm / 5.0)
+    shim = 3.5 * sinus + 1.6 * skull + 0.35 * smooth_field(rng, shape, voxel_mm, 12.0)
+    broad = (shim + 0.18 * rng.standard_normal(shape))[fitted]
+    receive = smooth_field(rng, shape, voxel_mm, 30.0)
+    weak = (0.7 * shim + 1.5 * skull + 2.5 * fluid + 0.5 * receive + 0.18 * rng.standard_normal(shape))[fitted]
+    weak[failures["noise"]] += 100.0
+    broad[failures["lipid"]] += 2.0
+    return _with_quantiles(-weak, SNR_QUANTILES), _with_quantiles(broad, FWHM_QUANTILES_PPM)
+
+
+def lipid_signal(rng: np.random.Generator, depth_mm: np.ndarray, voxel_mm) -> np.ndarray:
+    """Lipid that leaks in from the scalp, in [0, 1]: patches within about 7 mm of the brain's edge. MRSI grid."""
+    patches = 1.0 / (1.0 + np.exp(-3.0 * smooth_field(rng, depth_mm.shape, voxel_mm, 9.0)))
+    return patches * np.exp(-np.maximum(depth_mm - min(voxel_mm), 0.0) / 3.0)
+
+
+def percent_sd(concentration: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Cramer-Rao bound in whole percent of the concentration, 1 to 999; 999 where the fit is zero."""
+    printed = np.round(concentration, 6)
+    with np.errstate(divide="ignore"):
+        percent = np.where(printed > 0, 100.0 * sigma / np.where(printed > 0, concentration, 1.0), NO_ESTIMATE)
+    return np.clip(np.rint(percent), 1, NO_ESTIMATE).astype(int)
+
+
+def _with_quantiles(latent: np.ndarray, quantiles) -> np.ndarray:
+    """Values with the given quantiles, (percent, value), in the order of `latent` [N]."""
+    rank = np.empty(len(latent))
+    rank[np.argsort(latent, kind="stable")] = (np.arange(len(latent)) + 0.5) / len(latent)
+    percents, values = zip(*quantiles, strict=True)
+    return np.interp(100 * rank, percents, values)
+
+
+def _contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, np.ndarray]:
+    """Lipid under 2.05 ppm is fitted as NAA and Glu, with confidence, and takes signal from choline."""
+    factors = {"NAA": 1 + 9 * lipid**2, "Glu": 1 + 4 * lipid**2, "GPC": 1 - 0.7 * lipid, "PCh": 1 - 0.7 * lipid}
+    return {name: value * factors.get(name, 1.0) for name, value in values.items()}
+
+
+def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Concentrations never below zero, and their standard deviations (mM), for all metabolites and combinations.
+
+    Noise grows with 1 / S/N and the root of the line width. A pair such as Cr and PCr is fitted well in sum and badly
+    in its parts, so the total and its split have a noise each.
+    """
+    relative = 19.0 / np.maximum(snr, 0.5) * np.sqrt(fwhm / 0.042)
+
+    def sigma_of(name: str, value: np.ndarray) -> np.ndarray:
+        return MEDIAN_SD_PERCENT[name] / 100.0 / np.median(relative / np.maximum(value, 1e-3)) * relative
+
+    fitted, sigma = {}, {}
+    for name, (first, second) in FITTED_TOTALS.items():
+        whole, share = values[first] + values[second], values[first] / np.maximum(values[first] + values[second], 1e-9)
+        sigma[name] = sigma_of(name, truth[first] + truth[second])
+        sigma[first], sigma[second] = sigma_of(first, truth[first]), sigma_of(second, truth[second])
+        fitted[name] = np.maximum(whole + sigma[name] * next(noise), 0.0)
+        split = np.sqrt(np.maximum(sigma[second] ** 2 - ((1 - share) * sigma[name]) ** 2, 0.0))
+        fitted[first] = np.clip(share * fitted[name] + split * next(noise), 0.0, fitted[name])
+        fitted[second] = fitted[name] - fitted[first]
+    for name in values.keys() - fitted.keys():
+        sigma[name] = sigma_of(name, truth[name])
+    for name in sorted(values.keys() - fitted.keys()):
+        fitted[name] = np.maximum(values[name] + sigma[name] * next(noise), 0.0)
+    for name, (first, second) in SUMS.items():
+        fitted[name] = fitted[first] + fitted[second]
+        sigma[name] = sigma_of(name, truth[first] + truth[second])
+    return fitted, sigma
+
+
+def _noise(rng: np.random.Generator, shape, fitted: np.ndarray) -> np.ndarray:
+    """Standard normal noise of the fitted voxels [N], slightly alike in neighbours as k-space filters leave it."""
+    field = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), 0.45)
+    return (field / field.std())[fitted]
+
+
+def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm) -> dict[str, np.ndarray]:
+    """Positions among the fitted voxels for each kind of failure: all more often near the edge, lipid only there."""
+    depth = depth_mm[fitted]
+    weight = {kind: np.exp(-depth / 12.0) + 0.2 for kind in FAILURE_RATES}
+    weight["lipid"] = (depth <= 1.5 * max(voxel_mm)).astype(float)
+    free = np.ones(len(depth), bool)
+    stopped_at, never_written = _stopped_run(np.argwhere(fitted))
+    free[[stopped_at, *never_written]] = False
+    failures = {"never_written": never_written}
+    for kind, rate in FAILURE_RATES.items():
+        chances = weight[kind] * free
+        number = min(max(round(rate * len(depth)), MIN_OF_EACH_FAILURE), np.count_nonzero(chances))
+        failures[kind] = np.sort(rng.choice(len(depth), size=number, replace=False, p=chances / chances.sum()))
+        free[failures[kind]] = False
+    failures["fatal"] = np.sort(np.append(failures["fatal"], stopped_at))
+    return failures
+
+
+def _stopped_run(voxels: np.ndarray) -> tuple[int, np.ndarray]:
+    """Where the run of the last slice met its FATAL, and the voxels [n] it never came to; positions in voxels [N, 3]."""
+    in_slice = np.flatnonzero(voxels[:, 2] == voxels[:, 2].max())
+    plane = voxels[in_slice, :2]
+    outwards = in_slice[np.argsort(((plane - plane.mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
+    never_written = max(round(NEVER_WRITTEN * len(in_slice)), 1)
+    return int(outwards[-never_written - 1]), np.sort(outwards[-never_written:])
+
+
+def _spoil(rng, concentration: dict, sigma: dict, failures: dict) -> None:
+    """Complete tables without meaning, in place: noise fitted as anything, strong lipid as NAA and Glu."""
+    singles = [name for name in concentration if "+" not in name]
+    noise, lipid = failures["noise"], failures["lipid"]
+    for name in singles:
+        scale = np.median(concentration[name])
+        guessed = rng.exponential(scale, len(noise)) * (rng.random(len(noise)) < 0.6)
+        concentration[name][noise], sigma[name][noise] = guessed, scale * rng.uniform(0.4, 2.0, len(noise))
+        rest = rng.exponential(0.5 * scale, len(lipid)) * (rng.random(len(lipid)) < 0.35)
+        concentration[name][lipid], sigma[name][lipid] = rest, scale * rng.uniform(0.5, 3.0, len(lipid))
+    for name, low, high in (("NAA", 60.0, 630.0), ("Glu", 30.0, 260.0)):
+        concentration[name][lipid] = np.exp(rng.uniform(np.log(low), np.log(high), len(lipid)))
+        sigma[name][lipid] = concentration[name][lipid] * rng.uniform(0.03, 0.07, len(lipid))
+    for name, (first, second) in (FITTED_TOTALS | SUMS).items():
+        for positions in (noise, lipid):
+            concentration[name][positions] = concentration[first][positions] + concentration[second][positions]
+            sigma[name][positions] = np.hypot(sigma[first][positions], sigma[second][positions]) * 0.8

@@ -1,0 +1,44 @@
+"""T1-weighted and FLAIR images of a head with its lesion: own contrast, bias field of a 7 T coil, Rician noise."""
+
+import numpy as np
+
+from mrsi_sr.phantom.anatomy import Head
+from mrsi_sr.phantom.fields import smooth_field, to_mri_grid
+from mrsi_sr.phantom.lesion import Lesion
+
+# Relative intensities: grey matter, white matter, fluid, necrosis, core, surrounding change.
+T1_INTENSITIES = (0.66, 1.0, 0.20, 0.18, 0.48, 0.72)
+FLAIR_INTENSITIES = (0.60, 0.46, 0.08, 0.28, 0.82, 1.0)
+NOISE = 0.02  # of white matter in T1, in both channels
+FULL_SCALE = 1500  # stored value of intensity 1
+
+
+def t1_and_flair(
+    rng: np.random.Generator, head: Head, lesion: Lesion | None, voxel_mm
+) -> tuple[np.ndarray, np.ndarray]:
+    """Skull-stripped T1 and FLAIR: int16 on the MRI grid, zero outside the brain. voxel_mm: of the MRSI grid."""
+    detail = 0.9 * (head.t1_texture - _mean_inside(head.t1_texture, head.brain_mri))
+    images = []
+    for intensities, detail_sign in ((T1_INTENSITIES, 0.35), (FLAIR_INTENSITIES, -0.08)):
+        grey, white, fluid, necrosis, core, change = np.array(intensities) * rng.uniform(0.93, 1.07, size=6)
+        image = grey * head.grey + white * head.white + fluid * head.fluid
+        image += np.float32(detail_sign) * detail
+        if lesion is not None:
+            healthy = 1.0 - lesion.necrosis - lesion.core - lesion.change
+            image = image * healthy + necrosis * lesion.necrosis + core * lesion.core + change * lesion.change
+        images.append(_as_scanned(rng, image, head, voxel_mm))
+    return images[0], images[1]
+
+
+def _as_scanned(rng: np.random.Generator, image: np.ndarray, head: Head, voxel_mm) -> np.ndarray:
+    bias = np.exp(rng.uniform(0.08, 0.16) * smooth_field(rng, head.brain.shape, voxel_mm, 35.0))
+    image = np.maximum(image, 0.02) * to_mri_grid(bias)
+    inside = image[head.brain_mri]
+    real, imaginary = NOISE * rng.standard_normal((2, inside.size), dtype=np.float32)
+    scanned = np.zeros(image.shape, np.int16)
+    scanned[head.brain_mri] = np.rint(FULL_SCALE * np.hypot(inside + real, imaginary)).clip(1, 32000)
+    return scanned
+
+
+def _mean_inside(volume: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    return np.where(inside, volume[inside].mean(dtype=np.float64), 0.0).astype(np.float32)

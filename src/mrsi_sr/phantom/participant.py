@@ -1,0 +1,147 @@
+"""One simulated participant, from seed and name to a folder of LCModel output, MRI and truth."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.files import writing_folder
+from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, mri
+from mrsi_sr.phantom import lesion as glioma
+from mrsi_sr.phantom.fields import positions_mm, stream, to_mrsi_grid
+from mrsi_sr.phantom.settings import PhantomSettings
+
+METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # whose truth is written
+ARCHIVE_FOLDER = "CoordFiles"  # name of the folder inside an archive, as in the Vienna pipeline
+
+
+@dataclass(frozen=True)
+class Participant:
+    """Everything known about a simulated participant.
+
+    t1, flair: int16, MRI grid. truth: mM per single metabolite, float32, MRSI grid. lesion: None in healthy ones.
+    """
+
+    name: str
+    seed: int
+    settings: PhantomSettings
+    head: anatomy.Head
+    lesion: glioma.Lesion | None
+    t1: np.ndarray
+    flair: np.ndarray
+    truth: dict[str, np.ndarray]
+    fits: acquisition.Fits
+
+
+def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
+    """Make a participant. The same name, seed and settings give the same bits; naming and archive change no value."""
+    head, lesion = _head_with_lesion(name, seed, settings)
+    first, last = settings.fitted_slices
+    if np.count_nonzero(head.brain[:, :, first : last + 1]) < 100:
+        raise UserError(
+            f"{name}: slices {first} to {last} hold less than 100 voxels of brain\n"
+            f"  the head lies at the centre of {settings.matrix} voxels of {settings.voxel_mm} mm:"
+            " choose slices nearer the middle, or a larger field of view"
+        )
+    t1, flair = mri.t1_and_flair(stream(seed, name, "mri"), head, lesion, settings.voxel_mm)
+    truth = chemistry.concentrations(stream(seed, name, "chemistry"), head, lesion, settings.voxel_mm)
+    fits = acquisition.fit(
+        stream(seed, name, "acquisition"), truth, head.brain, to_mrsi_grid(head.fluid), head.mni_mm,
+        settings.fitted_slices, settings.voxel_mm,
+    )  # fmt: skip
+    return Participant(name, seed, settings, head, lesion, t1, flair, truth, fits)
+
+
+def write(participant: Participant, folder: str | Path) -> None:
+    """Write the participant's folder, whole or not at all.
+
+    lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
+    """
+    settings = participant.settings
+    with writing_folder(folder) as temporary:
+        _write_tables(participant, temporary)
+        _save(participant.t1, settings.mri_affine, temporary / "t1.nii.gz")
+        _save(participant.flair, settings.mri_affine, temporary / "flair.nii.gz")
+        brain = participant.head.brain.astype(np.uint8)
+        _save(brain, settings.affine, temporary / "brain_mask.nii.gz")
+        reference = to_mrsi_grid(participant.t1).round().astype(np.int16)
+        _save(reference, settings.affine, temporary / "reference.nii.gz")
+        _write_truth(participant, temporary / "truth")
+    log.info("%s: %d voxels fitted, in %s", participant.name, len(participant.fits.voxels), folder)
+
+
+def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
+    template = anatomy.load_template()
+    mni_mm = anatomy.place(stream(seed, name, "anatomy"), settings)
+    if not settings.lesion:
+        return anatomy.build_head(template, mni_mm), None
+    rng = stream(seed, name, "lesion")
+    site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, settings.fitted_slices)
+    head = anatomy.build_head(template, glioma.push_aside(mni_mm, site))
+    scan_mm = positions_mm(settings.matrix, settings.affine)
+    return head, glioma.grow(rng, site, scan_mm, head.white, head.brain_mri, settings.voxel_mm)
+
+
+def _write_tables(participant: Participant, folder: Path) -> None:
+    settings = participant.settings
+    rng = stream(participant.seed, participant.name, "tables")
+    files = (
+        (lcmodel_writer.table_name(voxel, settings.naming, participant.name), data)
+        for voxel, data in lcmodel_writer.tables(rng, participant.fits, settings.naming)
+    )
+    if settings.archive:
+        lcmodel_writer.write_archive(folder / "lcmodel.tar.gz", ARCHIVE_FOLDER, files)
+    else:
+        (folder / "lcmodel").mkdir()
+        lcmodel_writer.write_folder(folder / "lcmodel", files)
+
+
+def _write_truth(participant: Participant, folder: Path) -> None:
+    folder.mkdir()
+    affine, brain = participant.settings.affine, participant.head.brain
+    for metabolite in METABOLITES:
+        _save(chemistry.total(participant.truth, metabolite), affine, folder / f"{metabolite}.nii.gz")
+    lesion = np.zeros(brain.shape, np.uint8)
+    if participant.lesion is not None:
+        lesion = glioma.labels(participant.lesion, brain)
+    _save(lesion, affine, folder / "lesion.nii.gz")
+    record = _record(participant, lesion)
+    (folder / "truth.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def _record(participant: Participant, lesion: np.ndarray) -> dict:
+    """What was planted, for evaluation: voxel indices count from 0 and are (x, y, z)."""
+    fits = participant.fits
+    millilitres = float(np.prod(participant.settings.voxel_mm)) / 1000
+    record = {
+        "participant": participant.name,
+        "seed": participant.seed,
+        "settings": asdict(participant.settings),
+        "unit": "mM",
+        "fitted_slices": participant.settings.fitted_slices,
+        "fitted_voxels": len(fits.voxels),
+        "failed_voxels": {kind: fits.voxels[positions].tolist() for kind, positions in fits.failures.items()},
+        "lesion": None,
+    }
+    if participant.lesion is not None:
+        record["lesion"] = {
+            "centre_mm": [round(value, 2) for value in participant.lesion.centre_mm],
+            "radius_mm": round(participant.lesion.radius_mm, 2),
+            "labels": glioma.LABELS,
+            "volume_ml": {
+                name: round(np.count_nonzero(lesion == label) * millilitres, 2)
+                for name, label in glioma.LABELS.items()
+                if label
+            },
+        }
+    return record
+
+
+def _save(volume: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    import nibabel
+
+    image = nibabel.Nifti1Image(volume, affine)
+    image.header.set_xyzt_units("mm")
+    image.to_filename(path)
