@@ -1,0 +1,48 @@
+"""One metabolite under its many spellings: combinations as sets of parts, synonyms, the papers' short names."""
+
+from itertools import permutations, product
+
+COMBINATIONS = {
+    "tCr": ("Cr", "PCr"),
+    "tCho": ("GPC", "PCh"),
+    "tNAA": ("NAA", "NAAG"),
+    "Glx": ("Glu", "Gln"),
+}
+SYNONYMS = {"mI": "Ins", "mIns": "Ins", "Cre": "Cr", "PC": "PCh"}
+
+_PARTS = {name.casefold(): parts for name, parts in COMBINATIONS.items()}
+_SYNONYMS = {name.casefold(): other.casefold() for name, other in SYNONYMS.items()}
+
+
+def metabolite_parts(name: str) -> frozenset[str]:
+    """The metabolites that a name stands for, in small letters: two names mean the same where these sets are equal.
+
+    `tCr`, `Cr+PCr`, `PCr+Cr` and `PCr+Cre` are all {cr, pcr}; `mI` and `Ins` are {ins}.
+    """
+    parts = set()
+    for word in name.strip().casefold().split("+"):
+        word = word.strip()
+        for part in _PARTS.get(word, (word,)):
+            part = part.casefold()
+            parts.add(_SYNONYMS.get(part, part))
+    return frozenset(parts)
+
+
+def spellings(name: str) -> set[str]:
+    """How a file's name may write a metabolite, in small letters.
+
+    The short name, the parts in any order and with their synonyms, joined by `+`, `-`, `_` or run together (`crpcr`).
+    """
+    parts = metabolite_parts(name)
+    found = {name.casefold()} | {short for short in _PARTS if metabolite_parts(short) == parts}
+    alternatives = [[part, *(other for other, known in _SYNONYMS.items() if known == part)] for part in sorted(parts)]
+    for words in product(*alternatives):
+        for order in permutations(words):
+            found |= {glue.join(order) for glue in ("+", "-", "_", "")}
+    return found
+
+
+def explain(name: str) -> str:
+    """`tCho is GPC+PCh` for a combination's short name, and nothing for any other."""
+    parts = next((parts for short, parts in COMBINATIONS.items() if short.casefold() == name.casefold()), None)
+    return f"{name} is {'+'.join(parts)}" if parts else ""

@@ -1,0 +1,108 @@
+"""Bring one scan in: LCModel's output, or ready-made NIfTI maps, to one folder of volumes."""
+
+import argparse
+import json
+
+from mrsi_sr.cli import UserError, run
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--lcmodel", metavar="PATH", help="folder or .tar, .tar.gz archive of .table and .coord files")
+    source.add_argument("--maps", metavar="PATH", help="folder of ready-made NIfTI maps")
+    parser.add_argument(
+        "--pattern",
+        metavar="multivoxel|vienna|REGEX",
+        help="how file names tell the voxel: sl1_3-5.table (slice, row, column), ID_x01_y02_z03.table, or a regular "
+        "expression with named groups x or col, y or row, z or slice, all counted from 1",
+    )
+    parser.add_argument("--flip", metavar="x|y|xy", default="", help="axes whose index is mirrored within the matrix")
+    grid = parser.add_mutually_exclusive_group()
+    grid.add_argument("--reference", metavar="NIFTI", help="an image on the scan's grid, for matrix and position")
+    grid.add_argument("--matrix", metavar="N", nargs=3, type=int, help="voxels along x, y and z, without a reference")
+    parser.add_argument(
+        "--voxel-mm", metavar="MM", nargs=3, type=float, help="voxel size for --matrix, centred on the scanner's origin"
+    )
+    parser.add_argument(
+        "--files",
+        metavar="JSON",
+        help="for --maps: patterns for value, sd, snr, fwhm and brain_mask, with * and ? and {metabolite}, such as "
+        '\'{"value": "*met-{metabolite}_desc-signal*.nii.gz", "snr": "snr.nii.gz"}\'',
+    )
+    parser.add_argument("--metabolites", metavar="NAMES", required=True, help="to read, such as tCr,tCho,NAA,Glu,Ins")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder of volumes to write")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    metabolites = _metabolites(arguments.metabolites)
+    if arguments.maps is not None:
+        from mrsi_sr.lcmodel.maps import read_maps
+
+        _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
+        read_maps(arguments.maps, _json(arguments.files), metabolites).save(arguments.out)
+        return
+    from mrsi_sr.lcmodel.names import voxel_names
+    from mrsi_sr.lcmodel.scans import read_scan
+
+    _refuse(arguments, "--lcmodel", "files")
+    if not arguments.pattern:
+        raise UserError("--lcmodel needs --pattern: multivoxel, vienna or a regular expression")
+    matrix, affine = _grid(arguments)
+    names = voxel_names(arguments.pattern, matrix, arguments.flip)
+    volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
+    volumes.save(arguments.out, {"metabolites.csv": fits.table()})
+
+
+def _metabolites(text: str) -> list[str]:
+    from mrsi_sr.lcmodel.metabolites import metabolite_parts
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or any("/" in name for name in names):
+        raise UserError(f"--metabolites {text!r} names no metabolites\n  give them with commas: tCr,tCho,NAA")
+    first = {}
+    for name in names:
+        if (other := first.setdefault(metabolite_parts(name), name)) is not name:
+            raise UserError(f"--metabolites names one metabolite twice: {other} and {name}")
+    return names
+
+
+def _grid(arguments: argparse.Namespace):
+    """The scan's matrix (x, y, z) and its affine [4, 4], voxel to mm."""
+    import numpy as np
+
+    from mrsi_sr.volumes import open_nifti
+
+    if arguments.reference is not None:
+        if arguments.voxel_mm:
+            raise UserError("--voxel-mm belongs to --matrix; --reference has its own voxel size")
+        image = open_nifti(arguments.reference)
+        return image.shape[:3], image.affine
+    if not arguments.matrix or not arguments.voxel_mm:
+        raise UserError("--lcmodel needs the scan's grid: --reference NIFTI, or --matrix and --voxel-mm")
+    if min(arguments.matrix) < 1 or min(arguments.voxel_mm) <= 0:
+        raise UserError(f"--matrix {arguments.matrix} and --voxel-mm {arguments.voxel_mm} must be above zero")
+    affine = np.diag([*arguments.voxel_mm, 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ (np.array(arguments.matrix) - 1) / 2
+    return tuple(arguments.matrix), affine
+
+
+def _refuse(arguments: argparse.Namespace, source: str, *flags: str) -> None:
+    for flag in flags:
+        if getattr(arguments, flag):
+            raise UserError(f"--{flag.replace('_', '-')} has no meaning with {source}")
+
+
+def _json(text: str | None) -> dict:
+    try:
+        patterns = json.loads(text or "null")
+    except json.JSONDecodeError as error:
+        raise UserError(f"--files is not JSON: {error}\n  it was: {text}") from None
+    if not isinstance(patterns, dict):
+        raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
+    return patterns
+
+
+if __name__ == "__main__":
+    run(main, parser())
