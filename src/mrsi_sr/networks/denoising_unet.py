@@ -1,0 +1,246 @@
+"""Denoising U-Net: estimates the noise in a map from the step of the chain, the condition and the upscaling factor."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.conditions import Condition
+from mrsi_sr.networks.layers import group_count
+from mrsi_sr.networks.settings import Setting, are_counts, is_count
+
+FRAME = 64  # attention_at counts map sizes from here
+INPUTS = 5  # x_t, mask, low-resolution map, T1, FLAIR
+
+SETTINGS = {
+    "channels": Setting(
+        default=[64, 128, 192, 256],
+        meaning="channels of each level; every level below the first has half the map size",
+        allowed="a list of whole numbers from 1, the first one even",
+        holds=lambda value: are_counts(value) and value[0] % 2 == 0,
+    ),
+    "residual_blocks": Setting(
+        default=3,
+        meaning="residual blocks of each level on the way down; one more on the way up",
+        allowed="a whole number from 1",
+        holds=is_count,
+    ),
+    "attention_at": Setting(
+        default=[16, 8],
+        meaning="map sizes (of a 64x64 map: 64 / 2^level) whose residual blocks are followed by attention",
+        allowed="a list, possibly empty, of the levels' map sizes: 64, 32, 16, 8, ... one for each entry of channels",
+        holds=lambda value: value == [] or are_counts(value),
+    ),
+    "heads": Setting(
+        default=4,
+        meaning="attention heads; they divide the channels of the levels with attention and of the deepest level",
+        allowed="a whole number from 1",
+        holds=is_count,
+    ),
+    "upscaling_factor": Setting(
+        default=True,
+        meaning="whether the network is told the upscaling factor. true: 32,989,761 parameters; false: 30,301,761",
+        allowed="true or false",
+        holds=lambda value: isinstance(value, bool),
+    ),
+    "normalisation": Setting(
+        default="group",
+        meaning="statistics that features are normalised by: of 32 groups of channels (fewer at narrow widths, at least "
+        "two channels in each) or of each channel (instance, as FTDDM words it); the parameters are the same",
+        allowed="group or instance",
+        holds=lambda value: value in ("group", "instance"),
+    ),
+}
+
+
+class DenoisingUNet(nn.Module):
+    """U-Net of Nichol and Dhariwal 2021 as FTDDM (section 2.3, 3.1) uses it; H and W are multiples of 2^(levels - 1)."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        settings = {key: setting.default for key, setting in SETTINGS.items()} | settings
+        channels, blocks = settings["channels"], settings["residual_blocks"]
+        sizes = [FRAME // 2**level for level in range(len(channels))]
+        _check_attention(settings, sizes)
+        norm = {"instance": settings["normalisation"] == "instance"}
+        self.embedding = Embedding(channels[0], settings["upscaling_factor"])
+
+        def stage(inputs: int, level: int) -> Stage:
+            heads = settings["heads"] if sizes[level] in settings["attention_at"] else None
+            return Stage(inputs, channels[level], self.embedding.width, heads, **norm)
+
+        self.first = nn.Conv2d(INPUTS, channels[0], 3, padding=1)
+        width, skips = channels[0], [channels[0]]
+        self.down = nn.ModuleList()
+        for level, outputs in enumerate(channels):
+            for _ in range(blocks):
+                self.down.append(stage(width, level))
+                width = outputs
+                skips.append(width)
+            if level < len(channels) - 1:
+                self.down.append(Downsample(width))
+                skips.append(width)
+
+        self.middle = Stage(width, width, self.embedding.width, settings["heads"], **norm)
+        self.middle_last = ResidualBlock(width, width, self.embedding.width, **norm)
+
+        self.up = nn.ModuleList()
+        for level in reversed(range(len(channels))):
+            for _ in range(blocks + 1):
+                self.up.append(stage(width + skips.pop(), level))
+                width = channels[level]
+            if level > 0:
+                self.up.append(Upsample(width))
+        self.last_norm = Norm(width, **norm)
+        self.last = _zero(nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, x: Tensor, step: Tensor, condition: Condition) -> Tensor:
+        """Estimate the noise: x [B, 1, H, W] at step [B] (index from 0) of the chain, condition of B -> [B, 1, H, W]."""
+        embedding = self.embedding(step, condition.upscaling_factor)
+        y = [condition.mask, condition.low_resolution, condition.t1_low, condition.flair_low]
+        x = self.first(torch.cat([x, *y], dim=1))
+        skips = [x]
+        for layer in self.down:
+            x = layer(x, embedding)
+            skips.append(x)
+        x = self.middle_last(self.middle(x, embedding), embedding)
+        for layer in self.up:
+            if isinstance(layer, Stage):
+                x = torch.cat([x, skips.pop()], dim=1)
+            x = layer(x, embedding)
+        return self.last(silu(self.last_norm(x)))
+
+
+class Embedding(nn.Module):
+    """The step, and where asked the upscaling factor, as one vector that every residual block reads."""
+
+    def __init__(self, sinusoids: int, upscaling_factor: bool):
+        super().__init__()
+        hidden = 4 * sinusoids
+        self.width = 2 * hidden if upscaling_factor else hidden
+        frequencies = torch.exp(-math.log(10_000) * torch.arange(sinusoids // 2) / (sinusoids // 2))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.step = nn.Sequential(nn.Linear(sinusoids, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
+        self.factor = None
+        if upscaling_factor:
+            layers = [nn.Linear(1, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden)]
+            self.factor = nn.Sequential(*layers)
+
+    def forward(self, step: Tensor, factor: Tensor) -> Tensor:
+        """step [B] and upscaling factor [B] -> [B, width]."""
+        angles = step[:, None].to(self.frequencies.dtype) * self.frequencies
+        embedding = self.step(torch.cat([angles.cos(), angles.sin()], dim=1))
+        if self.factor is None:
+            return embedding
+        return torch.cat([embedding, self.factor(factor[:, None].to(self.frequencies.dtype))], dim=1)
+
+
+class Stage(nn.Module):
+    """A residual block, followed by attention where heads are given."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, heads: int | None, *, instance: bool):
+        super().__init__()
+        self.block = ResidualBlock(inputs, outputs, embedding, instance=instance)
+        self.attention = Attention(outputs, heads, instance=instance) if heads else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[B, i, H, W], [B, e] -> [B, o, H, W]."""
+        return self.attention(self.block(x, embedding))
+
+
+class ResidualBlock(nn.Module):
+    """Two normalised convolutions; the embedding scales and shifts the second one's input (FTDDM equation 6)."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, *, instance: bool):
+        super().__init__()
+        self.norm_in = Norm(inputs, instance=instance)
+        self.convolution_in = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulation = nn.Linear(embedding, 2 * outputs)
+        self.norm_out = Norm(outputs, instance=instance)
+        self.convolution_out = _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[B, i, H, W], [B, e] -> [B, o, H, W]."""
+        h = self.convolution_in(silu(self.norm_in(x)))
+        scale, shift = self.modulation(silu(embedding))[..., None, None].chunk(2, dim=1)
+        h = self.norm_out(h) * (1 + scale) + shift
+        return self.skip(x) + self.convolution_out(silu(h))
+
+
+class Attention(nn.Module):
+    """Self-attention between all positions of a map, added to it."""
+
+    def __init__(self, channels: int, heads: int, *, instance: bool):
+        super().__init__()
+        self.heads = heads
+        self.norm = Norm(channels, instance=instance)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = _zero(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> the same."""
+        batch, channels, height, width = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, channels // self.heads, height * width)
+        q, k, v = qkv.transpose(-1, -2).unbind(dim=1)
+        h = scaled_dot_product_attention(q, k, v).transpose(-1, -2)
+        return x + self.out(h.reshape(batch, channels, height, width))
+
+
+class Norm(nn.Module):
+    """Group norm or instance norm, with one scale and one shift per channel."""
+
+    def __init__(self, channels: int, *, instance: bool):
+        super().__init__()
+        self.groups = channels if instance else group_count(channels)
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> the same."""
+        return group_norm(x, self.groups, self.weight, self.bias)
+
+
+class Downsample(nn.Conv2d):
+    """Learned convolution with stride 2."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor, _embedding: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H/2, W/2]."""
+        return super().forward(x)
+
+
+class Upsample(nn.Conv2d):
+    """Nearest-neighbour upsampling by 2, then a convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, _embedding: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, 2H, 2W]."""
+        return super().forward(interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """Start a layer at zero, so that its block starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def _check_attention(settings: dict, sizes: list[int]) -> None:
+    """Raise UserError where attention_at is no level's map size, or the heads do not divide a level's channels."""
+    for size in settings["attention_at"]:
+        if size not in sizes:
+            raise UserError(f"denoising_unet: attention_at holds {size}\n  allowed: the levels' map sizes {sizes}")
+    attended = {c for c, size in zip(settings["channels"], sizes, strict=True) if size in settings["attention_at"]}
+    for channels in sorted(attended | {settings["channels"][-1]}):
+        if channels % settings["heads"]:
+            raise UserError(
+                f"denoising_unet: heads is {settings['heads']}\n"
+                f"  allowed: a divisor of the channels of every level with attention, also of {channels}"
+            )

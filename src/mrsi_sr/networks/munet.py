@@ -1,0 +1,95 @@
+"""MUNet: a U-Net with two encoders that takes a low-resolution map, T1 and FLAIR to a map in one pass."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+
+from mrsi_sr.conditions import MRI_FACTOR, Condition
+from mrsi_sr.networks.layers import SLICES, SlabConvolution, block
+from mrsi_sr.networks.settings import Setting, is_count
+
+LEVELS = 5
+
+SETTINGS = {
+    "channels": Setting(
+        default=8,
+        meaning="channels of the first level; each of the four levels below has twice as many. 8: 967,601 parameters",
+        allowed="a whole number from 1; the papers use 8 and 16",
+        holds=is_count,
+    ),
+}
+
+
+class MUNet(nn.Module):
+    """Multi-encoder U-Net (Dong et al. 2022, multi-scale super-resolution MRSI, Fig. 1 and section 3.2), unconditioned.
+
+    It works at the MRI's grid of 3H x 3W x 3 slices; 3H and 3W must be multiples of 16. Kernels are 3x3x3 at the first
+    level, and 3x3x1 below, where pooling has left one plane.
+    """
+
+    def __init__(self, channels: int = SETTINGS["channels"].default):
+        super().__init__()
+        widths = [channels * 2**level for level in range(LEVELS)]
+        self.encoder_t1 = Encoder(widths)
+        self.encoder_flair = Encoder(widths)
+        self.decoder = Decoder(widths)
+        self.head = nn.Conv2d(channels, 1, 1)  # 1x1x1, the same for every slice
+
+    def forward(self, condition: Condition) -> Tensor:
+        """Super-resolve a batch: condition of B maps on H x W -> maps [B, 1, H, W], zero outside the mask."""
+        return self.unmasked(condition) * condition.mask
+
+    def unmasked(self, condition: Condition) -> Tensor:
+        """The map [B, 1, H, W] before masking: consistent with the measured k-space."""
+        low = interpolate(condition.low_resolution, scale_factor=MRI_FACTOR, mode="bilinear")
+        low = low.expand(-1, SLICES, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
+        t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1))
+        flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1))
+        features = self.decoder(t1, flair)
+        batch, _, height, width = features.shape
+        # The slices go beside the rows, where a 1x1 convolution does not tell them apart.
+        slab = features.reshape(batch, -1, SLICES * height, width)
+        image = torch.sigmoid(self.head(slab)).reshape(batch, SLICES, height, width)
+        image = avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
+        return condition.truncation.consistent(image, condition.kspace, condition.size)
+
+
+class Encoder(nn.Module):
+    """One contrast's way down, from a slab of three slices through four planes of half the size each."""
+
+    def __init__(self, widths: list[int]):
+        super().__init__()
+        self.first = block(2, widths[0], SLICES)
+        self.below = nn.ModuleList([block(i, o) for i, o in zip(widths, widths[1:], strict=False)])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """{map, MRI} [B, 2 * 3, H, W] -> features [B, f * 3, H, W], [B, 2f, H/2, W/2], ... [B, 16f, H/16, W/16]."""
+        features = [self.first(x)]
+        thickest = features[0].unflatten(1, (-1, SLICES)).amax(dim=2)
+        for level in self.below:
+            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2)))
+        return features
+
+
+class Decoder(nn.Module):
+    """The way up: at each level upsampling, a biased convolution, both encoders' features of that level, and a block."""
+
+    def __init__(self, widths: list[int]):
+        super().__init__()
+        # The deepest features of both encoders come in together, every other level's as one block's output.
+        inputs = [2 * widths[-1], *widths[-2:0:-1]]
+        outputs = widths[-2::-1]
+        slices = [1] * (LEVELS - 2) + [SLICES]
+        self.up = nn.ModuleList(
+            SlabConvolution(i, o, s, bias=True, from_plane=s > 1)
+            for i, o, s in zip(inputs, outputs, slices, strict=True)
+        )
+        self.blocks = nn.ModuleList(block(3 * o, o, s) for o, s in zip(outputs, slices, strict=True))
+
+    def forward(self, t1: list[Tensor], flair: list[Tensor]) -> Tensor:
+        """Both encoders' features, finest first -> features [B, f * 3, H, W]."""
+        x = torch.cat([t1[-1], flair[-1]], dim=1)
+        for up, level, one, other in zip(self.up, self.blocks, t1[-2::-1], flair[-2::-1], strict=True):
+            x = up(interpolate(x, scale_factor=2, mode="bilinear"))
+            x = level(torch.cat([x, one, other], dim=1))
+        return x
