@@ -1,4 +1,4 @@
-"""What a network is told about a batch of maps: the measurement, the valid voxels, the MRI, and how the map was taken."""
+"""What a network is told about a batch of maps: the measurement, valid voxels, MRI, and how the map was taken."""
 
 from __future__ import annotations
 

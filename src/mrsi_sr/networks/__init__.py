@@ -19,28 +19,19 @@ ARCHITECTURES: dict[str, tuple[type[nn.Module], dict[str, Setting]]] = {
 
 
 def build(settings: dict) -> nn.Module:
-    """Build a network, randomly initialised, from `architecture` and that architecture's own settings.
+    """Build a network, randomly initialised, from a network's settings: `architecture` and that architecture's own keys.
 
-    Raises UserError, naming the key, the value and what is allowed, for an unknown architecture, key or value.
+    Keys of no architecture say how the network is trained, and are checked there. Raises UserError, naming the key, the
+    value and what is allowed, for an unknown architecture, a key of another architecture, or a value out of range.
     """
-    network, known = _architecture(settings)
-    own = {key: value for key, value in settings.items() if key != "architecture"}
-    return network(**resolve(settings["architecture"], own, known))
-
-
-def own_settings(settings: dict) -> dict:
-    """Of a trained network's settings, those that `build` takes; the others say how it is trained."""
-    _, known = _architecture(settings)
-    return {key: value for key, value in settings.items() if key == "architecture" or key in known}
+    name = settings.get("architecture")
+    if name not in ARCHITECTURES:
+        raise UserError(f"architecture is {name!r}\n  allowed: {', '.join(ARCHITECTURES)}")
+    network, known = ARCHITECTURES[name]
+    of_any = {key for _, keys in ARCHITECTURES.values() for key in keys}
+    return network(**resolve(name, {key: value for key, value in settings.items() if key in of_any}, known))
 
 
 def count_parameters(network: nn.Module) -> int:
     """Trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-def _architecture(settings: dict) -> tuple[type[nn.Module], dict[str, Setting]]:
-    name = settings.get("architecture")
-    if name not in ARCHITECTURES:
-        raise UserError(f"architecture is {name!r}\n  allowed: {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name]

@@ -47,8 +47,8 @@ SETTINGS = {
     ),
     "normalisation": Setting(
         default="group",
-        meaning="statistics that features are normalised by: of 32 groups of channels (fewer at narrow widths, at least "
-        "two channels in each) or of each channel (instance, as FTDDM words it); the parameters are the same",
+        meaning="statistics that features are normalised by: of 32 groups of channels (fewer at narrow widths, two "
+        "channels or more in each) or of each channel (instance, as FTDDM words it); the parameters are the same",
         allowed="group or instance",
         holds=lambda value: value in ("group", "instance"),
     ),
@@ -56,7 +56,7 @@ SETTINGS = {
 
 
 class DenoisingUNet(nn.Module):
-    """U-Net of Nichol and Dhariwal 2021 as FTDDM (section 2.3, 3.1) uses it; H and W are multiples of 2^(levels - 1)."""
+    """U-Net of Nichol and Dhariwal 2021 as in FTDDM, sections 2.3 and 3.1; H, W are multiples of 2^(levels - 1)."""
 
     def __init__(self, **settings):
         super().__init__()
@@ -97,7 +97,7 @@ class DenoisingUNet(nn.Module):
         self.last = _zero(nn.Conv2d(width, 1, 3, padding=1))
 
     def forward(self, x: Tensor, step: Tensor, condition: Condition) -> Tensor:
-        """Estimate the noise: x [B, 1, H, W] at step [B] (index from 0) of the chain, condition of B -> [B, 1, H, W]."""
+        """Estimate the noise: x [B, 1, H, W] at step [B] (from 0) of the chain, condition of B -> [B, 1, H, W]."""
         embedding = self.embedding(step, condition.upscaling_factor)
         y = [condition.mask, condition.low_resolution, condition.t1_low, condition.flair_low]
         x = self.first(torch.cat([x, *y], dim=1))

@@ -1,8 +1,8 @@
 """Layers that MUNet and its variants share: convolutions of thin slabs, done in two dimensions.
 
 A slab has S slices and is stored as [B, C * S, H, W], the slices of a channel side by side (c * S + s). Then a 3-D
-convolution whose kernel is 3 slices deep is a 2-D one with a banded kernel, instance norm over a slab is group norm with
-one group per channel, and S = 1 is the plane itself. Against Conv3d this takes a half to a quarter of the time on a CPU.
+convolution whose kernel is 3 slices deep is a 2-D one with a banded kernel, instance norm over a slab is group norm
+with one group per channel, and S = 1 is the plane itself.
 """
 
 import torch

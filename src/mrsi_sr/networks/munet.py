@@ -1,5 +1,7 @@
 """MUNet: a U-Net with two encoders that takes a low-resolution map, T1 and FLAIR to a map in one pass."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
@@ -60,7 +62,7 @@ class Encoder(nn.Module):
     def __init__(self, widths: list[int]):
         super().__init__()
         self.first = block(2, widths[0], SLICES)
-        self.below = nn.ModuleList([block(i, o) for i, o in zip(widths, widths[1:], strict=False)])
+        self.below = nn.ModuleList([block(i, o) for i, o in pairwise(widths)])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """{map, MRI} [B, 2 * 3, H, W] -> features [B, f * 3, H, W], [B, 2f, H/2, W/2], ... [B, 16f, H/16, W/16]."""
@@ -72,7 +74,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The way up: at each level upsampling, a biased convolution, both encoders' features of that level, and a block."""
+    """The way up: upsampling, a biased convolution, both encoders' features of that level beside it, and a block."""
 
     def __init__(self, widths: list[int]):
         super().__init__()

@@ -17,7 +17,7 @@ class Setting:
 
 
 def resolve(architecture: str, settings: dict, known: dict[str, Setting]) -> dict:
-    """Fill in the defaults of an architecture's settings. Raises UserError that names key, value and what is allowed."""
+    """Fill in an architecture's defaults. Raises UserError that names the key, the value and what is allowed."""
     for key, value in settings.items():
         if key not in known:
             raise UserError(

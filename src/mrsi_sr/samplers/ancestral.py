@@ -1,0 +1,35 @@
+"""Ancestral sampling: the reverse diffusion chain, one step after the other."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mrsi_sr.diffusion import Schedule
+
+
+def ancestral(
+    denoise: Callable[[Tensor, int], Tensor],
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    mask: Tensor,
+    temperature: float = 1.0,
+    variance: str = "posterior",
+    noise: Callable[[Tensor], Tensor] = torch.randn_like,
+) -> tuple[Tensor, int]:
+    """Walk the reverse chain from its last step down to a clean map (Ho et al. 2020, algorithm 2; FTDDM equation 12).
+
+    x: [B, 1, H, W], a draw at the chain's last step. denoise(x, step) estimates its noise, same shape.
+    Every state is zero outside the mask [B, 1, H, W], as in training; so is the map.
+    The temperature multiplies the standard deviation of every step's noise; 0 gives the chain of means.
+    Returns the map [B, 1, H, W] and the number of network evaluations.
+    """
+    spread = (temperature * schedule.noise_std(variance)).tolist()
+    x = x * mask
+    for step in reversed(range(schedule.steps)):
+        x = schedule.posterior_mean(x, denoise(x, step), step)
+        if step > 0:
+            x = x + spread[step] * noise(x)
+        x = x * mask
+    return x, schedule.steps
