@@ -18,15 +18,24 @@ def parser() -> argparse.ArgumentParser:
   slices null                  [first, last] fits only these, counted from 0; null fits the excited slab""",
     )
     result.add_argument("--participant", required=True, help="name, such as sub-01: letters, digits, - and _")
-    result.add_argument("--seed", required=True, type=int, help="whole number from 0; with the name, it decides everything")
+    result.add_argument(
+        "--seed", required=True, type=int, help="whole number from 0; with the name, it decides everything"
+    )
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
-    result.add_argument("--out", required=True, metavar="DIR", help="folder to write; replaced if it exists")
+    result.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder to write; an earlier simulated participant there is replaced",
+    )
     return result
 
 
 def main(arguments: argparse.Namespace) -> None:
     if not arguments.participant.replace("-", "").replace("_", "").isalnum() or not arguments.participant.isascii():
-        raise UserError(f"--participant is {arguments.participant!r}\n  allowed: letters, digits, - and _, such as sub-01")
+        raise UserError(
+            f"--participant is {arguments.participant!r}\n  allowed: letters, digits, - and _, such as sub-01"
+        )
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}\n  allowed: a whole number from 0")
 
@@ -34,8 +43,9 @@ def main(arguments: argparse.Namespace) -> None:
 
     settings = from_json(arguments.settings)
 
-    from mrsi_sr.phantom.participant import simulate, write
+    from mrsi_sr.phantom.participant import check_folder, simulate, write
 
+    check_folder(arguments.out)
     write(simulate(arguments.participant, arguments.seed, settings), arguments.out)
 
 

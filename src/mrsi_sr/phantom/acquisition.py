@@ -10,7 +10,7 @@ from mrsi_sr.phantom.fields import smooth_field
 # S/N and FWHM inside the brain, as measured at 7 T: quantile and value, linear between.
 SNR_QUANTILES = ((0, 0.0), (1, 1.7), (1.4, 2.5), (5, 5.5), (25, 12.0), (50, 19.0), (75, 24.0), (99, 32.0), (100, 38.0))
 FWHM_QUANTILES_PPM = (
-    (0, 0.019), (10, 0.029), (25, 0.035), (50, 0.042), (75, 0.056), (90, 0.082), (99, 0.141), (99.3, 0.150), (100, 0.24),
+    (0, 0.019), (10, 0.029), (25, 0.035), (50, 0.042), (75, 0.056), (90, 0.082), (99, 0.141), (99.3, 0.15), (100, 0.24),
 )  # fmt: skip
 # Median %SD over the brain. Combinations have their own: it cannot be computed from their parts'.
 MEDIAN_SD_PERCENT = {
@@ -39,8 +39,8 @@ NEVER_WRITTEN = 0.03  # of the last slice's voxels: a FATAL stopped its run, whi
 class Fits:
     """What LCModel says about the N fitted voxels, in the order of `voxels`.
 
-    voxels: int [N, 3], index (i, j, k). concentration: mM, float [N] per metabolite and combination. sd: percent, int [N].
-    snr: integer [N]. fwhm: ppm [N]. failures: kind -> int [n], positions in `voxels`.
+    voxels: int [N, 3], index (i, j, k). concentration: mM, float [N] per metabolite and combination.
+    sd: percent, int [N]. snr: integer [N]. fwhm: ppm [N]. failures: kind -> int [n], positions in `voxels`.
     """
 
     voxels: np.ndarray
@@ -142,9 +142,8 @@ def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarr
         split = np.sqrt(np.maximum(sigma[second] ** 2 - ((1 - share) * sigma[name]) ** 2, 0.0))
         fitted[first] = np.clip(share * fitted[name] + split * next(noise), 0.0, fitted[name])
         fitted[second] = fitted[name] - fitted[first]
-    for name in values.keys() - fitted.keys():
-        sigma[name] = sigma_of(name, truth[name])
     for name in sorted(values.keys() - fitted.keys()):
+        sigma[name] = sigma_of(name, truth[name])
         fitted[name] = np.maximum(values[name] + sigma[name] * next(noise), 0.0)
     for name, (first, second) in SUMS.items():
         fitted[name] = fitted[first] + fitted[second]
@@ -177,7 +176,7 @@ def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm) ->
 
 
 def _stopped_run(voxels: np.ndarray) -> tuple[int, np.ndarray]:
-    """Where the run of the last slice met its FATAL, and the voxels [n] it never came to; positions in voxels [N, 3]."""
+    """Where the last slice's run met its FATAL, and the voxels [n] it never came to; positions in voxels [N, 3]."""
     in_slice = np.flatnonzero(voxels[:, 2] == voxels[:, 2].max())
     plane = voxels[in_slice, :2]
     outwards = in_slice[np.argsort(((plane - plane.mean(axis=0)) ** 2).sum(axis=1), kind="stable")]

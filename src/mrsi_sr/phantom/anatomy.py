@@ -1,5 +1,6 @@
 """A participant's head: nilearn's bundled MNI152 maps under an own pose and an own smooth, asymmetric deformation."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +48,9 @@ class Head:
     mni_mm: np.ndarray
 
 
+@functools.cache
 def load_template() -> Template:
-    """Read nilearn's bundled MNI152 maps; nothing is downloaded."""
+    """Read nilearn's bundled MNI152 maps, once per process; nothing is downloaded."""
     from nilearn import datasets
 
     images = {
@@ -75,8 +77,8 @@ def place(rng: np.random.Generator, settings: PhantomSettings) -> np.ndarray:
 def deformation(rng: np.random.Generator, mni_mm: np.ndarray, voxel_mm) -> np.ndarray:
     """The participant's own shape: displacement in mm [3, X, Y, Z] at MNI positions [3, X, Y, Z].
 
-    Smooth noise at two scales (lobes: 3 mm over 20 mm; gyri: 1.3 mm over 7 mm), wider or narrower ventricles, and
-    the asymmetry of real brains, which the symmetric template lacks: hemispheres sheared along y (torque), a bent midline.
+    Smooth noise at two scales (lobes: 3 mm over 20 mm; gyri: 1.3 mm over 7 mm), wider or narrower ventricles, and the
+    asymmetry of real brains, which the symmetric template lacks: hemispheres sheared along y (torque), midline bent.
     """
     shape = mni_mm.shape[1:]
     displacement = np.stack(

@@ -19,19 +19,19 @@ class Substance:
     grey: float
     white: float
     tumour: tuple[float, float]
-    variation: float = 0.14
+    variation: float = 0.18
 
 
 # Grey and white matter as measured at 7 T; tumour magnitudes and glycine are assumptions.
 SUBSTANCES = {
-    "tCr": Substance(6.7, 5.6, (0.5, 0.8), 0.13),
-    "tCho": Substance(1.17, 1.70, (1.5, 2.5), 0.15),
-    "NAA": Substance(8.5, 8.0, (0.2, 0.5), 0.13),
+    "tCr": Substance(6.7, 5.6, (0.5, 0.8), 0.17),
+    "tCho": Substance(1.17, 1.70, (1.5, 2.5), 0.18),
+    "NAA": Substance(8.5, 8.0, (0.2, 0.5), 0.17),
     "NAAG": Substance(0.9, 1.8, (0.2, 0.5)),
-    "Glu": Substance(8.5, 6.6, (0.5, 0.9), 0.13),
-    "Gln": Substance(4.25, 1.8, (1.5, 3.0), 0.17),
-    "Ins": Substance(4.35, 3.7, (0.8, 1.5), 0.15),
-    "Gly": Substance(0.7, 0.4, (2.0, 5.0), 0.18),
+    "Glu": Substance(8.5, 6.6, (0.5, 0.9), 0.17),
+    "Gln": Substance(4.25, 1.8, (1.5, 3.0), 0.20),
+    "Ins": Substance(4.35, 3.7, (0.8, 1.5), 0.19),
+    "Gly": Substance(0.7, 0.4, (2.0, 5.0), 0.20),
     "Tau": Substance(1.5, 1.1, (0.8, 1.6)),
     "GSH": Substance(1.3, 1.0, (0.8, 1.8)),
 }
@@ -59,8 +59,9 @@ def concentrations(rng: np.random.Generator, head: Head, lesion: Lesion | None, 
         participant = rng.uniform(0.94, 1.06)
         # The tumour's own heterogeneity: a factor of exp(+-0.2) over 6 mm.
         patchy = np.exp(0.2 * smooth_field(rng, head.brain.shape, voxel_mm, 6.0))
-        tumour = substance.white * rng.uniform(*substance.tumour) * patchy
-        necrosis = substance.white * rng.uniform(*NECROSIS)
+        in_tumour = rng.uniform(*substance.tumour)
+        tumour = substance.white * in_tumour * patchy
+        necrosis = substance.white * min(rng.uniform(*NECROSIS), 0.6 * in_tumour)  # dead tissue holds less than living
         mixed = (
             (substance.grey * tissue.grey + substance.white * (tissue.white + FLUID * tissue.fluid))
             + tumour * tissue.tumour

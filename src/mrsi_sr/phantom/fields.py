@@ -9,7 +9,7 @@ from mrsi_sr.phantom.settings import MRI_PER_VOXEL
 
 
 def stream(seed: int, participant: str, purpose: str) -> np.random.Generator:
-    """A random stream of its own for each purpose: a change to one part of the phantom leaves the others as they are."""
+    """A random stream of its own for each purpose: a change to one part of the phantom leaves the others alone."""
     digest = hashlib.sha256(f"{participant}/{purpose}".encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
 

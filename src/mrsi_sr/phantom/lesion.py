@@ -11,8 +11,9 @@ LABELS = {"none": 0, "surrounding change": 1, "core": 2, "necrosis": 3}
 
 @dataclass(frozen=True)
 class Lesion:
-    """Fractions in [0, 1], float32, MRI grid: necrosis, core (living tumour), change (oedema and infiltration, as MRI sees it).
+    """A glioma's compartments.
 
+    necrosis, core (living tumour), change (oedema and infiltration as MRI sees it): fractions, float32, MRI grid.
     spread: how far tumour cells reach, float32 on the MRSI grid; it is not what the MRI shows.
     centre_mm: position in the scan, RAS [3]. radius_mm: of the core's sphere before it became irregular.
     """
@@ -48,7 +49,7 @@ def choose_site(rng: np.random.Generator, white: np.ndarray, mni_mm: np.ndarray,
     if not len(candidates):  # a field of view without deep white matter: anywhere in it
         candidates = np.argwhere(in_slices & (white >= white[in_slices].max()))
     voxel = tuple(int(index) for index in candidates[rng.integers(len(candidates))])
-    return LesionSite(voxel, mni_mm[:, *voxel].astype(float), float(rng.uniform(11.0, 19.0)))
+    return LesionSite(voxel, mni_mm[:, *voxel].astype(float), float(rng.uniform(12.0, 20.0)))
 
 
 def push_aside(mni_mm: np.ndarray, site: LesionSite) -> np.ndarray:
@@ -63,7 +64,7 @@ def grow(
 ) -> Lesion:
     """The lesion's compartments.
 
-    position_mm: scan positions of MRSI voxels [3, X, Y, Z]; white: white-matter fraction, MRI grid; brain: bool, MRI grid.
+    position_mm: scan positions of MRSI voxels [3, X, Y, Z]. white: white-matter fraction, brain: bool, both MRI grid.
     """
     centre = position_mm[:, *site.voxel]
     away = (position_mm - centre.reshape(3, 1, 1, 1)) / rng.uniform(0.8, 1.25, size=3).reshape(3, 1, 1, 1)
@@ -75,7 +76,7 @@ def grow(
         return rough / width
 
     tumour = _sigmoid(to_mri_grid(edge_at(1.0, 0.16, 0.06)))
-    necrosis = _sigmoid(to_mri_grid(edge_at(rng.uniform(0.45, 0.65), 0.14, 0.06))) * tumour
+    necrosis = _sigmoid(to_mri_grid(edge_at(rng.uniform(0.55, 0.72), 0.14, 0.06))) * tumour
     reach = rng.uniform(1.6, 2.1)
     change = _sigmoid(to_mri_grid(edge_at(reach, 0.3, 0.12)) - 4.0 * (1.0 - white)) * (1.0 - tumour)
     spread = _sigmoid(edge_at(rng.uniform(1.2, 1.8), 0.35, 0.25, 8.0))

@@ -9,6 +9,8 @@ from mrsi_sr.phantom.lesion import Lesion
 # Relative intensities: grey matter, white matter, fluid, necrosis, core, surrounding change.
 T1_INTENSITIES = (0.66, 1.0, 0.20, 0.18, 0.48, 0.72)
 FLAIR_INTENSITIES = (0.60, 0.46, 0.08, 0.28, 0.82, 1.0)
+# What three tissue classes miss (deep nuclei, vessels), from the template's T1: weight in each image.
+T1_DETAIL, FLAIR_DETAIL = 0.32, -0.07
 NOISE = 0.02  # of white matter in T1, in both channels
 FULL_SCALE = 1500  # stored value of intensity 1
 
@@ -17,12 +19,13 @@ def t1_and_flair(
     rng: np.random.Generator, head: Head, lesion: Lesion | None, voxel_mm
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skull-stripped T1 and FLAIR: int16 on the MRI grid, zero outside the brain. voxel_mm: of the MRSI grid."""
-    detail = 0.9 * (head.t1_texture - _mean_inside(head.t1_texture, head.brain_mri))
+    texture = head.t1_texture[head.brain_mri]
+    detail = np.where(head.brain_mri, head.t1_texture - texture.mean(dtype=np.float64), 0.0).astype(np.float32)
     images = []
-    for intensities, detail_sign in ((T1_INTENSITIES, 0.35), (FLAIR_INTENSITIES, -0.08)):
+    for intensities, detail_weight in ((T1_INTENSITIES, T1_DETAIL), (FLAIR_INTENSITIES, FLAIR_DETAIL)):
         grey, white, fluid, necrosis, core, change = np.array(intensities) * rng.uniform(0.93, 1.07, size=6)
         image = grey * head.grey + white * head.white + fluid * head.fluid
-        image += np.float32(detail_sign) * detail
+        image += np.float32(detail_weight) * detail
         if lesion is not None:
             healthy = 1.0 - lesion.necrosis - lesion.core - lesion.change
             image = image * healthy + necrosis * lesion.necrosis + core * lesion.core + change * lesion.change
@@ -38,7 +41,3 @@ def _as_scanned(rng: np.random.Generator, image: np.ndarray, head: Head, voxel_m
     scanned = np.zeros(image.shape, np.int16)
     scanned[head.brain_mri] = np.rint(FULL_SCALE * np.hypot(inside + real, imaginary)).clip(1, 32000)
     return scanned
-
-
-def _mean_inside(volume: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    return np.where(inside, volume[inside].mean(dtype=np.float64), 0.0).astype(np.float32)

@@ -14,6 +14,7 @@ from mrsi_sr.phantom.fields import positions_mm, stream, to_mrsi_grid
 from mrsi_sr.phantom.settings import PhantomSettings
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # whose truth is written
+TRUTH_RECORD = Path("truth/truth.json")
 ARCHIVE_FOLDER = "CoordFiles"  # name of the folder inside an archive, as in the Vienna pipeline
 
 
@@ -59,6 +60,7 @@ def write(participant: Participant, folder: str | Path) -> None:
 
     lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
     """
+    check_folder(folder)
     settings = participant.settings
     with writing_folder(folder) as temporary:
         _write_tables(participant, temporary)
@@ -70,6 +72,18 @@ def write(participant: Participant, folder: str | Path) -> None:
         _save(reference, settings.affine, temporary / "reference.nii.gz")
         _write_truth(participant, temporary / "truth")
     log.info("%s: %d voxels fitted, in %s", participant.name, len(participant.fits.voxels), folder)
+
+
+def check_folder(folder: str | Path) -> None:
+    """UserError where writing a participant would replace anything but an earlier simulated participant."""
+    folder = Path(folder)
+    if not folder.exists() or (folder / TRUTH_RECORD).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise UserError(
+            f"{folder} is in the way: it is not a simulated participant, so it is not replaced\n"
+            "  expected a new folder, an empty one, or one with truth/truth.json in it"
+        )
 
 
 def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
@@ -108,7 +122,7 @@ def _write_truth(participant: Participant, folder: Path) -> None:
         lesion = glioma.labels(participant.lesion, brain)
     _save(lesion, affine, folder / "lesion.nii.gz")
     record = _record(participant, lesion)
-    (folder / "truth.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    (folder / TRUTH_RECORD.name).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
 def _record(participant: Participant, lesion: np.ndarray) -> dict:

@@ -76,7 +76,9 @@ def from_json(text: str) -> PhantomSettings:
     try:
         given = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"--settings is not JSON: {error}\n  expected an object such as '{{\"lesion\": false}}'") from error
+        raise UserError(
+            f"--settings is not JSON: {error}\n  expected an object such as '{{\"lesion\": false}}'"
+        ) from error
     if not isinstance(given, dict):
         raise UserError(f"--settings is {text}\n  expected a JSON object such as '{{\"lesion\": false}}'")
     known = [field.name for field in fields(PhantomSettings)]
@@ -87,9 +89,7 @@ def from_json(text: str) -> PhantomSettings:
             raise UserError(
                 f"unknown phantom setting {key} (value {json.dumps(given[key])}): {hint}\n  allowed: {', '.join(known)}"
             )
-    return PhantomSettings(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-    )
+    return PhantomSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
 
 
 def _are_numbers(values, count: int, kind, lowest: float, highest: float) -> bool:
