@@ -1,5 +1,6 @@
 """LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights that the configuration names."""
 
+import json
 import sys
 import warnings
 from functools import cache
@@ -70,7 +71,7 @@ def import_lpips():
     import torch
 
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
@@ -87,17 +88,24 @@ def import_lpips():
     return lpips
 
 
-def check_weights(metrics: list[str], weights: dict) -> None:
-    """Raise a UserError unless weights is {metric: {"backbone": path, "linear": path} or {"download": true}}."""
+def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
+    """The weights of the LPIPS metrics asked for, from JSON {metric: {"backbone": path, "linear": path}, ...}.
+
+    {"download": true} may stand for the backbone. Raises UserError where the text says anything else.
+    """
+    try:
+        weights = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--lpips-weights is not JSON: {error}") from None
     for metric, part in weights.items():
         if metric not in BACKBONES:
             raise UserError(f"LPIPS weights are given for '{metric}'\n  known are: {', '.join(BACKBONES)}")
-        unknown = set(part) - {"backbone", "linear", "download"}
-        if unknown or (metric in metrics and bool(part.get("backbone")) == bool(part.get("download"))):
+        if set(part) - {"backbone", "linear", "download"} or bool(part.get("backbone")) == bool(part.get("download")):
             raise UserError(
-                f"the LPIPS weights of {metric} are {part}\n  expected either backbone, the path of a torchvision"
-                f' {ARCHITECTURES[metric]} state dict, or "download": true; with linear, a path, where wanted'
+                f"the LPIPS weights of {metric} are {json.dumps(part)}\n  expected either backbone, the path of a"
+                f' torchvision {ARCHITECTURES[metric]} state dict, or "download": true; with linear, a path, where wanted'
             )
+    return {metric: part for metric, part in weights.items() if metric in metrics}
 
 
 def _read_tensors(path: str) -> dict:

@@ -1,5 +1,6 @@
 """Laws of the LPIPS metric, with backbone weights made on the spot."""
 
+import json
 import pickle
 import warnings
 
@@ -9,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.lpips_metric import Lpips, check_weights, import_lpips
+from mrsi_sr.lpips_metric import Lpips, import_lpips, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -104,4 +105,4 @@ def test_a_missing_weights_file_is_named():
 )
 def test_weights_that_say_nothing_or_too_much_are_refused(weights):
     with pytest.raises(UserError, match="LPIPS weights"):
-        check_weights(["lpips_vgg"], weights)
+        weights_of(json.dumps(weights), ["lpips_vgg"])

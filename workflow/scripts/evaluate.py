@@ -1,0 +1,79 @@
+"""Score one method's samples of one fold against the truth: a long table of metrics per map."""
+
+import argparse
+from pathlib import Path
+
+from mrsi_sr.cli import UserError, log, progress, run
+
+CARRIED = ("label", "sampler", "nfe", "seconds_per_slice", "parameters", "seed")  # from the samples' provenance
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--samples", required=True, type=Path, help="folder that sample.py wrote")
+    p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants, the truth; may be more")
+    p.add_argument("--fold", required=True, type=int, help="number of the fold")
+    p.add_argument("--method", required=True, help="name of the method, as in the samples' provenance")
+    p.add_argument("--protocol", required=True, choices=["paper", "clean"], help="paper: frame; clean: mask and frame")
+    p.add_argument("--metrics", required=True, help="comma-separated: nrmse,psnr,ssim,lpips_vgg,lpips_alex")
+    p.add_argument(
+        "--lpips-weights",
+        default="{}",
+        help='JSON {"lpips_vgg": {"backbone": PATH or "download": true, "linear": PATH, optional}, "lpips_alex": ...}; '
+        "without weights an LPIPS metric is not available",
+    )
+    p.add_argument("--experiment", default="", help="name to keep in the table, so that experiments are not mixed")
+    p.add_argument("--out", required=True, help="PARQUET file to write")
+    p.add_argument("--provenance", required=True, help="JSON file to write, with the method's cost")
+    return p
+
+
+def main(arguments: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from mrsi_sr import evaluation, scores, slices
+    from mrsi_sr.dataset import files_of
+    from mrsi_sr.lpips_metric import Lpips, weights_of
+    from mrsi_sr.provenance import Provenance
+
+    metrics = arguments.metrics.split(",")
+    evaluation.check_metrics(metrics)
+    weights = weights_of(arguments.lpips_weights, metrics)
+    samples, record = evaluation.load_samples(arguments.samples)
+    for name in ("method", "protocol"):
+        if record.get(name) != getattr(arguments, name):
+            raise UserError(
+                f"{arguments.samples} holds samples of {name} '{record.get(name)}', "
+                f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
+            )
+    truths = files_of([each.participant for each in samples], arguments.slices)
+    provenance = Provenance(
+        {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
+        [*(each.path for each in samples), *truths.values()],
+    )
+    lpips = {name: Lpips(name, part) for name, part in weights.items()}
+    for name in evaluation.not_available(metrics, lpips):
+        log.info("%s is not available: --lpips-weights names no weights for it", name)
+    parts = [
+        evaluation.evaluate(each, slices.load(truths[each.participant]), arguments.protocol, metrics, lpips)
+        for each in progress(samples, "scoring participants")
+    ]
+    table = pd.concat(parts, ignore_index=True).assign(
+        method=arguments.method, fold=arguments.fold, protocol=arguments.protocol
+    )
+    scores.write(table, arguments.out, protocol=arguments.protocol, experiment=arguments.experiment)
+    provenance.write(
+        arguments.provenance,
+        method=arguments.method,
+        fold=arguments.fold,
+        protocol=arguments.protocol,
+        experiment=arguments.experiment,
+        frame=samples[0].maps.shape[-1],
+        sampling_device=record["device"],
+        sampling_settings=record["settings"],
+        **{name: record[name] for name in CARRIED},
+    )
+
+
+if __name__ == "__main__":
+    run(main, parser())
