@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,12 +47,13 @@ class Condition:
         """Float [B]: grid over low-resolution matrix size, 64/n."""
         return self.low_resolution.shape[-1] / self.size.to(self.low_resolution.dtype)
 
-    @property
+    # Kept once computed: a diffusion chain asks a thousand times.
+    @cached_property
     def t1_low(self) -> Tensor:
         """T1 on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
         return _average(self.t1)
 
-    @property
+    @cached_property
     def flair_low(self) -> Tensor:
         """FLAIR on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
         return _average(self.flair)

@@ -22,7 +22,8 @@ class Schedule:
     """A chain of T steps; tables are float64 [T] and are cast to the map's type where they are used.
 
     betas   beta, the variance that the step adds (FTDDM equation 1)
-    gammas  gamma, the product of 1 - beta up to and including the step (equation 2): x = sqrt(gamma) x0 + sqrt(1 - gamma) noise
+    gammas  gamma, the product of 1 - beta up to and including the step, so that after it the map is
+            sqrt(gamma) x0 + sqrt(1 - gamma) noise (equation 2)
     """
 
     betas: Tensor
@@ -62,7 +63,7 @@ class Schedule:
         return _at(signal, step, x0) * x0 + _at(spread, step, x0) * noise
 
     def posterior_mean(self, x: Tensor, noise: Tensor, step: int | Tensor) -> Tensor:
-        """Mean of the map one step further down, given x [B, 1, H, W] and the noise estimated in it: FTDDM equation 12."""
+        """Mean of the map one step down, given x [B, 1, H, W] and the noise estimated in it: FTDDM equation 12."""
         share = self.betas / (1 - self.gammas).sqrt()
         return _at((1 - self.betas).rsqrt(), step, x) * (x - _at(share, step, x) * noise)
 

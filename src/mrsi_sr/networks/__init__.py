@@ -19,7 +19,7 @@ ARCHITECTURES: dict[str, tuple[type[nn.Module], dict[str, Setting]]] = {
 
 
 def build(settings: dict) -> nn.Module:
-    """Build a network, randomly initialised, from a network's settings: `architecture` and that architecture's own keys.
+    """Build a network, randomly initialised, from a network's settings: `architecture` and the keys of that one.
 
     Keys of no architecture say how the network is trained, and are checked there. Raises UserError, naming the key, the
     value and what is allowed, for an unknown architecture, a key of another architecture, or a value out of range.

@@ -10,7 +10,6 @@ A batch has `target`, float [B, 1, H, W], and `condition`. All that is random is
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from mrsi_sr.cli import UserError
@@ -39,7 +38,7 @@ def build(settings: dict) -> Objective:
 
 
 def schedule(settings: dict) -> Schedule:
-    """The diffusion chain that a network with these settings learns. Raises UserError for a number that is no length."""
+    """The diffusion chain that a network with these settings learns. Raises UserError for an impossible length."""
     steps = settings.get("diffusion_steps", DIFFUSION_STEPS)
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise UserError(f"diffusion_steps is {steps!r}\n  allowed: a whole number from 1; the paper uses 1000")

@@ -13,10 +13,10 @@ class NoisePrediction:
         self.schedule = schedule
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Each map at a step of its own, drawn uniformly; noise is added, and its estimate judged, inside the mask only.
+        """Each map at a step of its own, drawn uniformly; noise is added, and its estimate judged, inside the mask.
 
-        Outside the mask the noisy map is zero at every step, as it is when sampling (FTDDM Fig. 1: noise is added to the
-        region of interest). The mean is over the voxels of all masks. One part: noise, the loss itself.
+        Outside the mask the noisy map is zero at every step, as it is when sampling (FTDDM Fig. 1: noise is added to
+        the region of interest). The mean is over the voxels of all masks. One part: noise, the loss itself.
         """
         x0, mask = batch.target, batch.condition.mask
         step = torch.randint(self.schedule.steps, x0.shape[:1], generator=generator, device=generator.device)

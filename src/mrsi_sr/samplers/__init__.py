@@ -4,7 +4,8 @@
 |---|---|---|
 | zero_filled | none | |
 | single_pass | network: condition -> map | |
-| ancestral | denoiser: noisy map, step, condition -> noise | temperature, from 0, default 1; variance, posterior (default) or beta |
+| ancestral | denoiser: noisy map, step, condition -> noise | temperature: of the noise, a number from 0, default 1 |
+| | | variance: of a reverse step, posterior (default) or beta |
 """
 
 from collections.abc import Callable
