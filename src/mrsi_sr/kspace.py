@@ -77,6 +77,17 @@ def projector(n: int, frame: int = FRAME) -> torch.Tensor:
     return torch.cos(2 * torch.pi / frame * k * distance[..., None]).sum(-1) / frame
 
 
+def measured_windows(maps: np.ndarray, sizes: Iterable[int], protocol: str) -> dict[int, np.ndarray]:
+    """What scans of these sizes would measure of the maps [..., N, N]: size -> complex64 [..., w, w], the window alone.
+
+    Computed in double precision. Raises UserError for a size that does not fit N.
+    """
+    sizes = list(sizes)
+    check_sizes(sizes, maps.shape[-1])
+    kspace = to_kspace(torch.from_numpy(maps.astype(np.float64))).numpy()
+    return {n: crop_window(kspace, n, protocol).astype(np.complex64) for n in sizes}
+
+
 class Truncation:
     """The forward operator: maps [B, 1, frame, frame] to the k-space of a low-resolution scan, and back to a map.
 

@@ -1,0 +1,57 @@
+"""Truncate the k-space of one participant's maps: what scans of lower resolution would have measured."""
+
+import argparse
+
+from mrsi_sr.cli import UserError, log, run
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--slices", required=True, metavar="NPZ", help="file that slices.py wrote")
+    result.add_argument(
+        "--sizes", required=True, metavar="N,N,...", help="low-resolution matrix sizes, such as 8,16,32"
+    )
+    result.add_argument(
+        "--protocol", required=True, metavar="paper|clean",
+        help="paper: window [-n/2, n/2) of k-space, as published; clean: |k| < n/2, closed under conjugation",
+    )  # fmt: skip
+    result.add_argument("--out", required=True, metavar="NPZ", help="file to write: complex k-space, the windows alone")
+    return result
+
+
+def main(arguments: argparse.Namespace) -> None:
+    sizes = sizes_of(arguments.sizes)
+
+    import numpy as np
+
+    from mrsi_sr import kspace, slices
+    from mrsi_sr.files import writing
+
+    kspace.check_protocol(arguments.protocol)
+    scan = slices.load(arguments.slices)
+    windows = kspace.measured_windows(scan.maps, sizes, arguments.protocol)
+    with writing(arguments.out) as temporary:
+        np.savez(
+            temporary,
+            **{f"kspace_{n}": window for n, window in windows.items()},
+            sizes=np.array(sizes, np.int16),
+            protocol=np.array(arguments.protocol),
+            slices=scan.slices,
+            metabolites=np.array(scan.metabolites),
+            participant=np.array(scan.participant),
+        )
+    log.info(
+        "%s: %d sizes of %d slices, protocol %s", scan.participant, len(sizes), len(scan.slices), arguments.protocol
+    )
+
+
+def sizes_of(text: str) -> list[int]:
+    """The sizes in '8,16,32', each once, in rising order."""
+    try:
+        return sorted({int(size) for size in text.split(",")})
+    except ValueError:
+        raise UserError(f"--sizes is '{text}'\n  expected whole numbers with commas, such as 8,16,32") from None
+
+
+if __name__ == "__main__":
+    run(main, parser())
