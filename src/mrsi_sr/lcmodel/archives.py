@@ -25,13 +25,13 @@ def is_archive(path: str | Path) -> bool:
 def members(path: str | Path, key_of: Callable[[str], object | None]) -> Iterator[tuple[object, bytes]]:
     """Yield (key, content) of the archive's files whose name has a key. Raises UserError where it is damaged."""
     try:
-        with Path(path).open("rb") as file:
+        with Path(path).open("rb", _READ_AHEAD) as file:
             zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=file) if zipped else file.raw, _READ_AHEAD)
+            stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_AHEAD) if zipped else file
             yield from _members(stream, key_of)
     except (tarfile.HeaderError, EOFError, zlib.error, OSError) as error:
         raise UserError(
-            f"cannot read the archive {path}: {error}\n  it is damaged or cut short: try tar -tf on it, and copy it again"
+            f"cannot read the archive {path}: {error}\n  it is damaged or cut short: test it with tar -tf, copy it again"
         ) from None
 
 

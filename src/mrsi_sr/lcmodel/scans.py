@@ -40,21 +40,20 @@ class Fits:
         self.layout_of = np.full(voxels, -1, np.int32)
         self.from_coord = np.zeros(voxels, bool)
 
-    def ok(self, voxel: int) -> bool:
-        """Whether the voxel has a good fit already."""
-        return self.status[voxel] == Status.OK
+    def needs(self, voxel: int, kind: str) -> bool:
+        """Whether a file can add anything: every table, and the .coord of a voxel without a good fit."""
+        return kind == ".table" or self.status[voxel] != Status.OK
 
     def take(self, voxel: int, kind: str, data: bytes) -> None:
-        """Store one file's fit: a good table before a good .coord, either before a failed fit, whatever comes first."""
+        """Store the fit of a file that is needed; a good one replaces what is there, a failed one never a good one."""
         status, rows, fwhm, snr = scan(data)
         is_table = kind == ".table"
         if status != Status.OK:
-            if not self.ok(voxel) and (is_table or self.status[voxel] == Status.MISSING):
+            known = self.status[voxel]
+            if known == Status.MISSING or (is_table and known != Status.OK):
                 self.status[voxel] = status
             return
-        if self.ok(voxel):
-            if not is_table:
-                return
+        if self.status[voxel] == Status.OK:  # an archive had the .coord before the table
             self.concentration[:, voxel] = self.sd[:, voxel] = np.nan
         self.from_coord[voxel] = not is_table
         self.status[voxel] = status
@@ -138,6 +137,7 @@ def read_scan(
     One bad voxel never stops a scan: it has its status. Raises UserError where no file matches, a voxel has two files
     or is outside the matrix, an archive is damaged, no voxel is usable or a metabolite was fitted in none.
     """
+    path = Path(path)
     fits = Fits(metabolites, names.matrix)
     seen = sources.Sightings(names)
     files, packed = sources.find(path)
@@ -158,7 +158,7 @@ def _read_files(files: list[str], seen: sources.Sightings, fits: Fits, folder: s
             found[place[1]].append((place[0], file))
     for voxel, file in progress(found[".table"], "reading tables"):
         fits.take(voxel, ".table", sources.read(file))
-    without = [(voxel, file) for voxel, file in found[".coord"] if not fits.ok(voxel)]
+    without = [(voxel, file) for voxel, file in found[".coord"] if fits.needs(voxel, ".coord")]
     for voxel, file in progress(without, "reading .coord files"):
         fits.take(voxel, ".coord", sources.read(file))
 
@@ -167,7 +167,8 @@ def _read_archive(archive: str, seen: sources.Sightings, fits: Fits) -> None:
     name = Path(archive).name
 
     def place_of(member: str) -> tuple[int, str] | None:
-        return None if sources.hidden(member) else seen.voxel(f"{name}/{member}")
+        place = None if sources.hidden(member) else seen.voxel(f"{name}/{member}")
+        return place if place and fits.needs(*place) else None
 
     for (voxel, kind), data in progress(archives.members(archive, place_of), f"reading {name}"):
         fits.take(voxel, kind, data)

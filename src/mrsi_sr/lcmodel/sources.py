@@ -67,8 +67,11 @@ def find(path: str | Path) -> tuple[list[str], list[str]]:
         what = "is not a folder nor a .tar, .tar.gz or .tgz archive" if path.exists() else "does not exist"
         raise UserError(f"{path} {what}\n  --lcmodel names a scan's folder of LCModel tables, or an archive of it")
     files, archives = [], []
-    for file in _below(str(path)):
-        (archives if is_archive(file) else files).append(file)
+    try:
+        for file in _below(str(path)):
+            (archives if is_archive(file) else files).append(file)
+    except OSError as error:
+        raise UserError(f"cannot list {error.filename}: {error.strerror}\n  check its permissions") from None
     return files, [archive for archive in archives if not Path(_without_ending(archive)).is_dir()]
 
 
