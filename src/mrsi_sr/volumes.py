@@ -16,6 +16,7 @@ class Volumes:
     """Volumes [X, Y, Z] on one grid; axes are those of the NIfTI file (i, j, k), NaN means that there is no estimate.
 
     concentration (LCModel's unit) and sd (%SD, percent): metabolite -> float32. snr, fwhm (ppm): float32.
+    A concentration of zero is a fit of zero, and its %SD (999: no estimate) is NaN, as is an S/N of -1.
     status: int16, a lcmodel.tables.Status. affine [4, 4]: voxel -> mm. brain_mask: bool, or None where none was given.
     """
 

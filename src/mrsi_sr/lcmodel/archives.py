@@ -31,7 +31,7 @@ def members(path: str | Path, key_of: Callable[[str], object | None]) -> Iterato
             yield from _members(stream, key_of)
     except (tarfile.HeaderError, EOFError, zlib.error, OSError) as error:
         raise UserError(
-            f"cannot read the archive {path}: {error}\n  it is damaged or cut short: test it with tar -tf, copy it again"
+            f"cannot read the archive {path}: {error}\n  it is damaged or cut short: see tar -tf, and copy it again"
         ) from None
 
 
