@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrsi_sr.phantom.anatomy import Head
 from mrsi_sr.phantom.fields import smooth_field, to_mri_grid, to_mrsi_grid
 
 LABELS = {"none": 0, "surrounding change": 1, "core": 2, "necrosis": 3}
@@ -59,31 +60,30 @@ def push_aside(mni_mm: np.ndarray, site: LesionSite) -> np.ndarray:
     return mni_mm - 0.25 * nearness * away
 
 
-def grow(
-    rng: np.random.Generator, site: LesionSite, position_mm: np.ndarray, white: np.ndarray, brain: np.ndarray, voxel_mm
-) -> Lesion:
-    """The lesion's compartments.
+def grow(rng: np.random.Generator, site: LesionSite, head: Head, position_mm: np.ndarray, voxel_mm) -> Lesion:
+    """The lesion's compartments in a head.
 
-    position_mm: scan positions of MRSI voxels [3, X, Y, Z]. white: white-matter fraction, brain: bool, both MRI grid.
+    position_mm: scan positions of MRSI voxels [3, X, Y, Z]; voxel_mm: their edges.
     """
     centre = position_mm[:, *site.voxel]
     away = (position_mm - centre.reshape(3, 1, 1, 1)) / rng.uniform(0.8, 1.25, size=3).reshape(3, 1, 1, 1)
     radii = np.sqrt((away**2).sum(axis=0)) / site.radius_mm  # 1 at the core's edge
-    shape = radii.shape
 
     def edge_at(radius: float, roughness: float, width: float, sigma_mm: float = 6.0) -> np.ndarray:
-        rough = radius + roughness * smooth_field(rng, shape, voxel_mm, sigma_mm) - radii
+        rough = radius + roughness * smooth_field(rng, radii.shape, voxel_mm, sigma_mm) - radii
         return rough / width
 
     tumour = _sigmoid(to_mri_grid(edge_at(1.0, 0.16, 0.06)))
     necrosis = _sigmoid(to_mri_grid(edge_at(rng.uniform(0.55, 0.72), 0.14, 0.06))) * tumour
-    reach = rng.uniform(1.6, 2.1)
-    change = _sigmoid(to_mri_grid(edge_at(reach, 0.3, 0.12)) - 4.0 * (1.0 - white)) * (1.0 - tumour)
-    spread = _sigmoid(edge_at(rng.uniform(1.2, 1.8), 0.35, 0.25, 8.0))
+    # Oedema follows white matter, spares fluid, and hardly crosses the midline.
+    across = _sigmoid(-np.sign(site.mni_mm[0]) * head.mni_mm[0] / 1.5)
+    oedema = edge_at(rng.uniform(1.6, 2.1), 0.3, 0.12) - 5.0 * across
+    change = _sigmoid(to_mri_grid(oedema) - 7.0 * (1.0 - head.white)) * (1.0 - head.fluid) * (1.0 - tumour)
+    spread = _sigmoid(edge_at(rng.uniform(1.2, 1.8), 0.35, 0.25, 8.0) - 3.0 * across)
     return Lesion(
-        necrosis=necrosis * brain,
-        core=(tumour - necrosis) * brain,
-        change=change * brain,
+        necrosis=necrosis * head.brain_mri,
+        core=(tumour - necrosis) * head.brain_mri,
+        change=change * head.brain_mri,
         spread=spread.astype(np.float32),
         centre_mm=tuple(float(value) for value in centre),
         radius_mm=site.radius_mm,

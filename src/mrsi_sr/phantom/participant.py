@@ -95,7 +95,7 @@ def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
     site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, settings.fitted_slices)
     head = anatomy.build_head(template, glioma.push_aside(mni_mm, site))
     scan_mm = positions_mm(settings.matrix, settings.affine)
-    return head, glioma.grow(rng, site, scan_mm, head.white, head.brain_mri, settings.voxel_mm)
+    return head, glioma.grow(rng, site, head, scan_mm, settings.voxel_mm)
 
 
 def _write_tables(participant: Participant, folder: Path) -> None:
