@@ -52,14 +52,19 @@ class Samples:
 
 def load_samples(folder: str | Path) -> tuple[list[Samples], dict]:
     """All participants' samples in a folder, in the order of their names, and the folder's provenance."""
+    record = samples_record(folder)
+    return [Samples.load(file) for file in sorted(Path(folder).glob("*.npz"))], record
+
+
+def samples_record(folder: str | Path) -> dict:
+    """The provenance of a folder of samples. Raises UserError where there is none, or no samples beside it."""
     folder = Path(folder)
-    files = sorted(folder.glob("*.npz"))
     record = folder / "provenance.json"
-    if not files or not record.is_file():
+    if not record.is_file() or not any(folder.glob("*.npz")):
         raise UserError(
             f"no samples in {folder}\n  expected PARTICIPANT.npz files and provenance.json there: run sample.py first"
         )
-    return [Samples.load(file) for file in files], json.loads(record.read_text())
+    return json.loads(record.read_text())
 
 
 def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np.ndarray]:

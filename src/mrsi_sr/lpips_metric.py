@@ -103,7 +103,7 @@ def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
         if set(part) - {"backbone", "linear", "download"} or bool(part.get("backbone")) == bool(part.get("download")):
             raise UserError(
                 f"the LPIPS weights of {metric} are {json.dumps(part)}\n  expected either backbone, the path of a"
-                f' torchvision {ARCHITECTURES[metric]} state dict, or "download": true; with linear, a path, where wanted'
+                f' torchvision {ARCHITECTURES[metric]} state dict, or "download": true; and linear, a path, if wanted'
             )
     return {metric: part for metric, part in weights.items() if metric in metrics}
 
