@@ -1,0 +1,116 @@
+"""What a training run leaves: a checkpoint to resume from while it runs, weights that say what they are at its end."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from zipfile import BadZipFile
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mrsi_sr import __version__, provenance
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.dependencies import code_of
+from mrsi_sr.files import checksum, writing
+
+
+def fingerprint(module: str, **decisive) -> str:
+    """A hash of all that decides a result: what is given, the package's version, and the bytes of the code.
+
+    module: the file of the module that makes the result; the code is that and all it imports of the package.
+    """
+    code = [checksum(file) for file in code_of(module)]
+    return provenance.fingerprint(decisive, __version__, code)
+
+
+class Checkpoint:
+    """The one file that an interrupted run resumes from. It lies beside the weights and is gone when they are complete.
+
+    It is no declared output of the workflow, which deletes those before it tries again. Only the run with the same
+    fingerprint (settings, fold, seed, data, code) resumes from it.
+    """
+
+    def __init__(self, path: Path, fingerprint: str):
+        self.path, self.fingerprint = path, fingerprint
+
+    @classmethod
+    def beside(cls, weights: str | Path, fingerprint: str) -> "Checkpoint":
+        """The checkpoint of the run that is to write these weights."""
+        return cls(Path(weights).with_suffix(".checkpoint"), fingerprint)
+
+    def load(self, device: torch.device) -> dict | None:
+        """The state of the run, or None where there is none to resume; the log says why."""
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location=device, weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError, BadZipFile) as error:
+            log.warning("the checkpoint %s cannot be read (%s): training starts anew", self.path, error)
+            return None
+        if not isinstance(state, dict) or state.get("fingerprint") != self.fingerprint:
+            log.warning(
+                "the checkpoint %s belongs to other settings, fold, seed, data or code: training starts anew", self.path
+            )
+            return None
+        return state["run"]
+
+    def save(self, run: dict) -> None:
+        """Write the state of the run in place of the one before. Raises UserError when there is no room."""
+        try:
+            with writing(self.path) as temporary:
+                torch.save({"fingerprint": self.fingerprint, "run": run}, temporary)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            raise UserError(
+                f"the checkpoint {self.path} cannot be written: {error}\n"
+                "  make room and run the same again: it continues from the checkpoint before, where there is one"
+            ) from error
+
+    def remove(self) -> None:
+        """Delete the checkpoint and what runs killed while writing it left behind."""
+        for file in [self.path, *self.path.parent.glob(f".*.{self.path.name}")]:
+            file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained network's weights on the CPU, and what they are.
+
+    settings: the network's; fold, protocol, sizes, metabolites: what it was trained on; iteration: how long.
+    """
+
+    tensors: dict[str, Tensor]
+    settings: dict
+    fold: int
+    protocol: str
+    sizes: list[int]
+    metabolites: list[str]
+    iteration: int
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file whose metadata are enough to rebuild the network."""
+        facts = {name: value for name, value in vars(self).items() if name != "tensors"}
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
+        with writing(path) as temporary:
+            save_file(tensors, temporary, metadata={"mrsi_sr": json.dumps(facts, sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Weights":
+        """Read a file that `save` wrote. Raises UserError when there is none, or it is something else."""
+        if not Path(path).is_file():
+            raise UserError(f"no weights at {path}\n  train the network first: workflow/scripts/train.py")
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {}).get("mrsi_sr", "{}"))
+                return cls({name: file.get_tensor(name) for name in file.keys()}, **facts)  # noqa: SIM118
+        except (SafetensorError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is not a file of weights that train.py wrote: {error}") from error
+
+    def load_into(self, network: nn.Module, path: str | Path) -> None:
+        """Put the weights into a network. Raises UserError when they are of another architecture."""
+        try:
+            network.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise UserError(f"the weights {path} do not fit the network of their settings: {error}") from error

@@ -1,0 +1,242 @@
+"""Laws of training: it resumes to the same bits, averages, slows down and stops as it should."""
+
+import copy
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tiny_cohort import DENOISER, MUNET, participant
+
+from mrsi_sr import training
+from mrsi_sr.checkpoints import Checkpoint, Weights
+from mrsi_sr.cli import UserError
+from mrsi_sr.dataset import MapsOnDevice
+from mrsi_sr.training_settings import TrainingSettings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def maps():
+    return [MapsOnDevice([participant(f"sub-{seed}", seed)], "clean", [4, 8]) for seed in (1, 2)]
+
+
+def train(settings, maps, checkpoint):
+    return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU)
+
+
+def same(one: training.Trained, other: training.Trained) -> bool:
+    weights = all(
+        torch.equal(getattr(one, kind)[name], getattr(other, kind)[name])
+        for kind in ("best", "last")
+        for name in one.last
+    )
+    return weights and one.losses == other.losses and one.best_iteration == other.best_iteration
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("settings", [MUNET, DENOISER], ids=["munet", "denoiser"])
+@pytest.mark.parametrize("at", [3, 5])
+def test_a_run_interrupted_and_resumed_is_bit_identical(settings, at, maps, tmp_path, monkeypatch):
+    settings = settings | {"iterations": 6, "validate_every": 3, "checkpoint_every": 2}
+    whole = train(settings, maps, Checkpoint(tmp_path / "whole", "a"))
+    step = training.Run.step
+
+    def stops(run):
+        if run.iteration == at:
+            raise Interrupted
+        step(run)
+
+    monkeypatch.setattr(training.Run, "step", stops)
+    with pytest.raises(Interrupted):
+        train(settings, maps, Checkpoint(tmp_path / "part", "a"))
+    monkeypatch.setattr(training.Run, "step", step)
+    torch.manual_seed(99)  # what the new process would find in torch's own generator
+    assert same(train(settings, maps, Checkpoint(tmp_path / "part", "a")), whole)
+
+
+def test_a_checkpoint_of_another_fingerprint_is_not_resumed(maps, tmp_path, caplog):
+    train(DENOISER, maps, Checkpoint(tmp_path / "run.checkpoint", "a"))
+    assert Checkpoint(tmp_path / "run.checkpoint", "a").load(CPU)["iteration"] == 4
+    with caplog.at_level(logging.WARNING):
+        assert Checkpoint(tmp_path / "run.checkpoint", "b").load(CPU) is None
+    assert "belongs to other settings, fold, seed, data or code: training starts anew" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_resumed(tmp_path, caplog):
+    (tmp_path / "run.checkpoint").write_bytes(b"half of a file")
+    assert Checkpoint(tmp_path / "run.checkpoint", "a").load(CPU) is None
+    assert "cannot be read" in caplog.text
+
+
+def test_a_checkpoint_is_removed_with_what_killed_runs_left(tmp_path):
+    checkpoint = Checkpoint.beside(tmp_path / "munet.best.safetensors", "a")
+    checkpoint.save({"iteration": 1})
+    (tmp_path / f".123.{checkpoint.path.name}").write_bytes(b"half")
+    (tmp_path / "munet.best.safetensors").write_bytes(b"")
+    checkpoint.remove()
+    assert [file.name for file in tmp_path.iterdir()] == ["munet.best.safetensors"]
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_before(maps, tmp_path, monkeypatch):
+    run_step = training.Run.step
+
+    def spoilt(run):
+        if run.iteration == 3:
+            with torch.no_grad():
+                next(run.network.parameters()).fill_(float("nan"))
+        run_step(run)
+
+    monkeypatch.setattr(training.Run, "step", spoilt)
+    checkpoint = Checkpoint(tmp_path / "run.checkpoint", "a")
+    with pytest.raises(UserError, match="training loss is not finite at iteration 4: loss nan, noise nan") as error:
+        train(DENOISER | {"iterations": 8}, maps, checkpoint)
+    assert "lower learning_rate (now 0.001)" in str(error.value)
+    assert checkpoint.load(CPU)["iteration"] == 2
+
+
+def test_weights_that_are_not_finite_are_never_saved(maps, tmp_path):
+    run = training.Run(DENOISER, *maps, seed=1, device=CPU)
+    run.check_weights()
+    with torch.no_grad():
+        next(run.network.parameters())[0] = float("inf")
+    with pytest.raises(UserError, match="a weight is not finite after iteration 0"):
+        run.check_weights()
+
+
+def test_the_average_of_constant_weights_is_those_weights():
+    network = torch.nn.Linear(3, 2)
+    averaged = copy.deepcopy(network)
+    for iteration in range(1, 20):
+        training.average(averaged, network, 0.99, iteration)
+    assert torch.allclose(averaged.weight, network.weight)
+
+
+@pytest.mark.parametrize(
+    ("iteration", "decay", "used"), [(1, 0.9, 2 / 11), (1000, 0.9, 0.9), (1000, 0.9999, 1001 / 1010)]
+)
+def test_the_average_moves_by_what_the_decay_leaves(iteration, decay, used):
+    network, averaged = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    before = averaged.weight.item()
+    training.average(averaged, network, decay, iteration)
+    assert averaged.weight.item() == pytest.approx(used * before + (1 - used) * network.weight.item(), rel=1e-4)
+
+
+def test_validation_is_the_same_every_time(maps):
+    run = training.Run(DENOISER, *maps, seed=1, device=CPU)
+    run.validate()
+    run.validate()
+    assert run.losses[1]["loss"] == run.losses[3]["loss"]
+
+
+def test_best_is_the_lowest_validation_loss(maps, tmp_path):
+    trained = train(MUNET | {"iterations": 12, "learning_rate": 0.05}, maps, Checkpoint(tmp_path / "run", "a"))
+    validation = {row["iteration"]: row["loss"] for row in trained.losses if row["part"] == "validation"}
+    assert list(validation) == [2, 4, 6, 8, 10, 12]
+    assert trained.best_iteration == min(validation, key=validation.get)
+
+
+def test_training_lowers_the_loss_on_the_maps_it_sees(maps, tmp_path):
+    settings = MUNET | {"iterations": 40, "validate_every": 10, "channels": 4}
+    trained = training.train(
+        settings, maps[0], maps[0], seed=1, checkpoint=Checkpoint(tmp_path / "run", "a"), device=CPU
+    )
+    losses = [row["loss"] for row in trained.losses if row["part"] == "validation"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_linear_decay_ends_at_zero_and_halving_halves():
+    linear = TrainingSettings.of(MUNET | {"iterations": 10, "decay": {"kind": "linear"}})
+    rates = [linear.learning_rate_at(iteration, 6) for iteration in range(11)]
+    assert rates == pytest.approx([1e-2 * (1 - i / 10) for i in range(11)])
+    halve = TrainingSettings.of(
+        MUNET | {"iterations": None, "epochs": 6, "batch_size": 4, "decay": {"kind": "halve", "every_epochs": 2}}
+    )
+    assert halve.total_iterations(maps=7) == 12
+    assert [halve.learning_rate_at(i, 7) for i in range(0, 12, 2)] == [1e-2, 1e-2, 5e-3, 5e-3, 2.5e-3, 2.5e-3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
+        ({"learning_rate": "fast"}, 'learning_rate is "fast", expected a number above 0'),
+        ({"epochs": 3}, "exactly one of iterations and epochs"),
+        ({"iterations": None}, "exactly one of iterations and epochs"),
+        ({"adam_betas": [0.5]}, r"adam_betas is \[0.5\], expected two numbers"),
+        ({"decay": {"kind": "cosine"}}, "decay is"),
+        ({"decay": {"kind": "halve"}}, "every_epochs"),
+        ({"ema": 1.0}, "ema is 1.0, expected null, or a number between 0 and 1"),
+        ({"validate_every": 0}, "validate_every is 0"),
+        ({"learningrate": 1}, "learningrate"),
+    ],
+)
+def test_bad_settings_name_key_value_and_what_is_allowed(change, message, maps):
+    with pytest.raises(UserError, match=message):
+        training.Run(MUNET | change, *maps, seed=1, device=CPU)
+
+
+def test_weights_say_what_they_are(tmp_path):
+    network = torch.nn.Linear(2, 1)
+    facts = {"settings": {"architecture": "x"}, "fold": 2, "protocol": "clean", "sizes": [8], "metabolites": ["tCr"]}
+    path = tmp_path / "a.safetensors"
+    Weights(network.state_dict(), iteration=7, **facts).save(path)
+    held = Weights.load(path)
+    assert {name: getattr(held, name) for name in facts} == facts and held.iteration == 7
+    assert torch.equal(held.tensors["weight"], network.weight)
+    with pytest.raises(UserError, match="do not fit"):
+        held.load_into(torch.nn.Linear(3, 1), path)
+
+
+def test_foreign_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no weights at"):
+        Weights.load(tmp_path / "none.safetensors")
+    for name, save in (
+        ("pickle", lambda path: torch.save({"a": 1}, path)),
+        ("text", lambda path: path.write_text("{}")),
+    ):
+        save(tmp_path / name)
+        with pytest.raises(UserError, match="is not a file of weights that train.py wrote"):
+            Weights.load(tmp_path / name)
+
+
+def test_a_killed_process_resumes_to_the_same_bits(tmp_path, repository):
+    """kill -9 in the middle, then the same command again, against a run that was left alone."""
+    import tiny_cohort
+
+    paths = tiny_cohort.write(tmp_path)
+    settings = DENOISER | {"iterations": 400, "checkpoint_every": 20, "validate_every": 100}
+
+    def command(name: str) -> list:
+        folder = tmp_path / name
+        return [
+            sys.executable, repository / "workflow/scripts/train.py", "--settings", json.dumps(settings), "--slices",
+            *paths["slices"], "--folds", paths["folds"], "--fold", "1", "--protocol", "clean", "--sizes", "4,8",
+            "--weights", folder / "net.best.safetensors", "--last", folder / "net.last.safetensors",
+            "--losses", folder / "net.csv", "--curve", folder / "net.png", "--provenance", folder / "net.json",
+            "--device", "cpu", "--threads", "1",
+        ]  # fmt: skip
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    killed = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "killed" / "net.best.checkpoint"
+    while not checkpoint.exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "net.best.safetensors").exists()
+    again = subprocess.run(command("killed"), check=True, capture_output=True, text=True)
+    assert "resuming at iteration" in again.stderr
+    for file in ("net.best.safetensors", "net.last.safetensors", "net.csv"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "killed" / file).read_bytes()
+    assert not checkpoint.exists()

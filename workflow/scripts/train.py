@@ -1,0 +1,107 @@
+"""Train one network on one fold."""
+
+import argparse
+import json
+
+from mrsi_sr.cli import UserError, log, run
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
+    parser.add_argument(
+        "--settings", required=True, metavar="JSON",
+        help="the network's settings: architecture, objective, batch_size, learning_rate, iterations or epochs, ...",
+    )  # fmt: skip
+    parser.add_argument("--slices", required=True, nargs="+", metavar="NPZ", help="slices.npz of every participant")
+    parser.add_argument("--folds", required=True, metavar="CSV", help="table of participant, fold, part")
+    parser.add_argument("--fold", required=True, type=int, metavar="F", help="the fold to train on, from 1")
+    parser.add_argument("--protocol", required=True, choices=["paper", "clean"], help="of truncation and scaling")
+    parser.add_argument("--sizes", required=True, metavar="N,N,..", help="low-resolution matrix sizes to train on")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
+    parser.add_argument("--weights", required=True, metavar="SAFETENSORS", help="out: weights of best validation loss")
+    parser.add_argument("--last", required=True, metavar="SAFETENSORS", help="out: weights at the end")
+    parser.add_argument("--losses", required=True, metavar="CSV", help="out: training and validation losses")
+    parser.add_argument("--curve", required=True, metavar="PNG", help="out: the losses drawn")
+    parser.add_argument("--provenance", required=True, metavar="JSON", help="out: where the network comes from")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if any")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as many as torch takes)")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from mrsi_sr import checkpoints, devices, folds, training
+    from mrsi_sr.dataset import MapsOnDevice, files_of, sizes_of
+    from mrsi_sr.provenance import Provenance
+    from mrsi_sr.slices import load
+
+    settings = settings_of(arguments.settings)
+    sizes = sizes_of(arguments.sizes)
+    device = devices.choose(arguments.device, arguments.threads)
+    table = folds.load(arguments.folds)
+    parts = {
+        part: files_of(folds.participants_of(table, arguments.fold, part), arguments.slices)
+        for part in ("train", "validation")
+    }
+    participants = {part: list(files) for part, files in parts.items()}
+    for part, files in parts.items():
+        if not files:
+            raise UserError(f"fold {arguments.fold} of {arguments.folds} has no {part} participants")
+    provenance = Provenance(settings, [path for files in parts.values() for path in files.values()])
+    maps = {
+        part: MapsOnDevice([load(path) for path in files.values()], arguments.protocol, sizes, device)
+        for part, files in parts.items()
+    }
+    counts = {part: len(each) for part, each in maps.items()}
+    log.info("fold %d: %d maps to train on, %d to validate on", arguments.fold, *counts.values())
+    identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
+    fingerprint = checkpoints.fingerprint(
+        training.__file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
+        participants=participants, **identity,
+    )  # fmt: skip
+    checkpoint = checkpoints.Checkpoint.beside(arguments.weights, fingerprint)
+    trained = training.train(
+        settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device
+    )
+    identity |= {"metabolites": maps["train"].metabolites}
+    write(arguments, trained, settings, identity)
+    provenance.write(
+        arguments.provenance, seed=arguments.seed, iterations=trained.iterations, best_iteration=trained.best_iteration,
+        training_seconds=round(trained.seconds, 2), trained_on=device.type,
+        threads=torch.get_num_threads(), maps=counts, participants=participants, **identity,
+    )  # fmt: skip
+    checkpoint.remove()
+
+
+def settings_of(text: str) -> dict:
+    """The network's settings. Raises UserError unless the text is a JSON object."""
+    try:
+        settings = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--settings is not JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise UserError('--settings is expected to be a JSON object, like {"architecture": "munet", ...}')
+    return settings
+
+
+def write(arguments: argparse.Namespace, trained, settings: dict, identity: dict) -> None:
+    """Write weights, losses and curve."""
+    import pandas
+
+    from mrsi_sr.checkpoints import Weights
+    from mrsi_sr.figures.losses import draw
+    from mrsi_sr.files import writing
+
+    Weights(trained.best, settings, iteration=trained.best_iteration, **identity).save(arguments.weights)
+    Weights(trained.last, settings, iteration=trained.iterations, **identity).save(arguments.last)
+    with writing(arguments.losses) as temporary:
+        pandas.DataFrame(trained.losses).to_csv(temporary, index=False)
+    what = f"{settings['architecture']}, {settings['objective']}"
+    title = f"{what}, fold {identity['fold']}, protocol {identity['protocol']}"
+    with writing(arguments.curve) as temporary:
+        draw(trained.losses, trained.best_iteration, title, temporary)
+
+
+if __name__ == "__main__":
+    run(main, parser())
