@@ -2,7 +2,7 @@
 
 Repeats one real table once per voxel, in a folder and in a .tar.gz.
 
-Prints tables per second and core from a warm cache, and the peak memory of the reading process.
+Prints tables per second of processor time (what one core does) and of the clock, from a warm cache, and the peak memory of the reading process.
 The aim is 5,000 tables per second and less than 500 MB for 160,000 voxels.
 """
 
@@ -51,26 +51,26 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"{len(names):,} tables of {len(data):,} bytes, matrix {matrix}, one process")
         for path in (folder, archive):
             with multiprocessing.get_context("spawn").Pool(1) as pool:  # a fresh process: its peak is the reader's own
-                seconds, peak_mb = pool.apply(read, (str(path), matrix))
-            rate = len(names) / seconds
+                processor_s, clock_s, peak_mb = pool.apply(read, (str(path), matrix))
+            rate = len(names) / processor_s
             aim = "within" if rate >= AIM_PER_SECOND and peak_mb < AIM_MB else "MISSES"
             print(
-                f"{path.name:14}  {rate:8,.0f} tables/s ({seconds:.1f} s)  peak memory {peak_mb:.0f} MB"
-                f"  {aim} the aim of {AIM_PER_SECOND:,}/s and {AIM_MB} MB"
+                f"{path.name:14}  {rate:8,.0f} tables/s and core, {len(names) / clock_s:,.0f} by the clock ({clock_s:.1f} s), peak memory {peak_mb:.0f} MB,"
+                f" {aim} the aim of {AIM_PER_SECOND:,}/s and {AIM_MB} MB"
             )
 
 
-def read(path: str, matrix: tuple[int, int, int]) -> tuple[float, float]:
-    """Read one scan: seconds that passed and peak memory in MB."""
+def read(path: str, matrix: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Read one scan: seconds of processor time, seconds by the clock, and peak memory in MB."""
     import numpy as np
 
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
     from mrsi_sr.provenance import peak_memory_mb
 
-    start = time.perf_counter()
+    start, processor_start = time.perf_counter(), time.process_time()
     read_scan(path, voxel_names("vienna", matrix), METABOLITES, np.eye(4))
-    return time.perf_counter() - start, peak_memory_mb()["host"]
+    return time.process_time() - processor_start, time.perf_counter() - start, peak_memory_mb()["host"]
 
 
 if __name__ == "__main__":
