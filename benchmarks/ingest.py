@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
             rate = len(names) / processor_s
             aim = "within" if rate >= AIM_PER_SECOND and peak_mb < AIM_MB else "MISSES"
             print(
-                f"{path.name:14}{rate:8,.0f} tables/s and core, {len(names) / clock_s:,.0f} by the clock ({clock_s:.1f} s),"
+                f"{path.name:14}{rate:8,.0f} tables/s and core, {len(names) / clock_s:,.0f} by the clock,"
                 f" peak memory {peak_mb:.0f} MB,"
                 f" {aim} the aim of {AIM_PER_SECOND:,}/s and {AIM_MB} MB"
             )
