@@ -18,6 +18,9 @@ except UserError as error:
 
 COHORT = plan.folder
 
+# The package is used from the clone, also where a rule runs in an environment that it is not installed in.
+shell.prefix("export PYTHONPATH=src${{PYTHONPATH:+:$PYTHONPATH}}; ")
+
 
 wildcard_constraints:
     participant="[A-Za-z0-9_-]+",

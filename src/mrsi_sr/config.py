@@ -82,6 +82,11 @@ def resolve_network(raw: dict, where: str) -> dict:
     settings = check(kinds, raw, where)
     if (settings["iterations"] is None) == (settings["epochs"] is None):
         raise UserError(f"{where} needs either iterations or epochs: how long the network is trained")
+    if (settings["decay"] == "halve") != (settings["halve_epochs"] is not None):
+        raise UserError(
+            f"{where}.halve_epochs is {json.dumps(settings['halve_epochs'])} and decay is {settings['decay']}:"
+            " decay halve needs a number of epochs, other decays none"
+        )
     return settings
 
 

@@ -8,6 +8,8 @@ rule evaluate:
         provenance="results/{experiment}/fold-{fold}/metrics/{method}.provenance.json",
     log:
         "logs/{experiment}/fold-{fold}/evaluate-{method}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=60,
         mem_mb=4000,
@@ -17,6 +19,7 @@ rule evaluate:
         lpips=plan.lpips_weights,
     shell:
         "python workflow/scripts/evaluate.py --samples {input.samples:q} --slices {input.slices:q}"
-        " --fold {wildcards.fold} --method {wildcards.method} --protocol {params.protocol} --metrics {params.metrics}"
+        " --experiment {wildcards.experiment} --fold {wildcards.fold} --method {wildcards.method}"
+        " --protocol {params.protocol} --metrics {params.metrics}"
         " --lpips-weights {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"
         " 2>&1 | tee -a {log:q}"

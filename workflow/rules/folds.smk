@@ -1,12 +1,15 @@
 rule folds:
     input:
         code=code_of("workflow/scripts/folds.py"),
+        participants=plan.cohort["participants"],
     output:
         "results/{experiment}/folds.csv",
     log:
         "logs/{experiment}/folds.log",
     localrule: True
+    conda:
+        "../../envs/mrsi-sr.yaml"
     params:
         settings=plan.fold_settings,
     shell:
-        "python workflow/scripts/folds.py --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/folds.py --participants {input.participants:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

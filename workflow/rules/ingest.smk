@@ -8,6 +8,8 @@ rule ingest:
         "logs/ingest/{participant}.log",
     group:
         "participant"
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=60,
         mem_mb=2000,

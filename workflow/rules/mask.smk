@@ -16,6 +16,8 @@ rule mask:
         "logs/mask/{participant}.log",
     group:
         "participant"
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=20,
         mem_mb=3000,

@@ -1,6 +1,6 @@
-rule statistics:
+rule compare:
     input:
-        code=code_of("workflow/scripts/statistics.py"),
+        code=code_of("workflow/scripts/compare.py"),
         metrics=plan.metric_files,
     output:
         report(
@@ -11,14 +11,16 @@ rule statistics:
             labels={"table": "{table}", "kind": "tests between methods"},
         ),
     log:
-        "logs/{experiment}/statistics-{table}.log",
+        "logs/{experiment}/compare-{table}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=20,
         mem_mb=4000,
     params:
         settings=plan.table_settings,
     shell:
-        "python workflow/scripts/statistics.py --metrics {input.metrics:q} --settings {params.settings:q}"
+        "python workflow/scripts/compare.py --metrics {input.metrics:q} --settings {params.settings:q}"
         " --out {output:q} 2>&1 | tee -a {log:q}"
 
 
@@ -39,6 +41,8 @@ rule table:
         tex="results/{experiment}/tables/{table}.tex",
     log:
         "logs/{experiment}/table-{table}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=10,
         mem_mb=4000,
@@ -67,6 +71,8 @@ rule qualitative:
         pdf="results/{experiment}/figures/{figure}.pdf",
     log:
         "logs/{experiment}/figure-{figure}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=10,
         mem_mb=4000,

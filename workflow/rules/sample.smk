@@ -9,6 +9,8 @@ rule sample:
         directory("results/{experiment}/fold-{fold}/samples/{method}"),
     log:
         "logs/{experiment}/fold-{fold}/sample-{method}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     threads: 2
     resources:
         gpu=1,

@@ -5,6 +5,8 @@ rule simulate:
         directory("results/simulated/{participant}"),
     log:
         "logs/simulate/{participant}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=20,
         mem_mb=3000,

@@ -10,6 +10,8 @@ rule slices:
         "logs/slices/{participant}.log",
     group:
         "participant"
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=20,
         mem_mb=3000,
@@ -31,6 +33,8 @@ rule cohort_summary:
         report(f"{COHORT}/summary.csv", category="Cohort", caption="../report/cohort.rst"),
     log:
         "logs/cohort_summary.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=10,
         mem_mb=2000,

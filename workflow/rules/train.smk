@@ -17,6 +17,8 @@ rule train:
         provenance="results/{experiment}/fold-{fold}/networks/{network}.provenance.json",
     log:
         "logs/{experiment}/fold-{fold}/train-{network}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
     threads: 2
     resources:
         gpu=1,

@@ -10,6 +10,8 @@ rule truncate:
         protocol="paper|clean",
     group:
         "participant"
+    conda:
+        "../../envs/mrsi-sr.yaml"
     resources:
         runtime=10,
         mem_mb=2000,

@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
   max_fwhm_ppm 0.15            reject above
   max_sd_percent null          reject above; 20 and 40 are in use
   brain_only true              reject outside of the brain mask
-  skull_margin_mm 3.4          reject nearer to the edge of the brain mask
+  skull_margin_mm 5.5          reject nearer to the edge of the brain mask
   outlier_multiple 8           reject above this multiple of the metabolite's median
   snr_map null, fwhm_map null  NIfTI files in place of the volumes' own; may hold {participant}
   unit "mM"                    of the concentrations, for the montage""",

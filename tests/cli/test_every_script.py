@@ -1,0 +1,43 @@
+"""What holds for every script: help at once, a mistyped option named, no Snakemake."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY
+
+SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
+HEAVY = ("torch", "pandas", "nibabel", "nilearn", "matplotlib", "scipy", "snakemake")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_explains_every_flag_and_loads_nothing_heavy(script):
+    path = REPOSITORY / "workflow" / "scripts" / f"{script}.py"
+    code = (
+        f"import runpy, sys; sys.argv = ['{script}.py', '--help']\n"
+        f"try: runpy.run_path({str(path)!r}, run_name='__main__')\n"
+        f"except SystemExit as end: assert end.code == 0\n"
+        f"loaded = [name for name in {HEAVY} if name in sys.modules]\n"
+        f"assert not loaded, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_mistyped_option_ends_with_code_2_and_one_message(script, run_script):
+    done = run_script(script, "--ouut", "x")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "required" in done.stderr or "did you mean --out" in done.stderr
+
+
+def test_every_rule_with_a_script_has_one_of_its_own_name():
+    rules = [
+        line.split()[1].rstrip(":")
+        for file in (REPOSITORY / "workflow" / "rules").glob("*.smk")
+        for line in file.read_text().splitlines()
+        if line.startswith("rule ")
+    ]
+    assert sorted(rules) == SCRIPTS

@@ -1,0 +1,34 @@
+"""What tests share: the repository's place, and running a script as a person would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+# Loaded by Python before the script: a script that needs Snakemake fails here.
+WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory):
+    """Run workflow/scripts/NAME.py with arguments, without Snakemake; returns the finished process with its text."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "sitecustomize.py").write_text(WITHOUT_SNAKEMAKE)
+    environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "2"}
+
+    def run(name: str, *arguments) -> subprocess.CompletedProcess:
+        script = REPOSITORY / "workflow" / "scripts" / f"{name}.py"
+        return subprocess.run(
+            [sys.executable, script, *map(str, arguments)], capture_output=True, text=True, env=environment
+        )
+
+    return run

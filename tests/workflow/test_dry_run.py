@@ -1,0 +1,47 @@
+"""Every configuration plans, and a wrong one is refused before any job starts."""
+
+import re
+
+
+def jobs(text: str) -> dict[str, int]:
+    """Jobs by rule, from the table that a dry run ends with."""
+    table = text.split("count\n")[1].split("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+def test_the_demo_plans(clone):
+    planned = jobs(clone.dry_run("--configfile", "config/demo.yaml"))
+    assert planned["simulate"] == planned["ingest"] == planned["slices"] == planned["truncate"] == 5
+    assert planned["train"] == 2
+    assert planned["sample"] == planned["evaluate"] == 3
+
+
+def test_the_papers_experiment_plans_for_25_participants(clone):
+    (clone.folder / "scans").mkdir()
+    lines = ["participant\tlcmodel\tt1\tflair"]
+    for k in range(25):
+        files = [f"scans/{k}.{ending}" for ending in ("tar.gz", "t1.nii.gz", "flair.nii.gz")]
+        for file in files:
+            (clone.folder / file).touch()
+        lines.append("\t".join([f"p{k:02d}", *files]))
+    (clone.folder / "config" / "participants.tsv").write_text("\n".join(lines) + "\n")
+    planned = jobs(clone.dry_run())
+    assert planned["ingest"] == planned["mask"] == planned["slices"] == 25
+    assert planned["train"] == 5 * 2
+    assert "simulate" not in planned
+    assert sum(planned.values()) < 1000
+
+
+def test_no_participants_is_one_clear_message(clone):
+    done = clone.snakemake("--dry-run")
+    assert done.returncode != 0
+    assert "config/participants.tsv lists no participants" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_key_is_named_before_any_job_starts(clone):
+    file = clone.folder / "config" / "demo.yaml"
+    file.write_text(file.read_text().replace("temperature", "temprature").replace("label: MUNet", "lable: MUNet"))
+    done = clone.snakemake("--dry-run", "--configfile", "config/demo.yaml")
+    assert done.returncode != 0
+    assert "methods.munet.lable is not a known key: did you mean label?" in done.stderr
