@@ -61,7 +61,7 @@ def psnr(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.nda
     Infinite where the estimate is the truth.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean_squared_error = np.mean((estimate - truth) ** 2, axis=(1, 2), where=counted)
+        mean_squared_error = _mean((estimate - truth) ** 2, counted)
         return 10 * np.log10(data_range(truth) ** 2 / mean_squared_error)
 
 
@@ -75,8 +75,13 @@ def ssim(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.nda
     if counted.all():
         border = SSIM_WINDOW // 2
         return similarity[:, border:-border, border:-border].mean(axis=(1, 2))
+    return _mean(similarity, counted)
+
+
+def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Mean over the voxels that count, [N, H, W] -> [N]; missing where none does."""
     with np.errstate(invalid="ignore"):
-        return np.mean(similarity, axis=(1, 2), where=counted)
+        return np.sum(values, axis=(1, 2), where=counted) / np.sum(counted, axis=(1, 2))
 
 
 def ssim_map(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:

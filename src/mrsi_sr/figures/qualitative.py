@@ -24,6 +24,8 @@ MRI_FACTOR = 3  # MRI voxels along each in-plane axis of a map's voxel
 MIDDLE = 1  # of the three MRI slices in a map's slice
 ERROR_PERCENTILE = 99.5  # of the errors of all methods: the end of their colour bar
 LABEL_CHARACTERS_PER_INCH = 14  # at 7 points
+LEFT, RIGHT = 0.005, 0.94  # of the width, what is right of it holds the colour bar's numbers
+GAP, BAR = 0.04, 0.07  # between panels, and of a colour bar's width, in panels
 LINE_INCH = 0.125  # of title and caption
 CAPTION_CHARACTERS = 160  # a line of the caption, at the width of a page
 TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown when the figure may choose
@@ -207,7 +209,8 @@ def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
     """Draw the figure at the width of a page: FLAIR over T1, then each method's map over its error, then the truth."""
     style.apply()
     columns = len(picture.panels) + 2
-    side = style.PAGE_INCH / (columns + 0.55)
+    # Square cells: the columns, a colour bar of BAR and the gaps between them fill the width up to RIGHT.
+    side = style.PAGE_INCH * (RIGHT - LEFT) / ((columns + BAR) * (1 + GAP * columns / (columns + 1)))
     lines = fill(picture.caption, CAPTION_CHARACTERS)
     points = 7 if side > 0.9 else 5.5  # many methods, narrow panels
     characters = int(LABEL_CHARACTERS_PER_INCH * side * 7 / points)
@@ -216,17 +219,17 @@ def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
     ]
     top = LINE_INCH * (max(title.count("\n") for title in titles) + 1) + 0.1
     bottom = LINE_INCH * (lines.count("\n") + 1) + 0.12
-    height = 2 * side + top + bottom
+    height = (2 + GAP) * side + top + bottom
     figure = plt.figure(figsize=(style.PAGE_INCH, height))
     grid = figure.add_gridspec(
-        2, columns + 1, width_ratios=[1] * columns + [0.07], left=0.005, right=0.94, top=1 - top / height,
-        bottom=bottom / height, wspace=0.04, hspace=0.04,
+        2, columns + 1, width_ratios=[1] * columns + [BAR], left=LEFT, right=RIGHT, top=1 - top / height,
+        bottom=bottom / height, wspace=GAP, hspace=GAP,
     )  # fmt: skip
     axes = [[figure.add_subplot(grid[row, column]) for column in range(columns)] for row in range(2)]
     _mri(picture, [row[0] for row in axes])
     _maps(picture, figure, titles, points, axes[0][1:], figure.add_subplot(grid[0, -1]))
     _errors(picture, figure, axes[1][1:])
-    figure.text(0.005, 0.06 / height, lines, fontsize=6, va="bottom", linespacing=1.25)
+    figure.text(LEFT, 0.06 / height, lines, fontsize=6, va="bottom", linespacing=1.25)
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph that goes into the PDF
     style.save(figure, png, pdf)
 
@@ -262,7 +265,7 @@ def _errors(picture: Picture, figure: Figure, axes: Sequence[Axes]) -> None:
         drawn = style.show(ax, _seen(picture, error), style.ERROR_COLOUR_MAP, 0, high)
         _outline(picture, ax, picture.truth.lesion[picture.s])
     axes[-1].axis("off")
-    style.colour_bar(figure, drawn, axes[-1].inset_axes([0.02, 0, 0.07, 1]), f"|error| ({picture.truth.unit})")
+    style.colour_bar(figure, drawn, axes[-1].inset_axes([0.02, 0, BAR, 1]), f"|error| ({picture.truth.unit})")
 
 
 def _inside(picture: Picture) -> np.ndarray:

@@ -1,0 +1,165 @@
+"""evaluate.py, compare.py and table.py from their command lines: from samples to tests and tables."""
+
+import json
+
+import evaluated
+import numpy as np
+import pandas as pd
+import pytest
+from pyarrow import parquet
+
+SETTINGS = {
+    "title": "Methods", "experiment": "demo", "cohort": "toys", "phantom": True, "protocol": "clean", "folds": [1, 2],
+    "folds_in_all": 2, "sizes": [4, 8], "metrics": ["nrmse", "psnr", "ssim", "lpips_alex"],
+    "methods": ["zero_filled", "munet"], "configuration": "abc",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cohort")
+    return evaluated.write(folder, folds=(1, 2)) | {"folder": folder}
+
+
+def evaluate(run_script, cohort, folder, method="munet", fold=1, **changes):
+    flags = {
+        "--samples": cohort["samples"][method, fold], "--fold": fold, "--method": method, "--protocol": "clean",
+        "--metrics": "nrmse,psnr,ssim,lpips_alex", "--experiment": "demo", "--lpips-weights": "{}",
+        "--out": folder / f"fold-{fold}-{method}.parquet",
+        "--provenance": folder / f"fold-{fold}-{method}.provenance.json",
+    } | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}  # fmt: skip
+    arguments = [word for flag, value in flags.items() for word in (flag, value)]
+    return run_script("evaluate", "--slices", *cohort["slices"], *arguments)
+
+
+@pytest.fixture(scope="module")
+def metrics(cohort, run_script):
+    folder = cohort["folder"] / "metrics"
+    for method in evaluated.METHODS:
+        for fold in (1, 2):
+            done = evaluate(run_script, cohort, folder, method, fold)
+            assert done.returncode == 0, done.stderr
+            assert "lpips_alex is not available" in done.stderr
+    return sorted(folder.glob("*.parquet")), sorted(folder.glob("*.json"))
+
+
+def table(run_script, metrics, folder, **changes):
+    outs = [word for end in ("csv", "md", "tex") for word in (f"--out-{end}", folder / f"table.{end}")]
+    settings = json.dumps(SETTINGS | changes)
+    return run_script("table", "--metrics", *metrics[0], "--provenance", *metrics[1], "--settings", settings, *outs)
+
+
+def compare(run_script, files, out, **changes):
+    return run_script("compare", "--metrics", *files, "--settings", json.dumps(SETTINGS | changes), "--out", out)
+
+
+def refused(done, message):
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert message in done.stderr, done.stderr
+
+
+def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
+    path = metrics[0][0]
+    written = parquet.read_table(path)
+    assert written.column_names == [
+        "participant", "slice", "metabolite", "size", "method", "fold", "sample", "region", "metric", "value",
+        "protocol",
+    ]  # fmt: skip
+    assert written.schema.metadata[b"protocol"] == b"clean" and written.schema.metadata[b"experiment"] == b"demo"
+    assert written.num_rows == 3 * 3 * 2 * 2 * 4 * 2  # participants, slices, metabolites, sizes, metrics, regions
+    record = json.loads(path.with_name("fold-1-munet.provenance.json").read_text())
+    assert record["label"] == "MUNet" and record["parameters"] == 967_601 and record["sampling_device"] == "a CPU"
+    assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
+
+
+def test_evaluate_uses_lpips_weights_that_are_named(run_script, tmp_path):
+    import torch
+
+    from mrsi_sr.lpips_metric import import_lpips
+
+    import_lpips()
+    from torchvision.models import alexnet
+
+    torch.save(alexnet().features.state_dict(prefix="features."), tmp_path / "alexnet.pth")
+    weights = json.dumps({"lpips_alex": {"backbone": str(tmp_path / "alexnet.pth")}})
+    cohort = evaluated.write(tmp_path / "cohort", participants=1, frame=64)
+    done = evaluate(run_script, cohort, tmp_path, lpips_weights=weights)
+    assert done.returncode == 0, done.stderr
+    values = pd.read_parquet(tmp_path / "fold-1-munet.parquet").query("metric == 'lpips_alex'").value
+    assert len(values) == 3 * 2 * 2 * 2 and (values > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metrics": "nrmse,rmse"}, "unknown metric 'rmse'"),
+        ({"samples": "nowhere"}, "no samples in nowhere"),
+        ({"protocol": "paper"}, "samples of protocol 'clean', asked for is 'paper'"),
+        ({"lpips_weights": '{"lpips_alex": {"backbone": "absent.pth"}}'}, "no LPIPS weights file absent.pth"),
+    ],
+)
+def test_evaluate_refuses(cohort, run_script, tmp_path, changes, message):
+    refused(evaluate(run_script, cohort, tmp_path, **changes), message)
+    assert not list(tmp_path.glob("*"))
+
+
+def test_evaluate_names_a_sample_that_is_not_finite_and_writes_nothing(run_script, tmp_path):
+    cohort = evaluated.write(tmp_path / "cohort")
+    path = cohort["samples"]["munet", 1] / "sub-12.npz"
+    arrays = dict(np.load(path))
+    arrays["maps"][5, 0, 0] = np.nan
+    np.savez(path, **arrays)
+    refused(evaluate(run_script, cohort, tmp_path / "out"), "sub-12, slice 12, tCho, size 4")
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_names_a_participant_without_slices(cohort, run_script, tmp_path):
+    lacking = cohort | {"slices": cohort["slices"][1:]}
+    refused(evaluate(run_script, lacking, tmp_path), "sub-10")
+
+
+def test_compare_tests_each_pair_over_participants(metrics, run_script, tmp_path):
+    done = compare(run_script, metrics[0], tmp_path / "tests.csv")
+    assert done.returncode == 0, done.stderr
+    tests = pd.read_csv(tmp_path / "tests.csv")
+    assert len(tests) == 4 * 2 and set(tests.pairs) == {6} and set(tests.unit) == {"participant"}
+    psnr = tests.query("metric == 'psnr'").iloc[0]
+    assert psnr.better == "munet" and psnr.p == pytest.approx(0.03125) and psnr.rank_biserial == -1
+    assert tests.query("metric == 'lpips_alex'").note.str.contains("not available").all()
+
+
+def test_compare_names_a_fold_that_one_method_lacks(metrics, run_script, tmp_path):
+    done = compare(run_script, metrics[0][1:], tmp_path / "tests.csv")
+    refused(done, "munet has no values for")
+    assert "fold-1-zero_filled.parquet" in done.stderr and not (tmp_path / "tests.csv").exists()
+
+
+def test_table_comes_in_three_formats(metrics, run_script, tmp_path):
+    done = table(run_script, metrics, tmp_path)
+    assert done.returncode == 0, done.stderr
+    csv = pd.read_csv(tmp_path / "table.csv")
+    assert csv.query("method == 'munet'").nrmse_mean.max() < csv.query("method == 'zero_filled'").nrmse_mean.min()
+    markdown = (tmp_path / "table.md").read_text()
+    assert "NRMSE ↓ s=4" in markdown and "not available" in markdown and "folds 1, 2 of 2" in markdown
+    assert "\\toprule" in (tmp_path / "table.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"experiment": "ftddm"}, "is of the experiment 'demo'"),
+        ({"folds": [1, 2, 3]}, "of fold 1, 2, the settings ask for 1, 2, 3"),
+        ({"methods": ["munet", "ddpm"]}, "no method ddpm"),
+        ({"metric": ["nrmse"]}, "did you mean metrics?"),
+    ],
+)
+def test_table_refuses(metrics, run_script, tmp_path, changes, message):
+    refused(table(run_script, metrics, tmp_path, **changes), message)
+    assert not list(tmp_path.glob("*"))
+
+
+def test_a_file_that_is_no_metrics_file_is_named(metrics, run_script, tmp_path):
+    (tmp_path / "bad.parquet").write_text("not parquet")
+    refused(
+        compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"), "bad.parquet is not a metrics"
+    )

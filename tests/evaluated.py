@@ -1,0 +1,50 @@
+"""Samples of two methods on a tiny cohort, as sampling leaves them, for the scripts that score and show them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tiny_cohort import FRAME, METABOLITES, participant, truncate
+
+from mrsi_sr.slices import ParticipantSlices
+
+SIZES = (4, 8)
+METHODS = {"zero_filled": ("Zero-filled", 1.0, 0), "munet": ("MUNet", 0.3, 967_601)}  # label, error in mM, parameters
+
+
+def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int = 3, frame: int = FRAME) -> dict:
+    """Write slices, k-space and samples of each fold's test participants; returns their paths."""
+    folder.mkdir(exist_ok=True)
+    made = {"slices": [], "low_resolution": [], "samples": {}}
+    for fold in folds:
+        truths = [participant(f"sub-{fold}{i}", seed=10 * fold + i, frame=frame) for i in range(participants)]
+        truths[-1].lesion[1, 6:10, 6:10] = True
+        for truth in truths:
+            made["slices"].append(folder / f"{truth.participant}.slices.npz")
+            truth.save(made["slices"][-1])
+            path = folder / f"{truth.participant}.low_resolution.npz"
+            made["low_resolution"].append(truncate(truth, path, protocol, list(SIZES)))
+        for method in METHODS:
+            made["samples"][method, fold] = _samples(folder / f"fold-{fold}" / method, truths, method, protocol)
+    return made
+
+
+def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protocol: str) -> Path:
+    folder.mkdir(parents=True)
+    label, error, parameters = METHODS[method]
+    for truth in truths:
+        random = np.random.default_rng(int(truth.participant[4:]))
+        rows = [(s, m, n) for n in SIZES for s in range(len(truth.slices)) for m in range(len(METABOLITES))]
+        np.savez_compressed(
+            folder / f"{truth.participant}.npz",
+            maps=np.stack([truth.maps[s, m] + error * random.normal(size=truth.maps.shape[2:]) for s, m, _ in rows]),
+            slice=truth.slices[[s for s, _, _ in rows]], metabolite=np.array([METABOLITES[m] for _, m, _ in rows]),
+            size=np.array([n for *_, n in rows], np.int16), sample=np.zeros(len(rows), np.int16),
+        )  # fmt: skip
+    record = {
+        "method": method, "label": label, "sampler": {"kind": "single_pass" if parameters else "zero_filled"}, "nfe": 1,
+        "seconds_per_slice": 0.05, "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU",
+        "settings": {},
+    }  # fmt: skip
+    (folder / "provenance.json").write_text(json.dumps(record))
+    return folder
