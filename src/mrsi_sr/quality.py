@@ -8,7 +8,7 @@
 | 3 | near_skull | its centre is nearer than the margin to the edge of the brain mask (holes filled) | skull_margin_mm |
 | 4 | low_snr | its S/N is below the limit; on LCModel's integer, 2.5 rejects 2 and less | min_snr |
 | 5 | broad_line | its line width is above the limit | max_fwhm_ppm |
-| 6 | high_sd | its %SD is above the limit | max_sd_percent |
+| 6 | high_sd | its %SD is above the limit, or LCModel has no estimate (999) | max_sd_percent |
 | 7 | outlier | its value is above this multiple of the metabolite's median | outlier_multiple |
 
 A voxel keeps all its reasons. The median of the outlier rule is that of the positive values that no other rule rejects:
@@ -25,8 +25,9 @@ import numpy as np
 from mrsi_sr import grid
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.files import writing_folder
+from mrsi_sr.lcmodel.tables import Status
 from mrsi_sr.settings import check_number
-from mrsi_sr.volumes import STATUSES, Volumes, read_nifti, write_nifti
+from mrsi_sr.volumes import Volumes, read_nifti, write_nifti
 
 RULES = (
     "not_fitted", "missing_value", "outside_brain", "near_skull", "low_snr", "broad_line", "high_sd", "outlier",
@@ -39,7 +40,8 @@ class QualitySettings:
     """The rules' limits; None turns a rule off.
 
     min_snr, max_fwhm_ppm: FTDDM, section 3.1. max_sd_percent: 20 or 40 are used in practice. brain_only: reject what
-    the brain mask does not have. skull_margin_mm: to the edge of the brain mask. outlier_multiple: of the median.
+    the brain mask does not have. skull_margin_mm: to the edge of the brain mask (in the phantom, lipid leaks in over
+    the outermost 5 mm). outlier_multiple: of the median.
     snr_map, fwhm_map: NIfTI files to use in place of the volumes' own, such as pseudo-replica maps; on another grid,
     the nearest voxel counts. {participant} in their paths stands for the participant's name.
     unit: of the concentrations, for the montage.
@@ -49,7 +51,7 @@ class QualitySettings:
     max_fwhm_ppm: float | None = 0.15
     max_sd_percent: float | None = None
     brain_only: bool = True
-    skull_margin_mm: float | None = 3.4
+    skull_margin_mm: float | None = 5.5
     outlier_multiple: float | None = 8.0
     snr_map: str | None = None
     fwhm_map: str | None = None
@@ -89,7 +91,7 @@ def assess(volumes: Volumes, brain: np.ndarray | None, settings: QualitySettings
     brain: bool [X, Y, Z], or None where no rule needs it.
     Raises UserError where %SD is asked for but missing, or no metabolite has a valid voxel.
     """
-    fitted = volumes.status == STATUSES.index("ok")
+    fitted = volumes.status == Status.OK
     shared = np.where(fitted, np.uint16(0), BIT["not_fitted"])
     # No line is 0 ppm wide: in ready-made maps zero is background, not a very good voxel.
     fwhm = np.where(volumes.fwhm > 0, volumes.fwhm, np.nan)
@@ -119,7 +121,7 @@ def _of_metabolite(metabolite: str, volumes: Volumes, fitted, shared, settings: 
                 f"no %SD for {metabolite}, but max_sd_percent is {settings.max_sd_percent:g}\n"
                 "  the sum of a combination's parts has none: fit with CHCOMB, or set max_sd_percent to null"
             )
-        own |= _missing(fitted, settings.max_sd_percent, sd) | _flag("high_sd", fitted & (sd > settings.max_sd_percent))
+        own |= _flag("high_sd", fitted & ~(sd <= settings.max_sd_percent))
     if settings.outlier_multiple is not None:
         trusted = value[((shared | own) == 0) & (value > 0)]
         if trusted.size:

@@ -1,7 +1,9 @@
 """A participant's slices: maps and masks in one square frame, with T1 and FLAIR three times as fine, in one file."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -82,7 +84,7 @@ def load(path: str | Path) -> ParticipantSlices:
             content = {key: file[key] for key in ParticipantSlices.__dataclass_fields__}
     except FileNotFoundError:
         raise UserError(f"no file of slices {path}\n  slices.py --out writes it") from None
-    except (OSError, EOFError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read as a file of slices: {error}\n  make it anew with slices.py") from error
     content |= {key: str(content[key]) for key in ("participant", "unit")}
     return ParticipantSlices(**content | {"metabolites": tuple(content["metabolites"].tolist())})

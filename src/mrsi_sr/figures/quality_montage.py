@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mrsi_sr.figures import style
+from mrsi_sr.lcmodel.tables import Status
 from mrsi_sr.quality import BIT, QualitySettings
 from mrsi_sr.volumes import Volumes
 
 COLUMNS = 9  # slices shown, spread evenly over those with fitted voxels
 INCH_PER_IMAGE, BAR_INCH, LABEL_INCH, GAP_INCH = 0.78, 0.09, 0.95, 0.62
-TOP_INCH, BOTTOM_INCH = 0.62, 0.72
+TOP_INCH, BOTTOM_INCH = 0.5, 0.72
 WINDOW_PERCENTILE = 99  # of the values shown in a row: its brightest colour
 # Where a voxel has several reasons, the first of these is its colour. Voxels outside of the brain stay dark.
 ORDER = ("outside_brain", "not_fitted", "missing_value", "near_skull", "outlier", "low_snr", "broad_line", "high_sd")
@@ -44,7 +45,9 @@ def montage(
     """Draw the montage. reasons: metabolite -> bit flags [X, Y, Z]; brain: bool [X, Y, Z] or None."""
     style.apply()
     region = brain if brain is not None else np.ones(volumes.shape, bool)
-    slices = shown_slices((volumes.status > 0) & region)
+    # The share of the brain counts in the slices that were scanned.
+    region = region & (volumes.status != Status.MISSING).any(axis=(0, 1))
+    slices = shown_slices(region)
     rows = [("S/N", volumes.snr, None, None), ("FWHM", volumes.fwhm, None, "ppm")]
     rows += [(name, volumes.concentration[name], flags, settings.unit) for name, flags in reasons.items()]
     width = LABEL_INCH + len(slices) * INCH_PER_IMAGE + GAP_INCH
@@ -57,7 +60,7 @@ def montage(
 
 
 def shown_slices(there: np.ndarray) -> np.ndarray:
-    """Up to COLUMNS slices, spread evenly over those where `there` [X, Y, Z] has a voxel; all where none has."""
+    """Up to COLUMNS slices, spread evenly over those where `there` [X, Y, Z] has a voxel, over all if none."""
     filled = np.flatnonzero(there.any(axis=(0, 1)))
     filled = filled if filled.size else np.arange(there.shape[2])
     places = np.linspace(0, len(filled) - 1, min(COLUMNS, len(filled)))

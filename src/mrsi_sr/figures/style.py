@@ -72,8 +72,7 @@ def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0
     So an axial slice of an RAS+ file has anterior on top and the participant's right side on the right.
     Masked or NaN voxels are dark.
     """
-    colours = matplotlib.colormaps[colour_map].copy()
-    colours.set_bad(INVALID_COLOUR)
+    colours = matplotlib.colormaps[colour_map].with_extremes(bad=INVALID_COLOUR)
     drawn = axes.imshow(image.T, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="nearest")
     no_ticks(axes)
     return drawn

@@ -1,0 +1,68 @@
+"""mask.py by itself."""
+
+import json
+
+import pytest
+from synthetic_scan import scan, write_mri
+
+from mrsi_sr.volumes import read_nifti
+
+
+@pytest.fixture(scope="module")
+def sub_01(tmp_path_factory):
+    """A participant's folder with volumes/, t1.nii.gz and flair.nii.gz."""
+    folder = tmp_path_factory.mktemp("cohort") / "sub-01"
+    volumes, brain = scan()
+    volumes.save(folder / "volumes")
+    write_mri(folder, volumes, brain)
+    return folder
+
+
+def flags(folder, out, **settings):
+    return (
+        "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--settings", json.dumps(settings),
+        "--out", out / "mask", "--montage", out / "mask.png",
+    )  # fmt: skip
+
+
+def test_masks_reasons_counts_and_a_montage_are_written(sub_01, run_script, tmp_path):
+    done = run_script("mask", *flags(sub_01, tmp_path, skull_margin_mm=None))
+    assert done.returncode == 0, done.stderr
+    written = {path.name for path in (tmp_path / "mask").iterdir()}
+    assert written == {"counts.csv", *(f"{m}_{kind}.nii.gz" for m in ("NAA", "tCho") for kind in ("mask", "reasons"))}
+    mask, _ = read_nifti(tmp_path / "mask" / "NAA_mask.nii.gz")
+    brain = scan()[1]
+    assert (mask.astype(bool) == brain).all()
+    assert f"NAA,valid,{brain.sum()}" in (tmp_path / "mask" / "counts.csv").read_text()
+    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+    assert "sub-01: NAA has" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"min_snrs": 2}, "unknown quality setting min_snrs (value 2): did you mean min_snr?"),
+        ({"min_snr": 1000}, "no valid voxel is left of NAA, tCho"),
+        ({"max_fwhm_ppm": -1}, "max_fwhm_ppm is -1"),
+        ({"snr_map": "nowhere/{participant}.nii.gz"}, "no file nowhere/sub-01.nii.gz"),
+    ],
+)
+def test_settings_that_cannot_be_used_write_nothing(settings, message, sub_01, run_script, tmp_path):
+    done = run_script("mask", *flags(sub_01, tmp_path, **settings))
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_any_brain_the_error_says_what_to_give(sub_01, run_script, tmp_path):
+    done = run_script(
+        "mask", "--volumes", sub_01 / "volumes", "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png"
+    )
+    assert done.returncode == 2
+    assert "no brain mask" in done.stderr and "--brain-mask NIFTI" in done.stderr
+
+
+def test_a_folder_without_volumes_is_refused(run_script, tmp_path):
+    done = run_script("mask", "--volumes", tmp_path, "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png")
+    assert done.returncode == 2
+    assert "no volumes METABOLITE_concentration.nii.gz" in done.stderr
