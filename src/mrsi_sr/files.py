@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mrsi_sr.cli import UserError
+
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[Path]:
@@ -26,8 +28,13 @@ def writing(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def writing_folder(path: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside the one to write, and put it in that one's place when the block ends well."""
-    path = Path(path)
+    """Give a temporary folder beside the one to write, and put it in that one's place when the block ends well.
+
+    Raises UserError for the working directory and the folders above it, which are nobody's output.
+    """
+    path = Path(path).resolve()
+    if Path.cwd().is_relative_to(path):
+        raise UserError(f"{path} would be replaced, and the working directory lies in it: name a folder of its own")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.files import checksum, writing, writing_folder
 
 
@@ -41,3 +42,12 @@ def test_a_checksum_sees_contents_and_names(tmp_path):
     first = checksum(tmp_path / "a")
     (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
     assert checksum(tmp_path / "a") != first
+
+
+def test_the_working_directory_is_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "precious").touch()
+    for folder in (".", "..", tmp_path):
+        with pytest.raises(UserError, match="working directory"), writing_folder(folder):
+            pass
+    assert (tmp_path / "precious").exists()
