@@ -84,7 +84,6 @@ def test_truncation_stores_the_complex_window_of_every_size(protocol, slices_fil
     ("sizes", "protocol", "message"),
     [
         ("8,9", "clean", "size 9 does not fit the 64x64 matrix"),
-        ("8,66", "clean", "size 66 does not fit the 64x64 matrix"),
         ("8;16", "clean", "--sizes is '8;16'"),
         ("8", "published", "unknown protocol 'published'"),
     ],

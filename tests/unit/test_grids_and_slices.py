@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from synthetic_scan import METABOLITES, scan, write_mri
 
-from mrsi_sr import grid, slices
+from mrsi_sr import grid, slices, slicing
 from mrsi_sr.cli import UserError
-from mrsi_sr.slices import SliceSettings
+from mrsi_sr.slicing import SliceSettings
 from mrsi_sr.volumes import write_nifti
 
 SETTINGS = SliceSettings(metabolites=METABOLITES)
@@ -23,7 +23,7 @@ def taken(tmp_path):
         valid = {metabolite: brain.copy() for metabolite in METABOLITES}
         settings = SliceSettings(**{"metabolites": METABOLITES} | settings)
         return (
-            slices.make("sub-01", volumes, valid, brain, settings, t1, flair, tmp_path / "lesion.nii.gz"),
+            slicing.make("sub-01", volumes, valid, brain, settings, t1, flair, tmp_path / "lesion.nii.gz"),
             volumes,
             brain,
         )
@@ -52,7 +52,7 @@ def test_any_matrix_is_centred_in_the_frame_and_keeps_its_place_in_space(shape, 
 
 def test_a_matrix_larger_than_the_frame_is_refused():
     with pytest.raises(UserError, match="matrix is 72x64, larger than the frame of 64x64"):
-        slices.frame_offset((72, 64, 39), 64)
+        slicing.frame_offset((72, 64, 39), 64)
 
 
 def test_the_mri_has_three_by_three_by_three_voxels_in_the_place_of_each_voxel(taken):
@@ -97,7 +97,7 @@ def test_maps_are_zero_where_invalid_and_a_fitted_zero_stays_valid(tmp_path):
     volumes.concentration["NAA"][12, 12, 7] = 0
     valid = {metabolite: brain.copy() for metabolite in METABOLITES}
     valid["NAA"][13, 12, 7] = False
-    s = slices.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
+    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
     place = list(s.slices).index(7)
     x, y = s.offset
     assert s.valid[place, 1, 12 + x, 12 + y] and s.maps[place, 1, 12 + x, 12 + y] == 0
@@ -116,14 +116,14 @@ def test_a_map_with_too_few_valid_voxels_is_left_empty_and_the_slice_stays(tmp_p
     valid = {metabolite: brain.copy() for metabolite in METABOLITES}
     valid["NAA"][:, :, 6] = False
     valid["NAA"][12, 10:15, 6] = True
-    s = slices.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
+    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
     place = list(s.slices).index(6)
     assert s.valid[place, 0].any() and not s.valid[place, 1].any() and not s.maps[place, 1].any()
     assert "NAA of slice 6 is left empty, 5 valid voxels are fewer than 50" in caplog.text
 
 
 def choose(counts, **settings):
-    return slices.choose(
+    return slicing.choose(
         np.array(counts, float), SliceSettings(**{"min_valid_voxels": 1} | settings), "sub-01"
     ).tolist()
 

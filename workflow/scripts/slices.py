@@ -32,13 +32,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, settings, slices, volumes
+    from mrsi_sr import grid, quality, settings, slicing, volumes
 
-    choice = settings.read(slices.SliceSettings, arguments.settings, "slices")
+    choice = settings.read(slicing.SliceSettings, arguments.settings, "slices")
     scan = volumes.load(arguments.volumes, choice.metabolites)
     masks = quality.load_masks(arguments.mask, choice.metabolites, scan.shape)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
-    taken = slices.make(
+    taken = slicing.make(
         arguments.participant, scan, masks, brain, choice, arguments.t1, arguments.flair, arguments.lesion
     )
     taken.save(arguments.out)

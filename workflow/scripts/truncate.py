@@ -24,11 +24,14 @@ def main(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from mrsi_sr import kspace, slices
+    from mrsi_sr import slices
     from mrsi_sr.files import writing
 
-    kspace.check_protocol(arguments.protocol)
     scan = slices.load(arguments.slices)
+
+    from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not
+
+    kspace.check_protocol(arguments.protocol)
     windows = kspace.measured_windows(scan.maps, sizes, arguments.protocol)
     with writing(arguments.out) as temporary:
         np.savez(
