@@ -81,8 +81,8 @@ def cohort(tmp_path_factory):
     return evaluated.write(tmp_path_factory.mktemp("cohort"))
 
 
-def compose(cohort, methods=("munet", "zero_filled"), **settings):
-    folders = [cohort["samples"][method, 1] for method in methods]
+def compose(cohort, sampled=("munet", "zero_filled"), **settings):
+    folders = [cohort["samples"][method, 1] for method in sampled]
     settings = QualitativeSettings(**{"size": 4} | settings)
     return qualitative.compose(folders, cohort["slices"], cohort["low_resolution"], settings)
 
