@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from zipfile import BadZipFile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -47,8 +45,8 @@ class Checkpoint:
             return None
         try:
             state = torch.load(self.path, map_location=device, weights_only=True)
-        except (RuntimeError, EOFError, UnpicklingError, BadZipFile) as error:
-            log.warning("the checkpoint %s cannot be read (%s): training starts anew", self.path, error)
+        except Exception as error:  # whatever torch's reader trips over: only a damaged or foreign file gets here
+            log.warning("the checkpoint %s cannot be read (%r): training starts anew", self.path, error)
             return None
         if not isinstance(state, dict) or state.get("fingerprint") != self.fingerprint:
             log.warning(

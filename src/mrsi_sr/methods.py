@@ -30,9 +30,9 @@ class MethodSettings:
     | batch_size | maps at a time; the maps do not depend on it | integer >= 1 | 64 |
     """
 
-    name: str
-    label: str
-    sampler: dict
+    name: str = ""
+    label: str = ""
+    sampler: dict = field(default_factory=dict)
     networks: dict = field(default_factory=dict)
     weights: str = "best"
     samples: int = 1
@@ -40,6 +40,9 @@ class MethodSettings:
     batch_size: int = 64
 
     def __post_init__(self):
+        for key in ("name", "label", "sampler"):
+            if not getattr(self, key):
+                raise UserError(f"the method's settings lack {key}\n  expected at least name, label and sampler")
         check_number("samples", self.samples, 1, whole=True)
         check_number("seed", self.seed, 0, whole=True)
         check_number("batch_size", self.batch_size, 1, whole=True)

@@ -23,7 +23,8 @@ class Trained:
     """The end of a run: state dictionaries of the network (its moving average where there is one) and the losses.
 
     best is the one of lowest validation loss, reached at best_iteration. losses: one row per validation and part
-    (train: mean since the validation before; validation). seconds: of training, over all resumptions.
+    (train: mean since the validation before; validation). seconds: of training,
+    over all resumptions. parameters: trainable.
     """
 
     best: dict[str, Tensor]
@@ -32,6 +33,7 @@ class Trained:
     iterations: int
     losses: list[dict]
     seconds: float
+    parameters: int
 
 
 def train(
@@ -58,8 +60,9 @@ def train(
             checkpoint.save(run.state())
         lines.tell()
     return Trained(
-        run.best["weights"], run.best["iteration"], run.averaged.state_dict(), run.total, run.losses, run.seconds
-    )
+        run.best["weights"], run.best["iteration"], run.averaged.state_dict(), run.total, run.losses, run.seconds,
+        networks.count_parameters(run.network),
+    )  # fmt: skip
 
 
 class Run:

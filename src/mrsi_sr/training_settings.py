@@ -75,6 +75,17 @@ class TrainingSettings:
         return self.learning_rate
 
 
+def json_object(text: str, flag: str) -> dict:
+    """The settings that a flag of a script gives as a JSON object. Raises UserError for anything else."""
+    try:
+        settings = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{flag} is not JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{flag} is {text}\n  expected a JSON object with the settings")
+    return settings
+
+
 def _count(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 

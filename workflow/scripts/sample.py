@@ -1,7 +1,6 @@
 """Super-resolve the test participants of one fold with one method."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,7 +32,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    network_settings = object_of(arguments.network_settings, "--network-settings")
     weights = weights_of(arguments.weights)
 
     from mrsi_sr import checkpoints, devices, folds, sampling
@@ -41,7 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.methods import Method, MethodSettings
     from mrsi_sr.provenance import Provenance
     from mrsi_sr.settings import read
+    from mrsi_sr.training_settings import json_object
 
+    network_settings = json_object(arguments.network_settings, "--network-settings")
     settings = read(MethodSettings, arguments.settings, "method")
     sizes = sizes_of(arguments.sizes)
     device = devices.choose(arguments.device, arguments.threads)
@@ -77,17 +77,6 @@ def main(arguments: argparse.Namespace) -> None:
         **identity,
     }
     sampling.finish(partial, out, participants, lambda path: provenance.write(path, **facts))
-
-
-def object_of(text: str, flag: str) -> dict:
-    """A JSON object from the command line. Raises UserError for anything else."""
-    try:
-        settings = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{flag} is not JSON: {error}") from error
-    if not isinstance(settings, dict):
-        raise UserError(f'{flag} is expected to be a JSON object, like {{"key": value}}')
-    return settings
 
 
 def weights_of(words: list[str]) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """Train one network on one fold."""
 
 import argparse
-import json
+import csv
 
 from mrsi_sr.cli import UserError, log, run
 
@@ -35,8 +35,9 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.dataset import MapsOnDevice, files_of, sizes_of
     from mrsi_sr.provenance import Provenance
     from mrsi_sr.slices import load
+    from mrsi_sr.training_settings import json_object
 
-    settings = settings_of(arguments.settings)
+    settings = json_object(arguments.settings, "--settings")
     sizes = sizes_of(arguments.sizes)
     device = devices.choose(arguments.device, arguments.threads)
     table = folds.load(arguments.folds)
@@ -68,35 +69,24 @@ def main(arguments: argparse.Namespace) -> None:
     write(arguments, trained, settings, identity)
     provenance.write(
         arguments.provenance, seed=arguments.seed, iterations=trained.iterations, best_iteration=trained.best_iteration,
-        training_seconds=round(trained.seconds, 2), trained_on=device.type,
+        parameters=trained.parameters, training_seconds=round(trained.seconds, 2), trained_on=device.type,
         threads=torch.get_num_threads(), maps=counts, participants=participants, **identity,
     )  # fmt: skip
     checkpoint.remove()
 
 
-def settings_of(text: str) -> dict:
-    """The network's settings. Raises UserError unless the text is a JSON object."""
-    try:
-        settings = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"--settings is not JSON: {error}") from error
-    if not isinstance(settings, dict):
-        raise UserError('--settings is expected to be a JSON object, like {"architecture": "munet", ...}')
-    return settings
-
-
 def write(arguments: argparse.Namespace, trained, settings: dict, identity: dict) -> None:
     """Write weights, losses and curve."""
-    import pandas
-
     from mrsi_sr.checkpoints import Weights
     from mrsi_sr.figures.losses import draw
     from mrsi_sr.files import writing
 
     Weights(trained.best, settings, iteration=trained.best_iteration, **identity).save(arguments.weights)
     Weights(trained.last, settings, iteration=trained.iterations, **identity).save(arguments.last)
-    with writing(arguments.losses) as temporary:
-        pandas.DataFrame(trained.losses).to_csv(temporary, index=False)
+    with writing(arguments.losses) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(trained.losses[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(trained.losses)
     what = f"{settings['architecture']}, {settings['objective']}"
     title = f"{what}, fold {identity['fold']}, protocol {identity['protocol']}"
     with writing(arguments.curve) as temporary:

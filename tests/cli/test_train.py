@@ -1,0 +1,78 @@
+"""train.py through its command line: a toy network in seconds, and each thing that can be wrong with the call."""
+
+import csv
+import json
+
+import pytest
+import tiny_cohort
+from safetensors import safe_open
+from tiny_cohort import DENOISER, METABOLITES, MUNET
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return tiny_cohort.write(tmp_path_factory.mktemp("cohort"))
+
+
+def arguments(cohort: dict, folder, network: dict, **changes) -> list:
+    flags = {
+        "settings": json.dumps(network), "slices": cohort["slices"], "folds": cohort["folds"], "fold": 1,
+        "protocol": "clean", "sizes": "4,8", "seed": 3, "device": "cpu", "threads": 1,
+        "weights": folder / "net.best.safetensors", "last": folder / "net.last.safetensors",
+        "losses": folder / "net.losses.csv", "curve": folder / "net.losses.png",
+        "provenance": folder / "net.provenance.json",
+    }  # fmt: skip
+    words = []
+    for name, value in (flags | changes).items():
+        words += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    return words
+
+
+@pytest.mark.parametrize("settings", [MUNET, DENOISER], ids=["munet", "denoiser"])
+def test_training_writes_weights_losses_curve_and_provenance(settings, cohort, tmp_path, run_script):
+    done = run_script("train", *arguments(cohort, tmp_path, settings))
+    assert done.returncode == 0, done.stderr
+    assert "training: iteration 4 of 4, loss" in done.stderr and "s left" in done.stderr
+    names = {"net.best.safetensors", "net.last.safetensors", "net.losses.csv", "net.losses.png", "net.provenance.json"}
+    assert {file.name for file in tmp_path.iterdir()} == names
+    for kind in ("best", "last"):
+        with safe_open(tmp_path / f"net.{kind}.safetensors", "pt") as file:
+            facts = json.loads(file.metadata()["mrsi_sr"])
+        assert facts["settings"] == settings
+        assert (facts["fold"], facts["protocol"], facts["sizes"]) == (1, "clean", [4, 8])
+        assert facts["metabolites"] == list(METABOLITES)
+    assert facts["iteration"] == 4
+    with (tmp_path / "net.losses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["iteration"], row["part"]) for row in rows] == [
+        ("2", "train"), ("2", "validation"), ("4", "train"), ("4", "validation"),
+    ]  # fmt: skip
+    assert all(float(row["loss"]) > 0 for row in rows)
+    assert (tmp_path / "net.losses.png").read_bytes().startswith(b"\x89PNG")
+    provenance = json.loads((tmp_path / "net.provenance.json").read_text())
+    assert provenance["participants"] == {"train": ["sub-1"], "validation": ["sub-2"]}
+    assert len(provenance["inputs_sha256"]) == 2 and provenance["seed"] == 3 and provenance["parameters"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": "{"}, "--settings is not JSON"),
+        ({"settings": json.dumps(MUNET | {"architecture": "unet"})}, "architecture is 'unet'"),
+        ({"settings": json.dumps(MUNET | {"learning_rate": 1e30})}, "is not finite"),
+        ({"fold": 7}, "there is no fold 7"),
+        ({"sizes": "4,9"}, "size 9 does not fit"),
+    ],
+)
+def test_what_a_person_can_mend_is_said_in_one_message(changes, message, cohort, tmp_path, run_script):
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET, **changes))
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_participant_without_slices_and_a_file_that_is_none_are_named(cohort, tmp_path, run_script):
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET, slices=cohort["slices"][:1]))
+    assert done.returncode == 2 and "no file of participant sub-2 among those given" in done.stderr
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET, slices=[cohort["folds"]]))
+    assert done.returncode == 2 and "cannot be read as a file of slices" in done.stderr
