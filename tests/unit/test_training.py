@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny_cohort import DENOISER, MUNET, participant
 
-from mrsi_sr import training
+from mrsi_sr import checkpoints, training
 from mrsi_sr.checkpoints import Checkpoint, Weights
 from mrsi_sr.cli import UserError
 from mrsi_sr.dataset import MapsOnDevice
@@ -78,6 +78,37 @@ def test_a_checkpoint_of_another_fingerprint_is_not_resumed(maps, tmp_path, capl
     with caplog.at_level(logging.WARNING):
         assert Checkpoint(tmp_path / "run.checkpoint", "b").load(CPU) is None
     assert "belongs to other settings, fold, seed, data or code: training starts anew" in caplog.text
+
+
+def test_a_fingerprint_is_of_all_that_decides_and_of_nothing_else():
+    given = {"settings": {"a": 1, "b": 2}, "fold": 1, "seed": 1, "data": ["x"], "protocol": "clean", "sizes": [8]}
+    one = checkpoints.fingerprint(training.__file__, **given)
+    assert checkpoints.fingerprint(training.__file__, **given | {"settings": {"b": 2, "a": 1}}) == one
+    changes = [
+        {"settings": {"a": 1}},
+        {"fold": 2},
+        {"seed": 2},
+        {"data": ["y"]},
+        {"protocol": "paper"},
+        {"sizes": [10]},
+    ]
+    others = {checkpoints.fingerprint(training.__file__, **given | change) for change in changes}
+    assert len(others | {one, checkpoints.fingerprint(checkpoints.__file__, **given)}) == len(changes) + 2
+
+
+def test_a_full_disk_is_said_and_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "run.checkpoint", "a")
+    checkpoint.save({"iteration": 1})
+
+    def full(state, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"(?s)cannot be written: .*No space left on device.*make room"):
+        checkpoint.save({"iteration": 2})
+    assert [file.name for file in tmp_path.iterdir()] == ["run.checkpoint"]
+    assert checkpoint.load(CPU) == {"iteration": 1}
 
 
 def test_a_checkpoint_that_cannot_be_read_is_not_resumed(tmp_path, caplog):

@@ -67,6 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
         "method": settings.name,
         "label": settings.label,
         "sampler": settings.sampler,
+        "networks": network_settings,
         "seed": settings.seed,
         "nfe": max(cost["nfe"] for cost in costs),
         "seconds_per_slice": sum(cost["seconds"] for cost in costs) / max(sum(cost["maps"] for cost in costs), 1),

@@ -32,7 +32,7 @@ def draw(losses: Sequence[dict], best_iteration: int, title: str, path: str | Pa
     if all(row["loss"] > 0 for row in losses):
         axes.set_yscale("log")
     axes.set_xlabel("iteration")
-    axes.set_ylabel("loss (of maps scaled to their maximum)")
+    axes.set_ylabel("loss (of scaled maps, no unit)")
     axes.set_title(title, fontsize="medium")
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
