@@ -6,7 +6,8 @@
 | learning_rate | of Adam | above 0 | required |
 | iterations, epochs | how long; an epoch has batches enough to hold every map once | integer >= 1 | exactly one |
 | adam_betas | decay rates of Adam's moments | two numbers in [0, 1) | [0.9, 0.999] |
-| decay | of the learning rate | {kind: none}, {kind: linear} to 0 over the run, {kind: halve, every_epochs: N} | none |
+| decay | of the learning rate: linear to 0 over the run, or halved every halve_epochs | none, linear, halve | none |
+| halve_epochs | see decay | integer >= 1 with decay halve, else null | null |
 | ema | decay of the exponential moving average of the weights, null for none | null, or in (0, 1) | null |
 | validate_every | iterations between validations; the last iteration always validates | integer >= 1 | 1000 |
 | checkpoint_every | iterations between checkpoints | integer >= 1 | 1000 |
@@ -16,7 +17,7 @@ The other keys describe the network (see networks) and what it learns (see objec
 
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 from mrsi_sr.cli import UserError
 
@@ -32,7 +33,8 @@ class TrainingSettings:
     iterations: int | None = None
     epochs: int | None = None
     adam_betas: tuple[float, float] = (0.9, 0.999)
-    decay: dict = field(default_factory=lambda: {"kind": "none"})
+    decay: str = "none"
+    halve_epochs: int | None = None
     ema: float | None = None
     validate_every: int = 1000
     checkpoint_every: int = 1000
@@ -55,6 +57,11 @@ class TrainingSettings:
         for key, (allowed, words) in _RULES.items():
             if not allowed(getattr(taken, key)):
                 raise UserError(f"{key} is {json.dumps(getattr(taken, key))}, expected {words}")
+        if (taken.decay == "halve") != (taken.halve_epochs is not None):
+            raise UserError(
+                f"halve_epochs is {json.dumps(taken.halve_epochs)} and decay is {taken.decay}\n"
+                "  decay halve needs a number of epochs, other decays none"
+            )
         return taken
 
     def total_iterations(self, maps: int) -> int:
@@ -67,11 +74,11 @@ class TrainingSettings:
 
     def learning_rate_at(self, iteration: int, maps: int) -> float:
         """The learning rate of an iteration, counted from 0."""
-        if self.decay["kind"] == "linear":
+        if self.decay == "linear":
             return self.learning_rate * (1 - iteration / self.total_iterations(maps))
-        if self.decay["kind"] == "halve":
+        if self.decay == "halve":
             epoch = iteration // self.batches_per_epoch(maps)
-            return self.learning_rate * 0.5 ** (epoch // self.decay["every_epochs"])
+            return self.learning_rate * 0.5 ** (epoch // self.halve_epochs)
         return self.learning_rate
 
 
@@ -94,14 +101,6 @@ def _number(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_decay(value) -> bool:
-    if not isinstance(value, dict) or value.get("kind") not in DECAYS:
-        return False
-    if value["kind"] == "halve":
-        return set(value) == {"kind", "every_epochs"} and _count(value["every_epochs"])
-    return set(value) == {"kind"}
-
-
 _COUNT = (_count, "an integer of at least 1")
 _MAYBE_COUNT = (lambda value: value is None or _count(value), "an integer of at least 1, or null")
 _RULES = {
@@ -115,7 +114,8 @@ _RULES = {
         ),
         "two numbers, at least 0 and below 1",
     ),
-    "decay": (_is_decay, '{"kind": "none"}, {"kind": "linear"} or {"kind": "halve", "every_epochs": N}'),
+    "decay": (lambda value: value in DECAYS, "none, linear or halve"),
+    "halve_epochs": _MAYBE_COUNT,
     "ema": (lambda value: value is None or (_number(value) and 0 < value < 1), "null, or a number between 0 and 1"),
     "validate_every": _COUNT,
     "checkpoint_every": _COUNT,

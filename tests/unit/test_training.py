@@ -11,11 +11,13 @@ import time
 
 import pytest
 import torch
+import yaml
 from tiny_cohort import DENOISER, MUNET, participant
 
 from mrsi_sr import checkpoints, training
 from mrsi_sr.checkpoints import Checkpoint, Weights
 from mrsi_sr.cli import UserError
+from mrsi_sr.config import Configuration
 from mrsi_sr.dataset import MapsOnDevice
 from mrsi_sr.training_settings import TrainingSettings
 
@@ -194,14 +196,21 @@ def test_training_lowers_the_loss_on_the_maps_it_sees(maps, tmp_path):
 
 
 def test_linear_decay_ends_at_zero_and_halving_halves():
-    linear = TrainingSettings.of(MUNET | {"iterations": 10, "decay": {"kind": "linear"}})
+    linear = TrainingSettings.of(MUNET | {"iterations": 10, "decay": "linear"})
     rates = [linear.learning_rate_at(iteration, 6) for iteration in range(11)]
     assert rates == pytest.approx([1e-2 * (1 - i / 10) for i in range(11)])
     halve = TrainingSettings.of(
-        MUNET | {"iterations": None, "epochs": 6, "batch_size": 4, "decay": {"kind": "halve", "every_epochs": 2}}
+        MUNET | {"iterations": None, "epochs": 6, "batch_size": 4, "decay": "halve", "halve_epochs": 2}
     )
     assert halve.total_iterations(maps=7) == 12
     assert [halve.learning_rate_at(i, 7) for i in range(0, 12, 2)] == [1e-2, 1e-2, 5e-3, 5e-3, 2.5e-3, 2.5e-3]
+
+
+def test_the_configurations_shipped_hold_settings_that_training_takes(repository):
+    for file in (repository / "config").glob("*.yaml"):
+        for settings in Configuration.resolve(yaml.safe_load(file.read_text())).networks.values():
+            training.check_keys(settings)
+            TrainingSettings.of(settings)
 
 
 @pytest.mark.parametrize(
@@ -212,8 +221,8 @@ def test_linear_decay_ends_at_zero_and_halving_halves():
         ({"epochs": 3}, "exactly one of iterations and epochs"),
         ({"iterations": None}, "exactly one of iterations and epochs"),
         ({"adam_betas": [0.5]}, r"adam_betas is \[0.5\], expected two numbers"),
-        ({"decay": {"kind": "cosine"}}, "decay is"),
-        ({"decay": {"kind": "halve"}}, "every_epochs"),
+        ({"decay": "cosine"}, 'decay is "cosine", expected none, linear or halve'),
+        ({"decay": "halve"}, "decay halve needs a number of epochs"),
         ({"ema": 1.0}, "ema is 1.0, expected null, or a number between 0 and 1"),
         ({"validate_every": 0}, "validate_every is 0"),
         ({"learningrate": 1}, "learningrate"),
