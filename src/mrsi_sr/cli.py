@@ -22,7 +22,9 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     arguments, unknown = parser.parse_known_args()
     if unknown:
         parser.error(_unknown_argument(unknown[0], parser))
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    # Libraries speak up only with warnings: fontTools, for one, logs every glyph of a PDF.
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)
     try:
         main(arguments)
     except UserError as error:
