@@ -43,7 +43,7 @@ class Clone:
 
     def participants(self, path: str, number: int) -> None:
         """Write a table of that many phantoms, in both naming conventions by turns, every third without a lesion."""
-        lines = ["participant lcmodel pattern reference t1 flair brain_mask lesion".split()]
+        lines = [["participant", "lcmodel", "pattern", "reference", "t1", "flair", "brain_mask", "lesion"]]
         for k in range(1, number + 1):
             place = f"results/simulated/sub-{k:02d}"
             lcmodel, pattern = [("lcmodel", "multivoxel"), ("lcmodel.tar.gz", "vienna")][k % 2]

@@ -35,8 +35,9 @@ def test_the_papers_experiment_plans_for_25_participants(clone):
 def test_no_participants_is_one_clear_message(clone):
     done = clone.snakemake("--dry-run")
     assert done.returncode != 0
-    assert "config/participants.tsv lists no participants" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr  # a dry run speaks on standard output
+    assert "config/participants.tsv lists no participants" in said
+    assert "Traceback" not in said
 
 
 def test_a_wrong_key_is_named_before_any_job_starts(clone):
@@ -44,4 +45,4 @@ def test_a_wrong_key_is_named_before_any_job_starts(clone):
     file.write_text(file.read_text().replace("temperature", "temprature").replace("label: MUNet", "lable: MUNet"))
     done = clone.snakemake("--dry-run", "--configfile", "config/demo.yaml")
     assert done.returncode != 0
-    assert "methods.munet.lable is not a known key: did you mean label?" in done.stderr
+    assert "methods.munet.lable is not a known key: did you mean label?" in done.stdout + done.stderr

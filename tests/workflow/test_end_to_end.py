@@ -55,7 +55,7 @@ def test_a_changed_sampler_samples_and_scores_again_but_trains_nothing(finished)
     text = finished.dry_run(
         "--configfile", "toy.yaml", "--config", "methods={ddpm: {sampler: {kind: ancestral, temperature: 0.5}}}"
     )
-    rules = set(line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith(("rule ", "localrule ")))
+    rules = {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith(("rule ", "localrule "))}
     assert rules == {"all", "sample", "evaluate", "statistics", "table", "qualitative"}
 
 
