@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -85,35 +84,6 @@ def stable_hash(*key) -> int:
     """63 bits from numbers and words, the same in every process."""
     text = "\0".join(str(part) for part in key)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
-
-
-def participant_of(path: str | Path) -> str:
-    """The participant that a slices or low-resolution file belongs to. Raises UserError when it is no such file."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return str(arrays["participant"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as a file of slices: {error}") from error
-
-
-def files_of(participants: Sequence[str], paths: Sequence[str | Path]) -> dict[str, Path]:
-    """The file of each participant, in the participants' order.
-
-    Raises UserError when a participant has none or two, or a file cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for path in map(Path, paths):
-        participant = participant_of(path)
-        if participant in found:
-            raise UserError(f"two files of {participant}: {found[participant]} and {path}\n  give one of them")
-        found[participant] = path
-    missing = [name for name in participants if name not in found]
-    if missing:
-        raise UserError(
-            f"no file of participant {', '.join(missing)} among those given\n"
-            f"  they are of {', '.join(found) or 'nobody'}: add the file, or make the folds without the participant"
-        )
-    return {name: found[name] for name in participants}
 
 
 def sizes_of(text: str) -> list[int]:

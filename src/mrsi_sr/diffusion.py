@@ -14,7 +14,6 @@ from torch import Tensor
 
 OFFSET = 0.008  # s of Nichol and Dhariwal 2021: keeps the first step's noise from vanishing
 LARGEST_BETA = 0.999  # ibid.: keeps the last step from being singular
-VARIANCES = ("posterior", "beta")
 
 
 @dataclass(frozen=True)

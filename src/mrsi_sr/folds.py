@@ -12,22 +12,18 @@ import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.files import writing
-from mrsi_sr.settings import check_number
+from mrsi_sr.settings import Settings
 
 PARTS = ("train", "validation", "test")
-MIN_FOLDS = 3  # one group to test, one to validate, and at least one to train on
 
 
 @dataclass(frozen=True)
-class FoldSettings:
-    """number: of folds, at least 3. seed: of the draw, where the participants table has no folds of its own."""
+class FoldSettings(Settings):
+    """How many folds, and the seed of their draw; workflow/schemas/folds.schema.yaml explains the keys."""
 
-    number: int = 5
-    seed: int = 1
-
-    def __post_init__(self):
-        check_number("number", self.number, MIN_FOLDS, whole=True)
-        check_number("seed", self.seed, 0, whole=True)
+    kinds = ("folds",)
+    number: int
+    seed: int
 
 
 class Row(NamedTuple):
@@ -49,7 +45,7 @@ def make(chosen: dict[str, str], settings: FoldSettings) -> list[Row]:
     if len(chosen) < settings.number:
         raise UserError(
             f"{len(chosen)} participants cannot make {settings.number} folds\n"
-            f"  each fold tests at least one: set folds.number to {MIN_FOLDS}..{len(chosen)}, or add participants"
+            f"  each fold tests at least one: set folds.number to {len(chosen)} or fewer, or add participants"
         )
     tested = _from_column(chosen, settings.number) if any(chosen.values()) else _drawn(chosen, settings)
     rows = []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings import from_json
 
 BACKBONES = {"lpips_vgg": "vgg", "lpips_alex": "alex"}  # metric -> the lpips package's name
 ARCHITECTURES = {"lpips_vgg": "vgg16", "lpips_alex": "alexnet"}  # metric -> torchvision's name
@@ -93,10 +94,7 @@ def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
 
     {"download": true} may stand for the backbone. Raises UserError where the text says anything else.
     """
-    try:
-        weights = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"--lpips-weights is not JSON: {error}") from None
+    weights = from_json(text, "--lpips-weights")
     for metric, part in weights.items():
         if metric not in BACKBONES:
             raise UserError(f"LPIPS weights are given for '{metric}'\n  known are: {', '.join(BACKBONES)}")

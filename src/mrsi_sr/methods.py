@@ -1,8 +1,6 @@
 """A method: a row of a table, made of a sampler and the trained networks that it uses."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,69 +10,34 @@ from mrsi_sr import devices, networks, samplers
 from mrsi_sr.checkpoints import Weights
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.conditions import Condition
-from mrsi_sr.settings import check_number
-
-
-@dataclass(frozen=True)
-class MethodSettings:
-    """A row of a table.
-
-    | key | meaning | allowed | default |
-    |---|---|---|---|
-    | name, label | in file names and in tables | words | required |
-    | sampler | {kind: ..., its own settings}, see samplers | a sampler | required |
-    | networks | {role: network}, the roles that the sampler needs | | {} |
-    | weights | of best validation loss, or of the end of training | best, last | best |
-    | samples | drawn for each map and size | integer >= 1 | 1 |
-    | seed | of the noise | integer >= 0 | 1 |
-    | batch_size | maps at a time; the maps do not depend on it | integer >= 1 | 64 |
-    """
-
-    name: str = ""
-    label: str = ""
-    sampler: dict = field(default_factory=dict)
-    networks: dict = field(default_factory=dict)
-    weights: str = "best"
-    samples: int = 1
-    seed: int = 1
-    batch_size: int = 64
-
-    def __post_init__(self):
-        for key in ("name", "label", "sampler"):
-            if not getattr(self, key):
-                raise UserError(f"the method's settings lack {key}\n  expected at least name, label and sampler")
-        check_number("samples", self.samples, 1, whole=True)
-        check_number("seed", self.seed, 0, whole=True)
-        check_number("batch_size", self.batch_size, 1, whole=True)
-        if self.weights not in ("best", "last"):
-            raise UserError(f"weights is {json.dumps(self.weights)}\n  allowed: best or last")
-        for key in ("sampler", "networks"):
-            if not isinstance(getattr(self, key), dict):
-                raise UserError(f"{key} is {json.dumps(getattr(self, key))}\n  allowed: an object")
+from mrsi_sr.method_settings import MethodSettings, check_role
+from mrsi_sr.settings import listed
 
 
 class Method:
     """A sampler with its networks, ready on the device."""
 
     def __init__(
-        self, settings: MethodSettings, network_settings: dict[str, dict], weights: dict[str, Path], *, fold: int,
-        protocol: str, sizes: Sequence[int], device: torch.device,
+        self, name: str, settings: MethodSettings, network_settings: dict[str, dict], weights: dict[str, Path], *,
+        fold: int, protocol: str, sizes: Sequence[int], device: torch.device,
     ):  # fmt: skip
-        """Build the networks of every role and load their weights.
+        """Build the networks of every role and load their weights. network_settings: complete, by role.
 
-        Raises UserError when a role lacks settings or weights, and when weights are of other settings, fold, protocol.
+        Raises UserError when a role lacks settings or weights or has learned something else than the sampler needs, and
+        when weights are of other settings, fold, protocol.
         """
-        self.settings, self.device = settings, device
+        self.name, self.settings, self.device = name, settings, device
         for given, flag in ((network_settings, "--network-settings"), (weights, "--weights")):
             if set(given) != set(settings.networks):
                 raise UserError(
-                    f"{flag} names the roles {_listed(given)}, but the method {settings.name} has networks for "
-                    f"{_listed(settings.networks)}"
+                    f"{flag} names the roles {listed(given)}, but the method {name} has networks for "
+                    f"{listed(settings.networks)}"
                 )
         self.metabolites: dict[str, list[str]] = {}  # that each role's network was trained on
         self.parameters = 0
         loaded = {}
         for role, path in weights.items():
+            check_role(settings.sampler, role, network_settings[role], f"--network-settings.{role}")
             held = Weights.load(path)
             _check_same(path, held, network_settings[role], fold, protocol)
             _warn_of_new_sizes(role, held, sizes)
@@ -91,8 +54,8 @@ class Method:
         for role, trained_on in self.metabolites.items():
             if list(metabolites) != trained_on:
                 raise UserError(
-                    f"{participant} has the metabolites {_listed(metabolites)}, but the weights of {role} were "
-                    f"trained on {_listed(trained_on)}\n  make the slices with those metabolites"
+                    f"{participant} has the metabolites {listed(metabolites)}, but the weights of {role} were "
+                    f"trained on {listed(trained_on)}\n  make the slices with those metabolites"
                 )
 
     def __call__(self, condition: Condition, noise) -> tuple[Tensor, int]:
@@ -115,8 +78,4 @@ def _check_same(path: Path, held: Weights, settings: dict, fold: int, protocol: 
 def _warn_of_new_sizes(role: str, held: Weights, sizes: Sequence[int]) -> None:
     new = [size for size in sizes if size not in held.sizes]
     if new:
-        log.warning("the network of %s was not trained on low-resolution sizes %s", role, _listed(new))
-
-
-def _listed(names) -> str:
-    return ", ".join(str(name) for name in names) or "nothing"
+        log.warning("the network of %s was not trained on low-resolution sizes %s", role, listed(new))

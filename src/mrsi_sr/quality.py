@@ -26,7 +26,7 @@ from mrsi_sr import grid
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.files import writing_folder
 from mrsi_sr.lcmodel.tables import Status
-from mrsi_sr.settings import check_number
+from mrsi_sr.settings import Settings
 from mrsi_sr.volumes import Volumes, read_nifti, write_nifti
 
 RULES = (
@@ -36,52 +36,39 @@ BIT = {rule: np.uint16(1 << position) for position, rule in enumerate(RULES)}
 
 
 @dataclass(frozen=True)
-class QualitySettings:
-    """The rules' limits; None turns a rule off.
+class QualitySettings(Settings):
+    """The rules' limits; None turns a rule off. workflow/schemas/quality.schema.yaml explains them.
 
-    min_snr, max_fwhm_ppm: FTDDM, section 3.1. max_sd_percent: 20 or 40 are used in practice. brain_only: reject what
-    the brain mask does not have. skull_margin_mm: to the edge of the brain mask (in the phantom, lipid leaks in over
-    the outermost 5 mm). outlier_multiple: of the median.
-    snr_map, fwhm_map: NIfTI files to use in place of the volumes' own, such as pseudo-replica maps; on another grid,
-    the nearest voxel counts. {participant} in their paths stands for the participant's name.
-    unit: of the concentrations, for the montage.
+    min_snr and max_fwhm_ppm are those of FTDDM, section 3.1. In the phantom, lipid leaks in over the outermost 5 mm.
+    snr_map and fwhm_map stand for maps such as pseudo-replica ones; on another grid, the nearest voxel counts.
     """
 
-    min_snr: float | None = 2.5
-    max_fwhm_ppm: float | None = 0.15
-    max_sd_percent: float | None = None
-    brain_only: bool = True
-    skull_margin_mm: float | None = 5.5
-    outlier_multiple: float | None = 8.0
-    snr_map: str | None = None
-    fwhm_map: str | None = None
-    unit: str = "mM"
-
-    def __post_init__(self):
-        for name in ("min_snr", "max_fwhm_ppm", "max_sd_percent", "skull_margin_mm"):
-            check_number(name, getattr(self, name), 0, off=True)
-        check_number("outlier_multiple", self.outlier_multiple, 1, off=True)
-        if not isinstance(self.brain_only, bool):
-            raise UserError(f"brain_only is {self.brain_only!r}\n  allowed: true or false")
-        if not isinstance(self.unit, str):
-            raise UserError(f"unit is {self.unit!r}\n  allowed: text, such as mM or a.u.")
-        for name in ("snr_map", "fwhm_map"):
-            if not isinstance(getattr(self, name), str | None):
-                raise UserError(f"{name} is {getattr(self, name)!r}\n  allowed: the path of a NIfTI file, or null")
+    kinds = ("quality",)
+    min_snr: float | None
+    max_fwhm_ppm: float | None
+    max_sd_percent: float | None
+    brain_only: bool
+    skull_margin_mm: float | None
+    outlier_multiple: float | None
+    snr_map: str | None
+    fwhm_map: str | None
 
     @property
     def needs_brain(self) -> bool:
         """Whether a rule looks at the brain mask."""
         return self.brain_only or self.skull_margin_mm is not None
 
+    def external_maps(self, participant: str) -> dict[str, str]:
+        """The files to take snr and fwhm from, where a participant's are not the volumes' own."""
+        paths = {"snr": self.snr_map, "fwhm": self.fwhm_map}
+        return {name: path.replace("{participant}", participant) for name, path in paths.items() if path is not None}
+
 
 def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:
     """The volumes with SNR and FWHM taken from the maps that the settings name, zero where those have no voxels."""
     values = dict(vars(volumes))
-    for name, path in (("snr", settings.snr_map), ("fwhm", settings.fwhm_map)):
-        if path is not None:
-            path = path.replace("{participant}", participant)
-            values[name] = grid.resample(path, volumes.affine, volumes.shape, "nearest")
+    for name, path in settings.external_maps(participant).items():
+        values[name] = grid.resample(path, volumes.affine, volumes.shape, "nearest")
     return Volumes(**values)
 
 

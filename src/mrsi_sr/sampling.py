@@ -125,7 +125,7 @@ def sample_participant(
     batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device))
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
     starts = range(0, len(tasks), settings.batch_size)
-    for start in progress(starts, f"{settings.name}: batches of {slices.participant}{what}"):
+    for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
         chosen = tasks[start : start + settings.batch_size]
         condition, scale = batches.condition(chosen)
         noise = MapNoise([_noise_key(settings.seed, slices, task) for task in chosen])
@@ -161,7 +161,7 @@ def sample_all(
     for number, (participant, path) in enumerate(slices.items(), 1):
         cost_file = partial / f"{participant}.cost.json"
         if cost_file.exists():
-            log.info("%s: %s was sampled before", method.settings.name, participant)
+            log.info("%s: %s was sampled before", method.name, participant)
         else:
             held = load(path)
             measurements = Measurements(low_resolution[participant], held, protocol, sizes)

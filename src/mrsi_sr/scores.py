@@ -9,7 +9,8 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.files import writing
-from mrsi_sr.metrics import METRICS, REGIONS
+from mrsi_sr.metrics import region_of
+from mrsi_sr.settings import Settings, join
 
 MAP = ["participant", "slice", "metabolite", "size"]  # what identifies a map that was super-resolved
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
@@ -17,42 +18,32 @@ SHOWN = 5  # missing maps that a message lists
 
 
 @dataclass(frozen=True)
-class TableSettings:
+class TableSettings(Settings):
     """What a table and its tests are about, and what the caption says of it.
 
-    protocol 'paper' or 'clean'; sizes, metrics: in the order shown; region 'mask' or 'frame' (null: the protocol's
-    first); methods: names in the order shown (null: as in the files). For the caption: title, experiment, cohort (its
-    name), phantom (simulated or not), folds (a list; null: as in the files), folds_in_all, configuration (a fingerprint
-    of it; null: of these settings).
+    workflow/schemas/table.schema.yaml and table-origin.schema.yaml explain the keys.
     """
 
-    protocol: str = "clean"
-    sizes: tuple[int, ...] = (8, 16, 32)
-    metrics: tuple[str, ...] = ("nrmse", "psnr", "ssim")
-    region: str | None = None
-    methods: tuple[str, ...] | None = None
-    title: str = "Comparison of methods"
-    experiment: str | None = None
-    cohort: str = "not named"
-    phantom: bool = False
-    folds: tuple[int, ...] | None = None
-    folds_in_all: int | None = None
-    configuration: str | None = None
+    kinds = ("table", "table-origin")
+    title: str
+    sizes: list[int]
+    metrics: list[str]
+    methods: list[str] | None
+    region: str
+    protocol: str
+    experiment: str | None
+    cohort: str
+    phantom: bool
+    folds: list[int] | None
+    folds_in_all: int | None
+    configuration: str | None
 
-    def __post_init__(self):
-        if self.protocol not in REGIONS:
-            raise UserError(f"protocol is '{self.protocol}'\n  allowed: {', '.join(REGIONS)}")
-        if self.region is None:
-            object.__setattr__(self, "region", REGIONS[self.protocol][0])
-        if self.region not in REGIONS[self.protocol]:
-            allowed = ", ".join(REGIONS[self.protocol])
-            raise UserError(f"region is '{self.region}'\n  allowed in protocol {self.protocol}: {allowed}")
-        for name, values in {"sizes": self.sizes, "metrics": self.metrics, "methods": self.methods or ["all"]}.items():
-            if not isinstance(values, (list, tuple)) or not values or len(set(values)) < len(values):
-                raise UserError(f"{name} is {values}\n  allowed: a list, each entry once")
-        for metric in self.metrics:
-            if metric not in METRICS:
-                raise UserError(f"unknown metric '{metric}'\n  choose from: {', '.join(METRICS)}")
+    @classmethod
+    def complete(cls, given: dict, where: str = "") -> dict:
+        """Check settings and fill in their defaults; the region follows from the protocol where none is asked for."""
+        settings = super().complete(given, where)
+        settings["region"] = region_of(settings["protocol"], settings["region"], join(where, "region"))
+        return settings
 
 
 def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:

@@ -1,6 +1,7 @@
 """A participant's slices: maps and masks in one square frame, with T1 and FLAIR three times as fine, in one file."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -9,6 +10,8 @@ import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.files import writing
+
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)  # what np.load raises for other files
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,36 @@ def load(path: str | Path) -> ParticipantSlices:
             content = {key: file[key] for key in ParticipantSlices.__dataclass_fields__}
     except FileNotFoundError:
         raise UserError(f"no file of slices {path}\n  slices.py --out writes it") from None
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as a file of slices: {error}\n  make it anew with slices.py") from error
     content |= {key: str(content[key]) for key in ("participant", "unit")}
     return ParticipantSlices(**content | {"metabolites": tuple(content["metabolites"].tolist())})
+
+
+def participant_of(path: str | Path) -> str:
+    """The participant that a slices or low-resolution file belongs to. Raises UserError when it is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return str(arrays["participant"])
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as a file of slices: {error}") from error
+
+
+def files_of(participants: Sequence[str], paths: Sequence[str | Path]) -> dict[str, Path]:
+    """The file of each participant, in the participants' order.
+
+    Raises UserError when a participant has none or two, or a file cannot be read.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        participant = participant_of(path)
+        if participant in found:
+            raise UserError(f"two files of {participant}: {found[participant]} and {path}\n  give one of them")
+        found[participant] = path
+    missing = [name for name in participants if name not in found]
+    if missing:
+        raise UserError(
+            f"no file of participant {', '.join(missing)} among those given\n"
+            f"  they are of {', '.join(found) or 'nobody'}: add the file, or make the folds without the participant"
+        )
+    return {name: found[name] for name in participants}

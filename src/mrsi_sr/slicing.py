@@ -7,7 +7,7 @@ import numpy as np
 
 from mrsi_sr import grid
 from mrsi_sr.cli import UserError, log
-from mrsi_sr.settings import check_number
+from mrsi_sr.settings import Settings, join
 from mrsi_sr.slices import ParticipantSlices
 from mrsi_sr.volumes import Volumes
 
@@ -15,50 +15,45 @@ MRI_WHITE_PERCENTILE = 99.5  # of the brain's voxels: what becomes 1 in T1 and F
 
 
 @dataclass(frozen=True)
-class SliceSettings:
-    """Which slices are taken, and how.
+class SliceSettings(Settings):
+    """Which slices are taken; workflow/schemas/slices.schema.yaml explains the keys."""
 
-    metabolites: those to take, in this order. unit: of the concentrations.
-    min_valid_fraction: a slice qualifies when its valid voxels, the mean over the metabolites, are at least this part
-    of the fullest slice's. min_valid_voxels: a slice needs as many, and a single map with fewer is left empty.
-    min_slices, max_slices: how many contiguous slices to take. frame: side of the square that holds a slice, voxels.
-    """
+    kinds = ("slices",)
+    min_valid_fraction: float
+    min_valid_voxels: int
+    min_slices: int
+    max_slices: int
+    frame: int
 
-    metabolites: tuple[str, ...] = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly")
-    unit: str = "mM"
-    min_valid_fraction: float = 0.3
-    min_valid_voxels: int = 50
-    min_slices: int = 9
-    max_slices: int = 18
-    frame: int = 64
-
-    def __post_init__(self):
-        object.__setattr__(self, "metabolites", tuple(self.metabolites))
-        if not self.metabolites or len(set(self.metabolites)) < len(self.metabolites):
-            raise UserError(f"metabolites are {', '.join(self.metabolites) or 'none'}\n  allowed: different names")
-        check_number("min_valid_fraction", self.min_valid_fraction, 0, 1)
-        check_number("min_valid_voxels", self.min_valid_voxels, 1, whole=True)
-        check_number("min_slices", self.min_slices, 1, whole=True)
-        check_number("max_slices", self.max_slices, self.min_slices, whole=True)
-        check_number("frame", self.frame, 2, whole=True)
+    @classmethod
+    def complete(cls, given: dict, where: str = "") -> dict:
+        """Check settings and fill in their defaults; no more slices may be needed than are taken."""
+        settings = super().complete(given, where)
+        if settings["max_slices"] < settings["min_slices"]:
+            raise UserError(
+                f"{join(where, 'max_slices')} is {settings['max_slices']},"
+                f" expected at least min_slices, which is {settings['min_slices']}"
+            )
+        return settings
 
 
 def make(
     participant: str, volumes: Volumes, valid: dict[str, np.ndarray], brain: np.ndarray, settings: SliceSettings,
-    t1: str | Path, flair: str | Path, lesion: str | Path | None = None,
+    unit: str, t1: str | Path, flair: str | Path, lesion: str | Path | None = None,
 ) -> ParticipantSlices:  # fmt: skip
     """Take a participant's slices.
 
-    valid: quality mask per metabolite, bool [X, Y, Z]. brain: bool [X, Y, Z]. t1, flair, lesion: NIfTI files.
+    valid: quality mask per metabolite, bool [X, Y, Z], in the order that the file will have; unit: of concentrations.
+    brain: bool [X, Y, Z]. t1, flair, lesion: NIfTI files.
     Raises UserError where the matrix does not fit the frame, too few slices qualify, or an image lies elsewhere.
     """
     offset = frame_offset(volumes.shape, settings.frame)
-    masks = np.stack([valid[metabolite] for metabolite in settings.metabolites])
+    masks = np.stack(list(valid.values()))
     taken = choose(masks.sum(axis=(1, 2)).mean(axis=0), settings, participant)
     framed_affine = grid.translated(volumes.affine, [*(-offset), 0])
-    empty = _empty_maps(masks, taken, settings, participant)
+    empty = _empty_maps(masks, taken, list(valid), settings, participant)
     masks = _framed(masks, taken, offset, settings.frame).astype(bool) & ~empty[..., None, None]
-    values = np.stack([volumes.concentration[metabolite] for metabolite in settings.metabolites])
+    values = np.stack([volumes.concentration[metabolite] for metabolite in valid])
     inside = _framed(brain, taken, offset, settings.frame)
     images = [_mri(path, framed_affine, taken, inside, name) for path, name in ((t1, "T1"), (flair, "FLAIR"))]
     outlined = grid.resample_mask(lesion, volumes.affine, volumes.shape) if lesion else np.zeros(volumes.shape, bool)
@@ -72,10 +67,10 @@ def make(
         affine=framed_affine,
         mri_affine=grid.finer(framed_affine),
         slices=taken.astype(np.int16),
-        metabolites=settings.metabolites,
+        metabolites=tuple(valid),
         participant=participant,
         offset=offset.astype(np.int16),
-        unit=settings.unit,
+        unit=unit,
     )
 
 
@@ -112,13 +107,15 @@ def choose(counts: np.ndarray, settings: SliceSettings, participant: str) -> np.
     return best[start : start + settings.max_slices]
 
 
-def _empty_maps(masks: np.ndarray, taken: np.ndarray, settings: SliceSettings, participant: str) -> np.ndarray:
+def _empty_maps(
+    masks: np.ndarray, taken: np.ndarray, metabolites: list[str], settings: SliceSettings, participant: str
+) -> np.ndarray:
     """Which maps [S, M] have too few valid voxels to be of use."""
     counts = masks.sum(axis=(1, 2))[:, taken].T
     for s, m in np.argwhere(counts < settings.min_valid_voxels):
         log.warning(
             "%s: %s of slice %d is left empty, %d valid voxels are fewer than %d",
-            participant, settings.metabolites[m], taken[s], counts[s, m], settings.min_valid_voxels,
+            participant, metabolites[m], taken[s], counts[s, m], settings.min_valid_voxels,
         )  # fmt: skip
     return counts < settings.min_valid_voxels
 

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,8 @@ from mrsi_sr import devices, networks, objectives
 from mrsi_sr.checkpoints import Checkpoint
 from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
 from mrsi_sr.dataset import MapsOnDevice, generator_of, stable_hash
-from mrsi_sr.training_settings import TrainingSettings
+from mrsi_sr.network_settings import TrainingSettings
 
-OBJECTIVE_KEYS = ("objective", "alpha", "diffusion_steps")  # of a network's settings; their values objectives check
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
 
@@ -43,7 +42,8 @@ def train(
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
-    Raises UserError for settings that do not hold, and when a loss or a weight is not finite any more.
+    settings: complete, as network_settings.resolve_network returns them.
+    Raises UserError when a loss or a weight is not finite any more.
     """
     run = Run(settings, training, validation, seed, device)
     saved = checkpoint.load(device)
@@ -71,7 +71,6 @@ class Run:
     def __init__(
         self, settings: dict, training: MapsOnDevice, validation: MapsOnDevice, seed: int, device: torch.device
     ):
-        check_keys(settings)
         self.settings = TrainingSettings.of(settings)
         self.training, self.validation, self.seed, self.device = training, validation, seed, device
         self.total = self.settings.total_iterations(len(training))
@@ -234,18 +233,6 @@ def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: in
     torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), weight)
     for old, new in zip(averaged.buffers(), network.buffers(), strict=True):
         old.copy_(new)
-
-
-def check_keys(settings: dict) -> None:
-    """Raise UserError for a key that neither training, nor an architecture, nor an objective reads."""
-    known = {"architecture", *OBJECTIVE_KEYS, *(each.name for each in fields(TrainingSettings))}
-    for _, of_architecture in networks.ARCHITECTURES.values():
-        known |= set(of_architecture)
-    for key, value in settings.items():
-        if key not in known:
-            raise UserError(
-                f"a network has no setting '{key}' (given: {value!r})\n  it has: {', '.join(sorted(known))}"
-            )
 
 
 def _not_finite(what: str, settings: TrainingSettings) -> str:

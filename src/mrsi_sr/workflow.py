@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr import participants
-from mrsi_sr.config import Configuration, settings_json
+from mrsi_sr.config import Configuration
 from mrsi_sr.provenance import fingerprint
+from mrsi_sr.quality import QualitySettings
+from mrsi_sr.settings import settings_json
 
 SIMULATED = Path("results/simulated")
 
@@ -53,7 +55,7 @@ class Workflow:
 
     def ingest_flags(self, wildcards) -> str:
         row, settings = self._scan(wildcards), self.cohort["ingest"]
-        flags = {"metabolites": ",".join(self.cohort["metabolites"])}
+        flags = {"metabolites": self.metabolites()}
         if row["maps"]:
             return _flags(flags | {"maps": row["maps"], "files": settings_json(settings["maps"])})
         flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings["pattern"]}
@@ -63,9 +65,16 @@ class Workflow:
         return _flags(flags)
 
     def settings(self, part: str) -> str:
-        """One part of the cohort's settings; what the parts share goes with each."""
-        shared = {"metabolites": self.cohort["metabolites"], "unit": self.cohort["unit"]} if part == "slices" else {}
-        return settings_json(self.cohort[part] | shared)
+        """One part of the cohort's settings."""
+        return settings_json(self.cohort[part])
+
+    def metabolites(self) -> str:
+        return ",".join(self.cohort["metabolites"])
+
+    def external_maps(self, wildcards) -> list[str]:
+        """The SNR and line width maps that the quality mask takes in place of the volumes' own."""
+        settings = QualitySettings(**self.cohort["quality"])
+        return list(settings.external_maps(wildcards.participant).values())
 
     def cohort_files(self, name: str) -> list[str]:
         return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
@@ -107,7 +116,7 @@ class Workflow:
         return settings_json(self.configuration.networks[wildcards.network])
 
     def method_settings(self, wildcards) -> str:
-        return settings_json({"name": wildcards.method} | self._method(wildcards))
+        return settings_json(self._method(wildcards))
 
     def networks_of_method(self, wildcards) -> str:
         roles = self._method(wildcards)["networks"]

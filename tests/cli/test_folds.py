@@ -49,7 +49,7 @@ def test_a_column_of_folds_is_followed(run_script, tmp_path):
     ("names", "folds_of", "number", "message"),
     [
         (NAMES, {}, 8, "7 participants cannot make 8 folds"),
-        (NAMES, {}, 2, "number is 2\n  allowed: a whole number from 3"),
+        (NAMES, {}, 2, "number is 2, expected at least 3"),
         (NAMES, {"sub-01": "1"}, 3, "the column fold is empty for sub-02"),
         ([*NAMES, "sub-01"], {}, 3, "participant sub-01 has two rows"),
     ],

@@ -20,8 +20,8 @@ def sub_01(tmp_path_factory):
 
 def flags(folder, out, **settings):
     return (
-        "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--settings", json.dumps(settings),
-        "--out", out / "mask", "--montage", out / "mask.png",
+        "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--unit", "mM",
+        "--settings", json.dumps(settings), "--out", out / "mask", "--montage", out / "mask.png",
     )  # fmt: skip
 
 
@@ -41,9 +41,9 @@ def test_masks_reasons_counts_and_a_montage_are_written(sub_01, run_script, tmp_
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"min_snrs": 2}, "unknown quality setting min_snrs (value 2): did you mean min_snr?"),
+        ({"min_snrs": 2}, "min_snrs is not a known key: did you mean min_snr?"),
         ({"min_snr": 1000}, "no valid voxel is left of NAA, tCho"),
-        ({"max_fwhm_ppm": -1}, "max_fwhm_ppm is -1"),
+        ({"max_fwhm_ppm": -1}, "max_fwhm_ppm is -1, expected at least 0"),
         ({"snr_map": "nowhere/{participant}.nii.gz"}, "no file nowhere/sub-01.nii.gz"),
     ],
 )
@@ -56,13 +56,16 @@ def test_settings_that_cannot_be_used_write_nothing(settings, message, sub_01, r
 
 def test_without_any_brain_the_error_says_what_to_give(sub_01, run_script, tmp_path):
     done = run_script(
-        "mask", "--volumes", sub_01 / "volumes", "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png"
-    )
+        "mask", "--volumes", sub_01 / "volumes", "--unit", "mM",
+        "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png",
+    )  # fmt: skip
     assert done.returncode == 2
     assert "no brain mask" in done.stderr and "--brain-mask NIFTI" in done.stderr
 
 
 def test_a_folder_without_volumes_is_refused(run_script, tmp_path):
-    done = run_script("mask", "--volumes", tmp_path, "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png")
+    done = run_script(
+        "mask", "--volumes", tmp_path, "--unit", "mM", "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png"
+    )
     assert done.returncode == 2
     assert "no volumes METABOLITE_concentration.nii.gz" in done.stderr

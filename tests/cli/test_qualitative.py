@@ -31,7 +31,10 @@ def test_the_figure_is_drawn_as_png_and_pdf_at_page_width(cohort, run_script, tm
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"participant": "sub-99"}, "no map of participant sub-99"), ({"patient": "sub-11"}, "unknown figure setting")],
+    [
+        ({"participant": "sub-99"}, "no map of participant sub-99"),
+        ({"patient": "sub-11"}, "patient is not a known key: did you mean participant?"),
+    ],
 )
 def test_what_cannot_be_shown_is_said(cohort, run_script, tmp_path, settings, message):
     done = qualitative(run_script, cohort, tmp_path, **settings)

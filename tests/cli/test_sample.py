@@ -34,10 +34,11 @@ def cohort(tmp_path_factory):
 def arguments(cohort: dict, out, method: str, **changes) -> list:
     sampler, roles = METHODS[method]
     settings = {
-        "name": method, "label": method.upper(), "sampler": sampler, "networks": dict.fromkeys(roles, "some"),
+        "label": method.upper(), "sampler": sampler, "networks": dict.fromkeys(roles, "some"),
         "samples": 2, "seed": 5, "batch_size": 7,
     }  # fmt: skip
     flags = {
+        "method": method,
         "settings": json.dumps(settings), "network-settings": json.dumps(roles), "slices": cohort["slices"],
         "low-resolution": cohort["low_resolution"], "folds": cohort["folds"], "fold": 1, "protocol": "clean",
         "sizes": "4,8", "device": "cpu", "threads": 1, "out": out,
@@ -74,10 +75,15 @@ def test_sampling_writes_the_test_participants_maps_and_what_they_cost(method, n
     [
         ({"weights": ["network=nowhere.safetensors"]}, "no weights at nowhere.safetensors"),
         ({"weights": []}, "--weights names the roles nothing, but the method munet has networks for network"),
+        ({"network-settings": json.dumps({"network": {}})}, "--network-settings.network lacks architecture"),
+        (
+            {"network-settings": json.dumps({"network": DENOISER})},
+            "--network-settings.network has learned noise_prediction, but the sampler single_pass needs regression",
+        ),
         ({"network-settings": json.dumps({"network": MUNET | {"channels": 3}})}, "channels: 2 there, 3 here"),
         ({"fold": 2}, "there is no fold 2"),
         ({"sizes": "4,6"}, "has no low-resolution size 6"),
-        ({"settings": json.dumps({"name": "munet"})}, "the method's settings lack label"),
+        ({"settings": json.dumps({})}, "the whole lacks label, sampler"),
     ],
 )
 def test_what_a_person_can_mend_is_said_in_one_message(changes, message, cohort, tmp_path, run_script):

@@ -33,8 +33,8 @@ def test_it_writes_a_whole_participant(tmp_path, more, tables):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--seed", 1, "--settings", '{"lesions": true}'), "unknown phantom setting lesions"),
-        (("--seed", 1, "--settings", '{"matrix": [1, 2, 3]}'), "matrix is [1, 2, 3]"),
+        (("--seed", 1, "--settings", '{"lesions": true}'), "lesions is not a known key: did you mean lesion?"),
+        (("--seed", 1, "--settings", '{"matrix": [1, 2, 3]}'), "matrix.0 is 1, expected at least 8"),
         (("--seed", -1), "--seed is -1"),
         (("--seed", 1, "--sed", 2), "unknown argument --sed"),
     ],

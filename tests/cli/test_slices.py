@@ -17,7 +17,7 @@ def sub_01(tmp_path_factory):
     volumes, brain = scan()
     volumes.save(folder / "volumes")
     write_mri(folder, volumes, brain)
-    quality.save(quality.assess(volumes, brain, quality.QualitySettings()), volumes.affine, folder / "mask")
+    quality.save(quality.assess(volumes, brain, quality.QualitySettings.of()), volumes.affine, folder / "mask")
     return folder
 
 
@@ -28,10 +28,11 @@ def slices_file(sub_01, run_script):
     return sub_01 / "slices.npz"
 
 
-def flags(folder, out, **settings):
-    settings = {"metabolites": METABOLITES, "min_slices": 5} | settings
+def flags(folder, out, metabolites=METABOLITES, **settings):
+    settings = {"min_slices": 5} | settings
     return (
         "--participant", "sub-01", "--volumes", folder / "volumes", "--mask", folder / "mask",
+        "--metabolites", ",".join(metabolites), "--unit", "mM",
         "--t1", folder / "t1.nii.gz", "--flair", folder / "flair.nii.gz", "--settings", json.dumps(settings),
         "--out", out,
     )  # fmt: skip
@@ -49,8 +50,11 @@ def test_one_file_holds_the_participant(slices_file):
     [
         ({"min_slices": 15}, "contiguous slices with enough valid voxels, but min_slices is 15"),
         ({"metabolites": ["NAA", "Lac"]}, "no metabolite 'Lac'"),
-        ({"frame": 20}, "larger than the frame of 20x20"),
+        ({"frame": 16}, "larger than the frame of 16x16"),
         ({"frames": 64}, "did you mean frame?"),
+        ({"metabolites": []}, "names no metabolites"),
+        ({"metabolites": ["NAA", "NAA"]}, "names one metabolite twice: NAA and NAA"),
+        ({"max_slices": 4}, "max_slices is 4, expected at least min_slices, which is 5"),
     ],
 )
 def test_settings_that_cannot_be_used_write_nothing(settings, message, sub_01, run_script, tmp_path):

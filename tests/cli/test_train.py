@@ -54,11 +54,24 @@ def test_training_writes_weights_losses_curve_and_provenance(settings, cohort, t
     assert len(provenance["inputs_sha256"]) == 2 and provenance["seed"] == 3 and provenance["parameters"] > 0
 
 
+def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
+    keys = ("architecture", "objective", "channels", "batch_size", "learning_rate", "iterations")
+    done = run_script("train", *arguments(cohort, tmp_path, {key: MUNET[key] for key in keys}))
+    assert done.returncode == 0, done.stderr
+    completed = MUNET | {"validate_every": 1000, "checkpoint_every": 1000}
+    assert json.loads((tmp_path / "net.provenance.json").read_text())["settings"] == completed
+    with safe_open(tmp_path / "net.best.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["mrsi_sr"])["settings"] == completed
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"settings": "{"}, "--settings is not JSON"),
-        ({"settings": json.dumps(MUNET | {"architecture": "unet"})}, "architecture is 'unet'"),
+        (
+            {"settings": json.dumps(MUNET | {"architecture": "unet"})},
+            '"unet" is not known: did you mean munet?',
+        ),
         ({"settings": json.dumps(MUNET | {"learning_rate": 1e30})}, "is not finite"),
         ({"fold": 7}, "there is no fold 7"),
         ({"sizes": "4,9"}, "size 9 does not fit"),

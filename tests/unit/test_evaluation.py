@@ -140,5 +140,5 @@ def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
      {"sizes": []}, {"methods": ["a", "a"]}],
 )  # fmt: skip
 def test_table_settings_that_mean_nothing_are_refused(bad):
-    with pytest.raises(UserError, match=r"allowed|choose"):
-        scores.TableSettings(**bad)
+    with pytest.raises(UserError, match=f"{list(bad)[-1]}.* is .*, expected"):
+        scores.TableSettings.of(**bad)

@@ -9,7 +9,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.slicing import SliceSettings
 from mrsi_sr.volumes import write_nifti
 
-SETTINGS = SliceSettings(metabolites=METABOLITES)
+SETTINGS = SliceSettings.of()
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def taken(tmp_path):
         t1, flair = write_mri(tmp_path, volumes, brain)
         write_nifti(tmp_path / "lesion.nii.gz", brain.astype(np.uint8), volumes.affine)
         valid = {metabolite: brain.copy() for metabolite in METABOLITES}
-        settings = SliceSettings(**{"metabolites": METABOLITES} | settings)
+        settings = SliceSettings.of(**settings)
         return (
-            slicing.make("sub-01", volumes, valid, brain, settings, t1, flair, tmp_path / "lesion.nii.gz"),
+            slicing.make("sub-01", volumes, valid, brain, settings, "mM", t1, flair, tmp_path / "lesion.nii.gz"),
             volumes,
             brain,
         )
@@ -97,7 +97,7 @@ def test_maps_are_zero_where_invalid_and_a_fitted_zero_stays_valid(tmp_path):
     volumes.concentration["NAA"][12, 12, 7] = 0
     valid = {metabolite: brain.copy() for metabolite in METABOLITES}
     valid["NAA"][13, 12, 7] = False
-    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
+    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, "mM", *write_mri(tmp_path, volumes, brain))
     place = list(s.slices).index(7)
     x, y = s.offset
     assert s.valid[place, 1, 12 + x, 12 + y] and s.maps[place, 1, 12 + x, 12 + y] == 0
@@ -116,7 +116,7 @@ def test_a_map_with_too_few_valid_voxels_is_left_empty_and_the_slice_stays(tmp_p
     valid = {metabolite: brain.copy() for metabolite in METABOLITES}
     valid["NAA"][:, :, 6] = False
     valid["NAA"][12, 10:15, 6] = True
-    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, *write_mri(tmp_path, volumes, brain))
+    s = slicing.make("sub-01", volumes, valid, brain, SETTINGS, "mM", *write_mri(tmp_path, volumes, brain))
     place = list(s.slices).index(6)
     assert s.valid[place, 0].any() and not s.valid[place, 1].any() and not s.maps[place, 1].any()
     assert "NAA of slice 6 is left empty, 5 valid voxels are fewer than 50" in caplog.text
@@ -124,7 +124,7 @@ def test_a_map_with_too_few_valid_voxels_is_left_empty_and_the_slice_stays(tmp_p
 
 def choose(counts, **settings):
     return slicing.choose(
-        np.array(counts, float), SliceSettings(**{"min_valid_voxels": 1} | settings), "sub-01"
+        np.array(counts, float), SliceSettings.of(**{"min_valid_voxels": 1} | settings), "sub-01"
     ).tolist()
 
 
@@ -198,9 +198,9 @@ def test_the_brain_comes_from_a_mask_file_then_the_volumes_then_the_t1(tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [
-    {"metabolites": []}, {"metabolites": ["NAA", "NAA"]}, {"min_slices": 0}, {"max_slices": 8}, {"frame": 64.5},
+    {"min_slices": 0}, {"max_slices": 8}, {"frame": 64.5}, {"frame": 72}, {"min_slices": 9.0},
     {"min_valid_fraction": 1.1}, {"min_valid_voxels": 0},
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
-        SliceSettings(**wrong)
+        SliceSettings.of(**wrong)

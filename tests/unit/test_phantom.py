@@ -20,17 +20,17 @@ from mrsi_sr.phantom.fields import positions_mm, stream, to_mri_grid, to_mrsi_gr
 from mrsi_sr.phantom.lcmodel_writer import lcmodel_number, table_name
 from mrsi_sr.phantom.lesion import labels
 from mrsi_sr.phantom.participant import simulate, write
-from mrsi_sr.phantom.settings import PhantomSettings, from_json
+from mrsi_sr.phantom.settings import PhantomSettings
 
 REAL_TABLE = Path(__file__).parents[1] / "data/lcmodel/grid/t1/sl1_3-3.table"
-TOY = PhantomSettings(matrix=(32, 32, 20), voxel_mm=(6.8, 6.8, 6.8), slices=(9, 11))
+TOY = PhantomSettings.of(matrix=[32, 32, 20], voxel_mm=[6.8, 6.8, 6.8], slices=[9, 11])
 PAPERS = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly")
 SINGLE_NAMES = {"tCr": "Cr+PCr", "tCho": "GPC+PCh"}
 
 
 @pytest.fixture(scope="module")
 def patient():
-    return simulate("sub-01", 1, PhantomSettings())
+    return simulate("sub-01", 1, PhantomSettings.of())
 
 
 @pytest.fixture(scope="module")
@@ -319,19 +319,19 @@ def test_a_foreign_folder_is_not_replaced(toy_patient, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ('{"namings": "vienna"}', "unknown phantom setting namings.*did you mean naming"),
-        ('{"naming": "siemens"}', 'naming is "siemens"\n.*multivoxel or vienna'),
-        ('{"slices": [30, 39]}', r"slices is \[30, 39\]\n.*<= 38"),
-        ('{"matrix": [64, 64]}', r"matrix is \[64, 64\]"),
-        ('{"voxel_mm": 3.4}', "voxel_mm is 3.4"),
-        ('{"archive": "yes"}', 'archive is "yes"'),
+        ('{"namings": "vienna"}', "namings is not a known key: did you mean naming"),
+        ('{"naming": "siemens"}', 'naming is "siemens", expected one of multivoxel, vienna'),
+        ('{"slices": [30, 39]}', r"slices is \[30, 39\], expected .*<= 38"),
+        ('{"matrix": [64, 64]}', r"matrix is \[64, 64\], expected at least 3 entries"),
+        ('{"voxel_mm": 3.4}', "voxel_mm is 3.4, expected array"),
+        ('{"archive": "yes"}', 'archive is "yes", expected boolean'),
         ("[1]", "expected a JSON object"),
         ("{", "not JSON"),
     ],
 )
 def test_bad_settings_are_refused_by_name(settings, message):
     with pytest.raises(UserError, match=f"(?s){message}"):
-        from_json(settings)
+        PhantomSettings.from_json(settings)
 
 
 def test_slices_without_brain_are_refused():

@@ -11,7 +11,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.figures import qualitative
 from mrsi_sr.figures.qualitative import QualitativeSettings
 
-ANYTHING = QualitativeSettings()
+ANYTHING = QualitativeSettings.of()
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def truths():
 
 
 def chosen(truths, **settings):
-    truth, s, m = qualitative.choose(truths, QualitativeSettings(**settings))
+    truth, s, m = qualitative.choose(truths, QualitativeSettings.of(**settings))
     return truth.participant, int(truth.slices[s]), truth.metabolites[m]
 
 
@@ -68,7 +68,7 @@ def test_the_zero_filled_panel_is_the_measured_low_resolution_map(truths, tmp_pa
 
 
 def test_the_caption_says_what_is_shown(truths):
-    settings = QualitativeSettings(size=4, experiment="demo", fold=2, phantom=True)
+    settings = QualitativeSettings.of(size=4, experiment="demo", fold=2, phantom=True)
     text = qualitative.caption(truths[0], 1, 1, settings)
     for fact in ("sub-2", "slice 11", "tCho", "4×4 to 16×16", "upscaling factor 4", "demo", "fold 2", "clean", "lesion",
                  "phantom", "inside the quality mask"):  # fmt: skip
@@ -83,7 +83,7 @@ def cohort(tmp_path_factory):
 
 def compose(cohort, sampled=("munet", "zero_filled"), **settings):
     folders = [cohort["samples"][method, 1] for method in sampled]
-    settings = QualitativeSettings(**{"size": 4} | settings)
+    settings = QualitativeSettings.of(**{"size": 4} | settings)
     return qualitative.compose(folders, cohort["slices"], cohort["low_resolution"], settings)
 
 

@@ -20,20 +20,20 @@ CENTRE = (12, 12, 7)
 
 def reasons_at(volumes, brain, voxel=CENTRE, metabolite="NAA", **settings):
     """The names of a voxel's reasons."""
-    flags = quality.assess(volumes, brain, QualitySettings(**OFF | settings))[metabolite][voxel]
+    flags = quality.assess(volumes, brain, QualitySettings.of(**OFF | settings))[metabolite][voxel]
     return [rule for rule in RULES if flags & BIT[rule]]
 
 
 def test_a_good_voxel_is_valid_under_the_default_rules():
     volumes, brain = scan()
-    assert all((quality.assess(volumes, brain, QualitySettings())[m][CENTRE] == 0) for m in METABOLITES)
+    assert all((quality.assess(volumes, brain, QualitySettings.of())[m][CENTRE] == 0) for m in METABOLITES)
 
 
 def test_zero_is_a_legal_fit():
     volumes, brain = scan()
     volumes.concentration["NAA"][CENTRE] = 0
     volumes.sd["NAA"][CENTRE] = np.nan
-    assert quality.assess(volumes, brain, QualitySettings())["NAA"][CENTRE] == 0
+    assert quality.assess(volumes, brain, QualitySettings.of())["NAA"][CENTRE] == 0
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.OK])
@@ -84,7 +84,7 @@ def test_a_voxel_keeps_all_its_reasons():
 def test_flags_are_one_bit_per_rule_in_the_order_of_rules():
     assert [int(BIT[rule]) for rule in RULES] == [1, 2, 4, 8, 16, 32, 64, 128]
     volumes, brain = scan()
-    assert quality.assess(volumes, brain, QualitySettings())["NAA"].dtype == np.uint16
+    assert quality.assess(volumes, brain, QualitySettings.of())["NAA"].dtype == np.uint16
 
 
 def test_the_margin_is_counted_from_the_edge_of_the_brain_in_mm():
@@ -130,7 +130,7 @@ def test_voxels_rejected_for_another_reason_and_zeros_do_not_move_the_outlier_li
 
 def test_rules_that_are_off_need_no_brain_mask():
     volumes, _ = scan()
-    assert not QualitySettings(**OFF).needs_brain
+    assert not QualitySettings.of(**OFF).needs_brain
     assert reasons_at(volumes, None) == []
 
 
@@ -138,21 +138,21 @@ def test_sd_that_a_sum_of_parts_lacks_cannot_be_limited():
     volumes, brain = scan()
     volumes.sd["tCho"][:] = np.nan
     with pytest.raises(UserError, match="no %SD for tCho, but max_sd_percent is 20"):
-        quality.assess(volumes, brain, QualitySettings(max_sd_percent=20))
+        quality.assess(volumes, brain, QualitySettings.of(max_sd_percent=20))
 
 
 def test_a_scan_without_a_valid_voxel_is_refused_with_the_reasons():
     volumes, brain = scan()
     volumes.snr[:] = 1
     with pytest.raises(UserError, match=r"no valid voxel is left of tCho, NAA\n.*low_snr"):
-        quality.assess(volumes, brain, QualitySettings())
+        quality.assess(volumes, brain, QualitySettings.of())
 
 
 def test_external_maps_replace_the_volumes_own_voxel_by_voxel(tmp_path):
     volumes, _ = scan()
     snr = np.arange(volumes.snr.size, dtype=np.float32).reshape(volumes.shape)
     write_nifti(tmp_path / "sub-01_snr.nii.gz", snr[:, ::-1], volumes.affine @ flip_j(volumes.shape[1]))
-    settings = QualitySettings(snr_map=str(tmp_path / "{participant}_snr.nii.gz"))
+    settings = QualitySettings.of(snr_map=str(tmp_path / "{participant}_snr.nii.gz"))
     replaced = quality.with_external_maps(volumes, settings, "sub-01")
     assert np.array_equal(replaced.snr, snr)
     assert replaced.fwhm is volumes.fwhm
@@ -169,7 +169,7 @@ def test_an_external_map_of_another_place_is_refused(tmp_path):
     volumes, _ = scan()
     write_nifti(tmp_path / "snr.nii.gz", volumes.snr, grid.translated(volumes.affine, [500, 0, 0]))
     with pytest.raises(UserError, match="does not overlap the scan in space"):
-        quality.with_external_maps(volumes, QualitySettings(snr_map=str(tmp_path / "snr.nii.gz")), "sub-01")
+        quality.with_external_maps(volumes, QualitySettings.of(snr_map=str(tmp_path / "snr.nii.gz")), "sub-01")
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_an_external_map_of_another_place_is_refused(tmp_path):
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=f"{next(iter(wrong))} is"):
-        QualitySettings(**wrong)
+        QualitySettings.of(**wrong)
 
 
 def test_saved_masks_reasons_and_counts_agree(tmp_path):
     volumes, brain = scan()
-    reasons = quality.assess(volumes, brain, QualitySettings())
+    reasons = quality.assess(volumes, brain, QualitySettings.of())
     quality.save(reasons, volumes.affine, tmp_path / "mask")
     masks = quality.load_masks(tmp_path / "mask", METABOLITES, volumes.shape)
     for metabolite in METABOLITES:
@@ -204,7 +204,7 @@ def test_saved_masks_reasons_and_counts_agree(tmp_path):
 ])  # fmt: skip
 def test_masks_that_do_not_fit_the_volumes_are_refused(metabolites, shape, message, tmp_path):
     volumes, brain = scan()
-    quality.save(quality.assess(volumes, brain, QualitySettings()), volumes.affine, tmp_path / "mask")
+    quality.save(quality.assess(volumes, brain, QualitySettings.of()), volumes.affine, tmp_path / "mask")
     with pytest.raises(UserError, match=message):
         quality.load_masks(tmp_path / "mask", metabolites, shape)
 
@@ -220,9 +220,9 @@ def test_the_montage_colours_a_voxel_by_its_first_reason_and_leaves_valid_ones()
 
 def test_the_montage_is_drawn_with_a_title_its_units_and_the_reasons(tmp_path):
     volumes, brain = scan()
-    settings = QualitySettings()
+    settings = QualitySettings.of()
     reasons = quality.assess(volumes, brain, settings)
-    figure = quality_montage.montage("sub-01", volumes, reasons, brain, settings)
+    figure = quality_montage.montage("sub-01", volumes, reasons, brain, settings, "mM")
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     labels = {axes.get_ylabel() for axes in figure.axes}
     style.save(figure, png=tmp_path / "mask.png", pdf=tmp_path / "mask.pdf")

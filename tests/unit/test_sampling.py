@@ -10,7 +10,8 @@ from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
 from mrsi_sr import networks, sampling
 from mrsi_sr.checkpoints import Weights
 from mrsi_sr.cli import UserError
-from mrsi_sr.methods import Method, MethodSettings
+from mrsi_sr.method_settings import MethodSettings
+from mrsi_sr.methods import Method
 from mrsi_sr.sampling import MapNoise, Measurements
 
 CPU = torch.device("cpu")
@@ -47,8 +48,8 @@ def method_of(name: str, folder, protocol: str = "clean", **settings) -> Method:
     sampler, roles = SAMPLERS[name]
     names = dict.fromkeys(roles, "some-network")
     weights = {role: weights_file(folder, roles[role], protocol=protocol) for role in roles}
-    settings = MethodSettings(name=name, label=name, sampler=sampler, networks=names, **settings)
-    return Method(settings, roles, weights, fold=1, protocol=protocol, sizes=[4, 8], device=CPU)
+    settings = MethodSettings.of(label=name, sampler=sampler, networks=names, **settings)
+    return Method(name, settings, roles, weights, fold=1, protocol=protocol, sizes=[4, 8], device=CPU)
 
 
 def sample(method: Method, folder, protocol: str = "clean", slices=None, sizes=(4, 8)) -> dict:
@@ -166,9 +167,9 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
 def test_weights_of_another_training_are_refused(changes, message, tmp_path):
     settings = changes.pop("settings", MUNET)
     path = weights_file(tmp_path, settings, **changes)
-    method = MethodSettings(name="munet", label="MUNet", sampler={"kind": "single_pass"}, networks={"network": "munet"})
+    method = MethodSettings.of(label="MUNet", sampler={"kind": "single_pass"}, networks={"network": "munet"})
     with pytest.raises(UserError, match=message):
-        Method(method, {"network": MUNET}, {"network": path}, fold=1, protocol="clean", sizes=[4], device=CPU)
+        Method("munet", method, {"network": MUNET}, {"network": path}, fold=1, protocol="clean", sizes=[4], device=CPU)
 
 
 def test_other_metabolites_than_trained_on_are_refused(tmp_path):

@@ -11,7 +11,7 @@ from mrsi_sr import statistics
 from mrsi_sr.cli import UserError
 from mrsi_sr.scores import TableSettings
 
-SETTINGS = TableSettings(sizes=[8, 16], metrics=["nrmse", "psnr"], methods=["a", "b", "c"])
+SETTINGS = TableSettings.of(sizes=[8, 16], metrics=["nrmse", "psnr"], methods=["a", "b", "c"])
 
 
 def long_table(participants=8, methods=("a", "b", "c"), samples=1, seed=0, protocol="clean"):
@@ -35,7 +35,7 @@ def test_the_unit_of_the_clean_protocol_is_the_participant_and_of_the_papers_the
     table = long_table(participants=8)
     clean = statistics.compare(table, SETTINGS)
     assert set(clean.unit) == {"participant"} and set(clean.pairs) == {8} and set(clean.pairs_maps) == {48}
-    paper = statistics.compare(table.assign(protocol="paper"), replace(SETTINGS, protocol="paper", region=None))
+    paper = statistics.compare(table.assign(protocol="paper"), replace(SETTINGS, protocol="paper", region="frame"))
     assert set(paper.unit) == {"map"} and set(paper.pairs) == {48}
     assert set(paper.region) == {"frame"} and set(clean.region) == {"mask"}
     assert "p_adjusted" not in paper

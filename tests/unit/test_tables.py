@@ -11,7 +11,7 @@ from mrsi_sr import tables
 from mrsi_sr.cli import UserError
 from mrsi_sr.scores import TableSettings
 
-SETTINGS = TableSettings(
+SETTINGS = TableSettings.of(
     sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,
     folds=[1, 2], folds_in_all=5, configuration="abc123",
 )  # fmt: skip

@@ -19,7 +19,7 @@ from mrsi_sr.checkpoints import Checkpoint, Weights
 from mrsi_sr.cli import UserError
 from mrsi_sr.config import Configuration
 from mrsi_sr.dataset import MapsOnDevice
-from mrsi_sr.training_settings import TrainingSettings
+from mrsi_sr.network_settings import TrainingSettings, resolve_network
 
 CPU = torch.device("cpu")
 
@@ -209,28 +209,63 @@ def test_linear_decay_ends_at_zero_and_halving_halves():
 def test_the_configurations_shipped_hold_settings_that_training_takes(repository):
     for file in (repository / "config").glob("*.yaml"):
         for settings in Configuration.resolve(yaml.safe_load(file.read_text())).networks.values():
-            training.check_keys(settings)
             TrainingSettings.of(settings)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
-        ({"learning_rate": "fast"}, 'learning_rate is "fast", expected a number above 0'),
-        ({"epochs": 3}, "exactly one of iterations and epochs"),
-        ({"iterations": None}, "exactly one of iterations and epochs"),
-        ({"adam_betas": [0.5]}, r"adam_betas is \[0.5\], expected two numbers"),
-        ({"decay": "cosine"}, 'decay is "cosine", expected none, linear or halve'),
-        ({"decay": "halve"}, "decay halve needs a number of epochs"),
-        ({"ema": 1.0}, "ema is 1.0, expected null, or a number between 0 and 1"),
+        ({"batch_size": 0}, "batch_size is 0, expected at least 1"),
+        ({"batch_size": 2.0}, "batch_size is 2.0, expected integer"),
+        ({"learning_rate": "fast"}, 'learning_rate is "fast", expected number'),
+        ({"learning_rate": 0}, "learning_rate is 0, expected above 0"),
+        ({"learning_rate": float("inf")}, "learning_rate is Infinity, expected number"),
+        ({"epochs": 3}, "either iterations or epochs"),
+        ({"iterations": None}, "either iterations or epochs"),
+        ({"adam_betas": [0.5]}, r"adam_betas is \[0.5\], expected at least 2 entries"),
+        ({"adam_betas": [0.5, 1]}, r"adam_betas.1 is 1, expected below 1"),
+        ({"decay": "cosine"}, 'decay is "cosine", expected one of none, linear, halve'),
+        ({"decay": "halve"}, "halve_epochs is null and decay is halve: decay halve needs a number of epochs"),
+        ({"halve_epochs": 3}, "halve_epochs is 3 and decay is none"),
+        ({"ema": 1.0}, "ema is 1.0, expected below 1"),
         ({"validate_every": 0}, "validate_every is 0"),
-        ({"learningrate": 1}, "learningrate"),
+        ({"learningrate": 1}, "learningrate is not a known key: did you mean learning_rate?"),
+        ({"architecture": "unet"}, 'architecture "unet" is not known: did you mean munet?'),
+        ({"objective": "adverse"}, 'objective "adverse" is not known: known are regression, noise_prediction'),
+        ({"objective": "noise_prediction"}, "alpha is not a known key"),
+        ({"alpha": 1.5}, "alpha is 1.5, expected at most 1"),
+        ({"channels": True}, "channels is true, expected integer"),
     ],
 )
-def test_bad_settings_name_key_value_and_what_is_allowed(change, message, maps):
+def test_bad_settings_name_key_value_and_what_is_allowed(change, message):
     with pytest.raises(UserError, match=message):
-        training.Run(MUNET | change, *maps, seed=1, device=CPU)
+        resolve_network(MUNET | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 8}, "channels is 8, expected array"),
+        ({"channels": [8, 7]}, "channels.1 is 7, expected a multiple of 2"),
+        ({"residual_blocks": 0}, "residual_blocks is 0, expected at least 1"),
+        ({"attention_at": [48]}, "attention_at.0 is 48, expected one of 64, 32, 16, 8, 4, 2, 1"),
+        ({"attention_at": [16]}, "attention_at holds 16, expected map sizes of levels: 64, 32"),
+        ({"heads": 3}, "heads is 3, expected a divisor of the channels .*, also of 8"),
+        ({"upscaling_factor": "yes"}, 'upscaling_factor is "yes", expected boolean'),
+        ({"normalisation": "batch"}, 'normalisation is "batch", expected one of group, instance'),
+        ({"diffusion_steps": 0}, "diffusion_steps is 0, expected at least 1"),
+        ({"ema": float("nan")}, "ema is NaN, expected number, null"),
+    ],
+)
+def test_bad_settings_of_a_denoiser_are_named_too(change, message):
+    with pytest.raises(UserError, match=message):
+        resolve_network(DENOISER | change)
+
+
+def test_an_architecture_learns_its_own_objective():
+    shared = {key: value for key, value in MUNET.items() if key not in ("alpha", "objective")}
+    with pytest.raises(UserError, match="objective is noise_prediction, but the architecture munet learns regression"):
+        resolve_network(shared | {"objective": "noise_prediction"})
 
 
 def test_weights_say_what_they_are(tmp_path):

@@ -6,6 +6,17 @@ import torch
 
 from mrsi_sr.conditions import Condition
 from mrsi_sr.kspace import Truncation
+from mrsi_sr.settings import check
+
+
+def architecture(name: str, **settings) -> dict:
+    """What networks.build needs of a network's settings, the rest as the schema says."""
+    return {"architecture": name} | check(f"architecture-{name}", settings)
+
+
+def objective(name: str, **settings) -> dict:
+    """What objectives.build needs of a network's settings, the rest as the schema says."""
+    return {"objective": name} | check(f"objective-{name}", settings)
 
 
 def toy_batch(number: int = 3, grid: int = 32, protocol: str = "clean", sizes=(8, 10, 16), seed: int = 0):

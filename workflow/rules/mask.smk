@@ -3,6 +3,7 @@ rule mask:
         code=code_of("workflow/scripts/mask.py"),
         volumes=COHORT + "/{participant}/volumes",
         scan=plan.files("brain_mask", "t1"),
+        maps=plan.external_maps,
     output:
         mask=directory(COHORT + "/{participant}/mask"),
         montage=report(
@@ -22,8 +23,9 @@ rule mask:
         runtime=20,
         mem_mb=3000,
     params:
+        unit=plan.cohort["unit"],
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
     shell:
-        "python workflow/scripts/mask.py --volumes {input.volumes:q} {params.flags} --settings {params.settings:q}"
-        " --out {output.mask:q} --montage {output.montage:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/mask.py --volumes {input.volumes:q} {params.flags} --unit {params.unit:q}"
+        " --settings {params.settings:q} --out {output.mask:q} --montage {output.montage:q} 2>&1 | tee -a {log:q}"

@@ -23,7 +23,7 @@ rule sample:
         sizes=plan.evaluation_sizes,
         protocol=plan.protocol,
     shell:
-        "python workflow/scripts/sample.py --settings {params.settings:q} --network-settings {params.networks:q}"
-        " {params.weights} --slices {input.slices:q} --low-resolution {input.low_resolution:q} --folds {input.folds:q}"
+        "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
+        " --network-settings {params.networks:q} {params.weights} --slices {input.slices:q} --low-resolution {input.low_resolution:q} --folds {input.folds:q}"
         " --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes} --threads {threads}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

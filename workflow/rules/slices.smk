@@ -16,11 +16,14 @@ rule slices:
         runtime=20,
         mem_mb=3000,
     params:
+        metabolites=plan.metabolites(),
+        unit=plan.cohort["unit"],
         settings=plan.settings("slices"),
         flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
     shell:
         "python workflow/scripts/slices.py --participant {wildcards.participant} --volumes {input.volumes:q}"
-        " --mask {input.mask:q} {params.flags} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --mask {input.mask:q} --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 
 rule cohort_summary:

@@ -5,28 +5,30 @@
 import argparse
 
 from mrsi_sr.cli import run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=help_of(["table", "table-origin"]),
+    )
     p.add_argument(
         "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
     )
     p.add_argument(
-        "--settings",
-        required=True,
-        help='JSON {"protocol": "paper" or "clean", "sizes": [8, 16], "metrics": ["nrmse"], and where wanted '
-        '"methods": [names], "region": "mask" or "frame"}; the settings of a table serve as they are',
+        "--settings", default="{}", help="JSON object of settings, see below; those of a table serve as they are"
     )
     p.add_argument("--out", required=True, help="CSV file to write: one row per metric, size and pair")
     return p
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import scores, settings, statistics
+    from mrsi_sr import scores, statistics
     from mrsi_sr.files import writing
 
-    table_settings = settings.read(scores.TableSettings, arguments.settings, "table")
+    table_settings = scores.TableSettings.from_json(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
     with writing(arguments.out) as temporary:

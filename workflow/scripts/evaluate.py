@@ -32,7 +32,6 @@ def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from mrsi_sr import evaluation, scores, slices
-    from mrsi_sr.dataset import files_of
     from mrsi_sr.lpips_metric import Lpips, weights_of
     from mrsi_sr.provenance import Provenance
 
@@ -46,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
                 f"{arguments.samples} holds samples of {name} '{record.get(name)}', "
                 f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
             )
-    truths = files_of([each.participant for each in samples], arguments.slices)
+    truths = slices.files_of([each.participant for each in samples], arguments.slices)
     provenance = Provenance(
         {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
         [*(each.path for each in samples), *truths.values()],

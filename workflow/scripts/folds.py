@@ -3,26 +3,26 @@
 import argparse
 
 from mrsi_sr.cli import log, run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(description=__doc__)
+    result = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("folds")
+    )
     result.add_argument(
         "--participants", required=True, metavar="TSV",
         help="participants table; its column fold, where filled, says in which fold (1, 2, ...) each one is tested",
     )  # fmt: skip
-    result.add_argument(
-        "--settings", default="{}", metavar="JSON",
-        help='JSON object {"number": 5, "seed": 1}: how many folds, and the seed of the draw without a column fold',
-    )  # fmt: skip
+    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
     result.add_argument("--out", required=True, metavar="CSV", help="table to write: participant,fold,part")
     return result
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import folds, participants, settings
+    from mrsi_sr import folds, participants
 
-    choice = settings.read(folds.FoldSettings, arguments.settings, "folds")
+    choice = folds.FoldSettings.from_json(arguments.settings)
     table = participants.included(participants.read(arguments.participants))
     rows = folds.make({row["participant"]: row["fold"] for row in table}, choice)
     folds.save(rows, arguments.out)

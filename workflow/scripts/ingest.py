@@ -1,7 +1,6 @@
 """Bring one scan in: LCModel's output, or ready-made NIfTI maps, to one folder of volumes."""
 
 import argparse
-import json
 
 from mrsi_sr.cli import UserError, run
 
@@ -36,12 +35,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    metabolites = _metabolites(arguments.metabolites)
+    from mrsi_sr.lcmodel.metabolites import names_of
+
+    metabolites = names_of(arguments.metabolites)
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps
+        from mrsi_sr.settings import from_json
 
         _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
-        read_maps(arguments.maps, _json(arguments.files), metabolites).save(arguments.out)
+        if not arguments.files:
+            raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
+        read_maps(arguments.maps, from_json(arguments.files, "--files"), metabolites).save(arguments.out)
         return
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
@@ -53,19 +57,6 @@ def main(arguments: argparse.Namespace) -> None:
     names = voxel_names(arguments.pattern, matrix, arguments.flip)
     volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
     volumes.save(arguments.out, {"metabolites.csv": fits.table()})
-
-
-def _metabolites(text: str) -> list[str]:
-    from mrsi_sr.lcmodel.metabolites import metabolite_parts
-
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or any("/" in name for name in names):
-        raise UserError(f"--metabolites {text!r} names no metabolites\n  give them with commas: tCr,tCho,NAA")
-    first = {}
-    for name in names:
-        if (other := first.setdefault(metabolite_parts(name), name)) is not name:
-            raise UserError(f"--metabolites names one metabolite twice: {other} and {name}")
-    return names
 
 
 def _grid(arguments: argparse.Namespace):
@@ -92,16 +83,6 @@ def _refuse(arguments: argparse.Namespace, source: str, *flags: str) -> None:
     for flag in flags:
         if getattr(arguments, flag):
             raise UserError(f"--{flag.replace('_', '-')} has no meaning with {source}")
-
-
-def _json(text: str | None) -> dict:
-    try:
-        patterns = json.loads(text or "null")
-    except json.JSONDecodeError as error:
-        raise UserError(f"--files is not JSON: {error}\n  it was: {text}") from None
-    if not isinstance(patterns, dict):
-        raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
-    return patterns
 
 
 if __name__ == "__main__":

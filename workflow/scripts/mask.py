@@ -4,21 +4,14 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""settings, with their defaults; null turns a rule off:
-  min_snr 2.5                  reject below; on LCModel's whole number, 2 and less
-  max_fwhm_ppm 0.15            reject above
-  max_sd_percent null          reject above; 20 and 40 are in use
-  brain_only true              reject outside of the brain mask
-  skull_margin_mm 5.5          reject nearer to the edge of the brain mask
-  outlier_multiple 8           reject above this multiple of the metabolite's median
-  snr_map null, fwhm_map null  NIfTI files in place of the volumes' own; may hold {participant}
-  unit "mM"                    of the concentrations, for the montage""",
+        epilog=help_of("quality", "settings, with their defaults; null turns a rule off"),
     )
     result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
     result.add_argument(
@@ -28,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         "--brain-mask", metavar="NIFTI", help="brain above zero; default: the volumes' own mask, else T1 above zero"
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, for the brain mask where there is no other")
+    result.add_argument("--unit", required=True, help="of the concentrations, such as mM or a.u., for the montage")
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
     result.add_argument("--out", required=True, metavar="DIR", help="folder to write: masks, reasons and counts.csv")
     result.add_argument("--montage", required=True, metavar="PNG", help="picture to write")
@@ -35,10 +29,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, settings, volumes
+    from mrsi_sr import grid, quality, volumes
     from mrsi_sr.figures import quality_montage, style
 
-    rules = settings.read(quality.QualitySettings, arguments.settings, "quality")
+    rules = quality.QualitySettings.from_json(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
     scan = volumes.load(arguments.volumes, metabolites_in(arguments.volumes))
     scan = quality.with_external_maps(scan, rules, participant)
@@ -46,7 +40,8 @@ def main(arguments: argparse.Namespace) -> None:
     if rules.needs_brain:
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     reasons = quality.assess(scan, brain, rules)
-    style.save(quality_montage.montage(participant, scan, reasons, brain, rules), png=arguments.montage)
+    montage = quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit)
+    style.save(montage, png=arguments.montage)
     quality.save(reasons, scan.affine, arguments.out)
     for metabolite, flags in reasons.items():
         log.info("%s: %s has %d valid voxels", participant, metabolite, (flags == 0).sum())

@@ -4,29 +4,28 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=help_of(["figure", "figure-origin"]),
+    )
     p.add_argument("--samples", required=True, nargs="+", type=Path, help="folders that sample.py wrote, of one fold")
     p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants; may be more")
     p.add_argument("--low-resolution", required=True, nargs="+", help="low_resolution npz of the participants")
-    p.add_argument(
-        "--settings",
-        required=True,
-        help='JSON {"size": 16, "protocol", and where wanted "participant", "slice", "metabolite" (null: the largest '
-        'lesion), "methods": [names in order], "fold", "experiment", "phantom"}',
-    )
+    p.add_argument("--settings", default="{}", help="JSON object of settings, see below")
     p.add_argument("--out-png", required=True, help="PNG file to write")
     p.add_argument("--out-pdf", required=True, help="PDF file to write")
     return p
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import settings
     from mrsi_sr.figures import qualitative
 
-    figure_settings = settings.read(qualitative.QualitativeSettings, arguments.settings, "figure")
+    figure_settings = qualitative.QualitativeSettings.from_json(arguments.settings)
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)
     qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
 

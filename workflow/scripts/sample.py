@@ -5,15 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, run
+from mrsi_sr.settings import allowed, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sample.py", description=__doc__)
-    parser.add_argument(
-        "--settings", required=True, metavar="JSON",
-        help="the method's settings: name, label, sampler, networks, weights, samples, seed, batch_size",
-    )  # fmt: skip
-    parser.add_argument("--network-settings", default="{}", metavar="JSON", help="settings of the network of each role")
+    parser = argparse.ArgumentParser(
+        prog="sample.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(help_of(*each) for each in explained()),
+    )
+    parser.add_argument("--method", required=True, metavar="NAME", help="of the method, as results are to call it")
+    parser.add_argument("--settings", required=True, metavar="JSON", help="the method's settings, see below")
+    parser.add_argument("--network-settings", default="{}", metavar="JSON", help="by role, what train.py was given")
     parser.add_argument(
         "--weights", action="append", default=[], metavar="ROLE=SAFETENSORS", help="trained weights; once for each role"
     )
@@ -31,18 +35,26 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def explained() -> list[tuple[str, str]]:
+    """The kinds of settings that a method has, each with its title in the help."""
+    kinds = [(f"sampler-{name}", f"keys of a sampler of kind {name}") for name in allowed("sampler", "kind")]
+    return [("method", "settings, with their defaults"), ("sampler", "keys of sampler"), *kinds]
+
+
 def main(arguments: argparse.Namespace) -> None:
     weights = weights_of(arguments.weights)
 
     from mrsi_sr import checkpoints, devices, folds, sampling
-    from mrsi_sr.dataset import files_of, sizes_of
-    from mrsi_sr.methods import Method, MethodSettings
+    from mrsi_sr.dataset import sizes_of
+    from mrsi_sr.method_settings import MethodSettings
+    from mrsi_sr.methods import Method
+    from mrsi_sr.network_settings import resolve_network
     from mrsi_sr.provenance import Provenance
-    from mrsi_sr.settings import read
-    from mrsi_sr.training_settings import json_object
+    from mrsi_sr.slices import files_of
 
-    network_settings = json_object(arguments.network_settings, "--network-settings")
-    settings = read(MethodSettings, arguments.settings, "method")
+    settings = MethodSettings.from_json(arguments.settings)
+    given = from_json(arguments.network_settings, "--network-settings")
+    network_settings = {role: resolve_network(part, f"--network-settings.{role}") for role, part in given.items()}
     sizes = sizes_of(arguments.sizes)
     device = devices.choose(arguments.device, arguments.threads)
     participants = folds.participants_of(folds.load(arguments.folds), arguments.fold, "test")
@@ -51,20 +63,20 @@ def main(arguments: argparse.Namespace) -> None:
     slices = files_of(participants, arguments.slices)
     low_resolution = files_of(participants, arguments.low_resolution)
     method = Method(
-        settings, network_settings, weights, fold=arguments.fold, protocol=arguments.protocol,
+        arguments.method, settings, network_settings, weights, fold=arguments.fold, protocol=arguments.protocol,
         sizes=sizes, device=device,
     )  # fmt: skip
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
     provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
     fingerprint = checkpoints.fingerprint(
-        sampling.__file__, settings=asdict(settings), network_settings=network_settings, participants=participants,
-        data=list(provenance.inputs.values()), device=device.type, **identity,
+        sampling.__file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
+        participants=participants, data=list(provenance.inputs.values()), device=device.type, **identity,
     )  # fmt: skip
     out = Path(arguments.out)
     partial = out.with_name(f".{out.name}.partial")
     costs = sampling.sample_all(method, slices, low_resolution, arguments.protocol, sizes, partial, fingerprint)
     facts = {
-        "method": settings.name,
+        "method": arguments.method,
         "label": settings.label,
         "sampler": settings.sampler,
         "networks": network_settings,

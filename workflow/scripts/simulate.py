@@ -3,19 +3,14 @@
 import argparse
 
 from mrsi_sr.cli import UserError, run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""settings, with their defaults:
-  matrix [64, 64, 39]          MRSI voxels along x, y, z
-  voxel_mm [3.4, 3.4, 3.4]     their edges; T1 and FLAIR have a third of each
-  naming "multivoxel"          or "vienna": sl1_3-5.table or sub-01_x05_y03_z01.table
-  archive false                true: lcmodel.tar.gz in place of the folder lcmodel/
-  lesion true                  false: no glioma
-  slices null                  [first, last] fits only these, counted from 0; null fits the excited slab""",
+        epilog=help_of(["phantom", "phantom-scan"]),
     )
     result.add_argument("--participant", required=True, help="name, such as sub-01: letters, digits, - and _")
     result.add_argument(
@@ -39,9 +34,9 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}\n  allowed: a whole number from 0")
 
-    from mrsi_sr.phantom.settings import from_json
+    from mrsi_sr.phantom.settings import PhantomSettings
 
-    settings = from_json(arguments.settings)
+    settings = PhantomSettings.from_json(arguments.settings)
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
 

@@ -3,23 +3,18 @@
 import argparse
 
 from mrsi_sr.cli import log, run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""settings, with their defaults:
-  metabolites [tCr, tCho, NAA, Glu, Ins, Gln, Gly]
-  unit "mM"                    of the concentrations
-  min_valid_fraction 0.3       a slice needs this part of the fullest slice's valid voxels (mean of the metabolites)
-  min_valid_voxels 50          and as many of them; a single map with fewer is left empty
-  min_slices 9, max_slices 18  contiguous slices to take
-  frame 64                     side of the square, in voxels, in which smaller matrices are centred""",
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("slices")
     )
     result.add_argument("--participant", required=True, metavar="NAME", help="name that the file carries")
     result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
     result.add_argument("--mask", required=True, metavar="DIR", help="folder that mask.py wrote")
+    result.add_argument("--metabolites", required=True, metavar="NAMES", help="to take, in order, such as tCr,tCho,NAA")
+    result.add_argument("--unit", required=True, help="of the concentrations, such as mM or a.u.")
     result.add_argument("--t1", required=True, metavar="NIFTI", help="skull-stripped T1, registered to the scan")
     result.add_argument("--flair", required=True, metavar="NIFTI", help="skull-stripped FLAIR, registered to the scan")
     result.add_argument(
@@ -32,15 +27,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, settings, slicing, volumes
+    from mrsi_sr import grid, quality, slicing, volumes
+    from mrsi_sr.lcmodel.metabolites import names_of
 
-    choice = settings.read(slicing.SliceSettings, arguments.settings, "slices")
-    scan = volumes.load(arguments.volumes, choice.metabolites)
-    masks = quality.load_masks(arguments.mask, choice.metabolites, scan.shape)
+    choice = slicing.SliceSettings.from_json(arguments.settings)
+    metabolites = names_of(arguments.metabolites)
+    scan = volumes.load(arguments.volumes, metabolites)
+    masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     taken = slicing.make(
-        arguments.participant, scan, masks, brain, choice, arguments.t1, arguments.flair, arguments.lesion
-    )
+        arguments.participant, scan, masks, brain, choice, arguments.unit, arguments.t1, arguments.flair,
+        arguments.lesion,
+    )  # fmt: skip
     taken.save(arguments.out)
     log.info(
         "%s: %d slices, %d to %d of %d", arguments.participant, len(taken.slices), taken.slices[0], taken.slices[-1],

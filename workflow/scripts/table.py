@@ -5,21 +5,20 @@ import json
 from pathlib import Path
 
 from mrsi_sr.cli import run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=help_of(["table", "table-origin"]),
+    )
     p.add_argument(
         "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
     )
     p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
-    p.add_argument(
-        "--settings",
-        required=True,
-        help='JSON {"title", "experiment", "cohort", "phantom": true or false, "protocol", "folds": [1], '
-        '"folds_in_all": 5, "sizes": [8, 16, 32], "metrics": ["nrmse", "psnr", "ssim"], and where wanted '
-        '"methods": [names in order], "region": "mask" or "frame", "configuration": fingerprint}',
-    )
+    p.add_argument("--settings", default="{}", help="JSON object of settings, see below")
     p.add_argument("--out-csv", required=True, help="CSV file to write: one row per method and size")
     p.add_argument("--out-md", required=True, help="Markdown file to write")
     p.add_argument("--out-tex", required=True, help="LaTeX file to write, for \\input; needs booktabs")
@@ -27,10 +26,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import scores, settings, tables
+    from mrsi_sr import scores, tables
     from mrsi_sr.files import writing
 
-    table_settings = settings.read(scores.TableSettings, arguments.settings, "table")
+    table_settings = scores.TableSettings.from_json(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     records = [json.loads(path.read_text()) for path in arguments.provenance]
     table = tables.build(values, records, table_settings)

@@ -4,14 +4,17 @@ import argparse
 import csv
 
 from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.settings import allowed, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
-    parser.add_argument(
-        "--settings", required=True, metavar="JSON",
-        help="the network's settings: architecture, objective, batch_size, learning_rate, iterations or epochs, ...",
-    )  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(help_of(*each) for each in explained()),
+    )
+    parser.add_argument("--settings", required=True, metavar="JSON", help="the network's settings, see below")
     parser.add_argument("--slices", required=True, nargs="+", metavar="NPZ", help="slices.npz of every participant")
     parser.add_argument("--folds", required=True, metavar="CSV", help="table of participant, fold, part")
     parser.add_argument("--fold", required=True, type=int, metavar="F", help="the fold to train on, from 1")
@@ -28,16 +31,23 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def explained() -> list[tuple[str, str]]:
+    """The kinds of settings that a network has, each with its title in the help."""
+    keys = ("architecture", "objective")
+    added = [(f"{key}-{name}", f"with {key} {name}") for key in keys for name in allowed("network", key)]
+    return [("network", "settings, with their defaults"), *added]
+
+
 def main(arguments: argparse.Namespace) -> None:
     import torch
 
     from mrsi_sr import checkpoints, devices, folds, training
-    from mrsi_sr.dataset import MapsOnDevice, files_of, sizes_of
+    from mrsi_sr.dataset import MapsOnDevice, sizes_of
+    from mrsi_sr.network_settings import resolve_network
     from mrsi_sr.provenance import Provenance
-    from mrsi_sr.slices import load
-    from mrsi_sr.training_settings import json_object
+    from mrsi_sr.slices import files_of, load
 
-    settings = json_object(arguments.settings, "--settings")
+    settings = resolve_network(from_json(arguments.settings, "--settings"))
     sizes = sizes_of(arguments.sizes)
     device = devices.choose(arguments.device, arguments.threads)
     table = folds.load(arguments.folds)

@@ -1,6 +1,5 @@
 """One slice by all methods: MRI, maps in one window, absolute errors below them, colour bars with the unit."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.dataset import files_of
 from mrsi_sr.evaluation import Samples, samples_record
 from mrsi_sr.figures import style
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.metrics import REGIONS, in_region, nrmse
-from mrsi_sr.slices import ParticipantSlices, load
+from mrsi_sr.settings import Settings
+from mrsi_sr.slices import ParticipantSlices, files_of, load
 
 MARGIN_VOXELS = 2  # around the brain
 MRI_FACTOR = 3  # MRI voxels along each in-plane axis of a map's voxel
@@ -32,22 +31,22 @@ TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown when the figur
 
 
 @dataclass(frozen=True)
-class QualitativeSettings:
-    """Which map is shown, and what the caption says of it.
+class QualitativeSettings(Settings):
+    """Which map is shown, and what the caption says of it; for what is None, see choose().
 
-    participant, slice (index k in the scan), metabolite: null is chosen, see choose(). size: low-resolution matrix.
-    methods: names in the order shown (null: all, as given). protocol, fold, experiment, phantom: for the caption.
+    workflow/schemas/figure.schema.yaml and figure-origin.schema.yaml explain the keys.
     """
 
-    size: int = 16
-    participant: str | None = None
-    slice: int | None = None
-    metabolite: str | None = None
-    methods: tuple[str, ...] | None = None
-    protocol: str = "clean"
-    fold: int | None = None
-    experiment: str | None = None
-    phantom: bool = False
+    kinds = ("figure", "figure-origin")
+    size: int
+    metabolite: str | None
+    participant: str | None
+    slice: int | None
+    fold: int | None
+    methods: list[str] | None
+    protocol: str
+    experiment: str | None
+    phantom: bool
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,6 @@ def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
     _maps(picture, figure, titles, points, axes[0][1:], figure.add_subplot(grid[0, -1]))
     _errors(picture, figure, axes[1][1:])
     figure.text(LEFT, 0.06 / height, lines, fontsize=6, va="bottom", linespacing=1.25)
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph that goes into the PDF
     style.save(figure, png, pdf)
 
 

@@ -40,16 +40,16 @@ REASON_LABELS = {
 
 def montage(
     participant: str, volumes: Volumes, reasons: dict[str, np.ndarray], brain: np.ndarray | None,
-    settings: QualitySettings,
+    settings: QualitySettings, unit: str,
 ) -> Figure:  # fmt: skip
-    """Draw the montage. reasons: metabolite -> bit flags [X, Y, Z]; brain: bool [X, Y, Z] or None."""
+    """Draw the montage. reasons: metabolite -> bit flags [X, Y, Z]; brain: bool [X, Y, Z] or None. unit: of values."""
     style.apply()
     region = brain if brain is not None else np.ones(volumes.shape, bool)
     # The share of the brain counts in the slices that were scanned.
     region = region & (volumes.status != Status.MISSING).any(axis=(0, 1))
     slices = shown_slices(region)
     rows = [("S/N", volumes.snr, None, None), ("FWHM", volumes.fwhm, None, "ppm")]
-    rows += [(name, volumes.concentration[name], flags, settings.unit) for name, flags in reasons.items()]
+    rows += [(name, volumes.concentration[name], flags, unit) for name, flags in reasons.items()]
     width = LABEL_INCH + len(slices) * INCH_PER_IMAGE + GAP_INCH
     figure = Figure(figsize=(width, TOP_INCH + len(rows) * INCH_PER_IMAGE + BOTTOM_INCH))
     for place, row in enumerate(rows):

@@ -2,6 +2,8 @@
 
 from itertools import permutations, product
 
+from mrsi_sr.cli import UserError
+
 COMBINATIONS = {
     "tCr": ("Cr", "PCr"),
     "tCho": ("GPC", "PCh"),
@@ -26,6 +28,18 @@ def metabolite_parts(name: str) -> frozenset[str]:
             part = part.casefold()
             parts.add(_SYNONYMS.get(part, part))
     return frozenset(parts)
+
+
+def names_of(text: str) -> list[str]:
+    """The names in `tCr,tCho,NAA`. Raises UserError where there are none, or two for one metabolite."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or any("/" in name for name in names):
+        raise UserError(f"--metabolites {text!r} names no metabolites\n  give them with commas: tCr,tCho,NAA")
+    first: dict[frozenset[str], str] = {}
+    for name in names:
+        if (other := first.setdefault(metabolite_parts(name), name)) is not name:
+            raise UserError(f"--metabolites names one metabolite twice: {other} and {name}")
+    return names
 
 
 def spellings(name: str) -> set[str]:

@@ -6,76 +6,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
 
-from mrsi_sr.cli import UserError
 from mrsi_sr.conditions import Condition
+from mrsi_sr.network_settings import map_sizes
 from mrsi_sr.networks.layers import group_count
-from mrsi_sr.networks.settings import Setting, are_counts, is_count
 
-FRAME = 64  # attention_at counts map sizes from here
 INPUTS = 5  # x_t, mask, low-resolution map, T1, FLAIR
-
-SETTINGS = {
-    "channels": Setting(
-        default=[64, 128, 192, 256],
-        meaning="channels of each level; every level below the first has half the map size",
-        allowed="a list of whole numbers from 1, the first one even",
-        holds=lambda value: are_counts(value) and value[0] % 2 == 0,
-    ),
-    "residual_blocks": Setting(
-        default=3,
-        meaning="residual blocks of each level on the way down; one more on the way up",
-        allowed="a whole number from 1",
-        holds=is_count,
-    ),
-    "attention_at": Setting(
-        default=[16, 8],
-        meaning="map sizes (of a 64x64 map: 64 / 2^level) whose residual blocks are followed by attention",
-        allowed="a list, possibly empty, of the levels' map sizes: 64, 32, 16, 8, ... one for each entry of channels",
-        holds=lambda value: value == [] or are_counts(value),
-    ),
-    "heads": Setting(
-        default=4,
-        meaning="attention heads; they divide the channels of the levels with attention and of the deepest level",
-        allowed="a whole number from 1",
-        holds=is_count,
-    ),
-    "upscaling_factor": Setting(
-        default=True,
-        meaning="whether the network is told the upscaling factor. true: 32,989,761 parameters; false: 30,301,761",
-        allowed="true or false",
-        holds=lambda value: isinstance(value, bool),
-    ),
-    "normalisation": Setting(
-        default="group",
-        meaning="statistics that features are normalised by: of 32 groups of channels (fewer at narrow widths, two "
-        "channels or more in each) or of each channel (instance, as FTDDM words it); the parameters are the same",
-        allowed="group or instance",
-        holds=lambda value: value in ("group", "instance"),
-    ),
-}
 
 
 class DenoisingUNet(nn.Module):
     """U-Net of Nichol and Dhariwal 2021 as in FTDDM, sections 2.3 and 3.1; H, W are multiples of 2^(levels - 1)."""
 
-    def __init__(self, **settings):
+    def __init__(
+        self, channels: list[int], residual_blocks: int, attention_at: list[int], heads: int, upscaling_factor: bool,
+        normalisation: str,
+    ):  # fmt: skip
+        """workflow/schemas/architecture-denoising_unet.schema.yaml explains the arguments."""
         super().__init__()
-        settings = {key: setting.default for key, setting in SETTINGS.items()} | settings
-        channels, blocks = settings["channels"], settings["residual_blocks"]
-        sizes = [FRAME // 2**level for level in range(len(channels))]
-        _check_attention(settings, sizes)
-        norm = {"instance": settings["normalisation"] == "instance"}
-        self.embedding = Embedding(channels[0], settings["upscaling_factor"])
+        sizes = map_sizes(channels)
+        norm = {"instance": normalisation == "instance"}
+        self.embedding = Embedding(channels[0], upscaling_factor)
 
         def stage(inputs: int, level: int) -> Stage:
-            heads = settings["heads"] if sizes[level] in settings["attention_at"] else None
-            return Stage(inputs, channels[level], self.embedding.width, heads, **norm)
+            attends = heads if sizes[level] in attention_at else None
+            return Stage(inputs, channels[level], self.embedding.width, attends, **norm)
 
         self.first = nn.Conv2d(INPUTS, channels[0], 3, padding=1)
         width, skips = channels[0], [channels[0]]
         self.down = nn.ModuleList()
         for level, outputs in enumerate(channels):
-            for _ in range(blocks):
+            for _ in range(residual_blocks):
                 self.down.append(stage(width, level))
                 width = outputs
                 skips.append(width)
@@ -83,12 +42,12 @@ class DenoisingUNet(nn.Module):
                 self.down.append(Downsample(width))
                 skips.append(width)
 
-        self.middle = Stage(width, width, self.embedding.width, settings["heads"], **norm)
+        self.middle = Stage(width, width, self.embedding.width, heads, **norm)
         self.middle_last = ResidualBlock(width, width, self.embedding.width, **norm)
 
         self.up = nn.ModuleList()
         for level in reversed(range(len(channels))):
-            for _ in range(blocks + 1):
+            for _ in range(residual_blocks + 1):
                 self.up.append(stage(width + skips.pop(), level))
                 width = channels[level]
             if level > 0:
@@ -230,17 +189,3 @@ def _zero(layer: nn.Conv2d) -> nn.Conv2d:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
-
-
-def _check_attention(settings: dict, sizes: list[int]) -> None:
-    """Raise UserError where attention_at is no level's map size, or the heads do not divide a level's channels."""
-    for size in settings["attention_at"]:
-        if size not in sizes:
-            raise UserError(f"denoising_unet: attention_at holds {size}\n  allowed: the levels' map sizes {sizes}")
-    attended = {c for c, size in zip(settings["channels"], sizes, strict=True) if size in settings["attention_at"]}
-    for channels in sorted(attended | {settings["channels"][-1]}):
-        if channels % settings["heads"]:
-            raise UserError(
-                f"denoising_unet: heads is {settings['heads']}\n"
-                f"  allowed: a divisor of the channels of every level with attention, also of {channels}"
-            )

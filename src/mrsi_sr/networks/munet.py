@@ -8,28 +8,19 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from mrsi_sr.conditions import MRI_FACTOR, Condition
 from mrsi_sr.networks.layers import SLICES, SlabConvolution, block
-from mrsi_sr.networks.settings import Setting, is_count
 
 LEVELS = 5
-
-SETTINGS = {
-    "channels": Setting(
-        default=8,
-        meaning="channels of the first level; each of the four levels below has twice as many. 8: 967,601 parameters",
-        allowed="a whole number from 1; the papers use 8 and 16",
-        holds=is_count,
-    ),
-}
 
 
 class MUNet(nn.Module):
     """Multi-encoder U-Net (Dong et al. 2022, multi-scale super-resolution MRSI, Fig. 1 and section 3.2), unconditioned.
 
     It works at the MRI's grid of 3H x 3W x 3 slices; 3H and 3W must be multiples of 16. Kernels are 3x3x3 at the first
-    level, and 3x3x1 below, where pooling has left one plane.
+    level, and 3x3x1 below, where pooling has left one plane. The papers have 8 and 16 channels.
     """
 
-    def __init__(self, channels: int = SETTINGS["channels"].default):
+    def __init__(self, channels: int):
+        """channels: of the first level; each of the four levels below has twice as many."""
         super().__init__()
         widths = [channels * 2**level for level in range(LEVELS)]
         self.encoder_t1 = Encoder(widths)

@@ -1,59 +1,41 @@
-"""The phantom's settings: defaults, allowed values, and a clear refusal of anything else."""
+"""The phantom's settings, and the grids that follow from them."""
 
-import difflib
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings import Settings, join
 
-NAMINGS = ("multivoxel", "vienna")
 SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that the scan excites; no voxel is fitted outside
 MRI_PER_VOXEL = 3  # MRI voxels along each edge of an MRSI voxel
 
 
 @dataclass(frozen=True)
-class PhantomSettings:
-    """What can be chosen about a participant.
+class PhantomSettings(Settings):
+    """What can be chosen about a participant; workflow/schemas/phantom*.schema.yaml explain the keys."""
 
-    matrix: MRSI voxels along x, y, z, each 4 to 128. voxel_mm: their edges, each 1 to 20 mm.
-    naming: 'multivoxel' (LCModel's own sl1_3-5.table) or 'vienna' (sub-01_x01_y02_z03.table).
-    archive: tables in lcmodel.tar.gz instead of a folder. lesion: with a glioma or without.
-    slices: None fits the excited slab; [first, last] (counted from 0, both included) fits only those slices.
-    """
+    kinds = ("phantom", "phantom-scan")
+    matrix: list[int]
+    voxel_mm: list[float]
+    slices: list[int] | None
+    naming: str
+    archive: bool
+    lesion: bool
 
-    matrix: tuple[int, int, int] = (64, 64, 39)
-    voxel_mm: tuple[float, float, float] = (3.4, 3.4, 3.4)
-    naming: str = "multivoxel"
-    archive: bool = False
-    lesion: bool = True
-    slices: tuple[int, int] | None = None
-
-    def __post_init__(self):
-        self._check("matrix", _are_numbers(self.matrix, 3, int, 4, 128), "three whole numbers from 4 to 128")
-        self._check("voxel_mm", _are_numbers(self.voxel_mm, 3, (int, float), 1, 20), "three numbers of mm from 1 to 20")
-        self._check("naming", self.naming in NAMINGS, " or ".join(NAMINGS))
-        self._check("archive", isinstance(self.archive, bool), "true or false")
-        self._check("lesion", isinstance(self.lesion, bool), "true or false")
-        last = self.matrix[2] - 1
-        allowed = f"null, or [first, last] with 0 <= first <= last <= {last}"
-        in_matrix = self.slices is None or (
-            _are_numbers(self.slices, 2, int, 0, last) and self.slices[0] <= self.slices[1]
-        )
-        self._check("slices", in_matrix, allowed)
-
-    def _check(self, key: str, is_allowed: bool, allowed: str) -> None:
-        if not is_allowed:
-            value = json.dumps(getattr(self, key))
-            raise UserError(f"phantom setting {key} is {value}\n  allowed: {allowed}")
+    @classmethod
+    def complete(cls, given: dict, where: str = "") -> dict:
+        """Check settings and fill in their defaults; the slices lie in the matrix."""
+        settings = super().complete(given, where)
+        check_fitted_slices(settings, where)
+        return settings
 
     @property
-    def fitted_slices(self) -> tuple[int, int]:
+    def fitted_slices(self) -> list[int]:
         """First and last fitted slice, counted from 0, both included."""
         if self.slices is not None:
             return self.slices
-        return round(SLAB[0] * self.matrix[2]), round(SLAB[1] * self.matrix[2]) - 1
+        return [round(SLAB[0] * self.matrix[2]), round(SLAB[1] * self.matrix[2]) - 1]
 
     @property
     def affine(self) -> np.ndarray:
@@ -71,35 +53,13 @@ class PhantomSettings:
         return _centred(self.mri_matrix, [edge / MRI_PER_VOXEL for edge in self.voxel_mm])
 
 
-def from_json(text: str) -> PhantomSettings:
-    """Settings from a JSON object; keys left out keep their defaults. UserError for what is not allowed."""
-    try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
+def check_fitted_slices(settings: dict, where: str) -> None:
+    """Raise UserError unless the slices to fit, where any are given, are in order and in the matrix."""
+    slices, last = settings["slices"], settings["matrix"][2] - 1
+    if slices is not None and not slices[0] <= slices[1] <= last:
         raise UserError(
-            f"--settings is not JSON: {error}\n  expected an object such as '{{\"lesion\": false}}'"
-        ) from error
-    if not isinstance(given, dict):
-        raise UserError(f"--settings is {text}\n  expected a JSON object such as '{{\"lesion\": false}}'")
-    known = [field.name for field in fields(PhantomSettings)]
-    for key in given:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "remove it"
-            raise UserError(
-                f"unknown phantom setting {key} (value {json.dumps(given[key])}): {hint}\n  allowed: {', '.join(known)}"
-            )
-    return PhantomSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
-
-
-def _are_numbers(values, count: int, kind, lowest: float, highest: float) -> bool:
-    return (
-        isinstance(values, tuple)
-        and len(values) == count
-        and all(
-            isinstance(value, kind) and not isinstance(value, bool) and lowest <= value <= highest for value in values
+            f"{join(where, 'slices')} is {slices}, expected null or [first, last] with first <= last <= {last}"
         )
-    )
 
 
 def _centred(shape, edges_mm) -> np.ndarray:

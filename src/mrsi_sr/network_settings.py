@@ -1,0 +1,106 @@
+"""A network's settings: which keys its architecture and objective add, and how long and how fast it is trained."""
+
+import json
+import math
+from dataclasses import dataclass, fields
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.settings import check, chosen, join, listed, schema
+
+FRAME = 64  # attention_at counts map sizes from here
+
+
+def resolve_network(raw: dict, where: str = "") -> dict:
+    """Check a network's settings, with the keys of its architecture and of its objective, and fill in the defaults.
+
+    Raises UserError that names the key, its value and what is allowed.
+    """
+    kinds = [f"{key}-{chosen('network', key, raw, where)}" for key in ("architecture", "objective")]
+    settings = check(["network", *kinds], raw, where)
+    _check_objective(settings, where)
+    _check_length_and_decay(settings, where)
+    if settings["architecture"] == "denoising_unet":
+        _check_attention(settings, where)
+    return settings
+
+
+def map_sizes(channels: list[int]) -> list[int]:
+    """The map size at each level of the denoising U-Net, of a map of 64x64."""
+    return [FRAME // 2**level for level in range(len(channels))]
+
+
+def _check_objective(settings: dict, where: str) -> None:
+    needed = schema(f"architecture-{settings['architecture']}")["x-objective"]
+    if settings["objective"] != needed:
+        raise UserError(
+            f"{join(where, 'objective')} is {settings['objective']},"
+            f" but the architecture {settings['architecture']} learns {needed}"
+        )
+
+
+def _check_length_and_decay(settings: dict, where: str) -> None:
+    if (settings["iterations"] is None) == (settings["epochs"] is None):
+        raise UserError(
+            f"{where or 'a network'} needs either iterations or epochs, which say how long it is trained:"
+            f" iterations is {json.dumps(settings['iterations'])} and epochs {json.dumps(settings['epochs'])}"
+        )
+    if (settings["decay"] == "halve") != (settings["halve_epochs"] is not None):
+        raise UserError(
+            f"{join(where, 'halve_epochs')} is {json.dumps(settings['halve_epochs'])} and decay is"
+            f" {settings['decay']}: decay halve needs a number of epochs, other decays none"
+        )
+
+
+def _check_attention(settings: dict, where: str) -> None:
+    """Attention is at levels that are there, and the heads divide the channels wherever there is attention."""
+    channels, sizes = settings["channels"], map_sizes(settings["channels"])
+    for size in settings["attention_at"]:
+        if size not in sizes:
+            raise UserError(
+                f"{join(where, 'attention_at')} holds {size}, expected map sizes of levels: {listed(sizes)}"
+            )
+    attended = {c for c, size in zip(channels, sizes, strict=True) if size in settings["attention_at"]}
+    for width in sorted(attended | {channels[-1]}):
+        if width % settings["heads"]:
+            raise UserError(
+                f"{join(where, 'heads')} is {settings['heads']}, expected a divisor of the channels of the deepest"
+                f" level and of every level with attention, also of {width}"
+            )
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings that the training loop reads; workflow/schemas/network.schema.yaml explains them."""
+
+    batch_size: int
+    learning_rate: float
+    iterations: int | None
+    epochs: int | None
+    adam_betas: list[float]
+    decay: str
+    halve_epochs: int | None
+    ema: float | None
+    validate_every: int
+    checkpoint_every: int
+
+    @classmethod
+    def of(cls, settings: dict) -> "TrainingSettings":
+        """Training's part of a network's settings as `resolve_network` returns them."""
+        return cls(**{each.name: settings[each.name] for each in fields(cls)})
+
+    def total_iterations(self, maps: int) -> int:
+        """The length of the run on that many maps."""
+        return self.iterations if self.iterations is not None else self.epochs * self.batches_per_epoch(maps)
+
+    def batches_per_epoch(self, maps: int) -> int:
+        """How many batches hold every map once."""
+        return math.ceil(maps / self.batch_size)
+
+    def learning_rate_at(self, iteration: int, maps: int) -> float:
+        """The learning rate of an iteration, counted from 0."""
+        if self.decay == "linear":
+            return self.learning_rate * (1 - iteration / self.total_iterations(maps))
+        if self.decay == "halve":
+            epoch = iteration // self.batches_per_epoch(maps)
+            return self.learning_rate * 0.5 ** (epoch // self.halve_epochs)
+        return self.learning_rate
