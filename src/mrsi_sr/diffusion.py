@@ -66,6 +66,16 @@ class Schedule:
         share = self.betas / (1 - self.gammas).sqrt()
         return _at((1 - self.betas).rsqrt(), step, x) * (x - _at(share, step, x) * noise)
 
+    def noise_within(self, x: Tensor, noise: Tensor, step: int | Tensor, bounds: tuple[float, float]) -> Tensor:
+        """The estimated noise, changed so that the clean map it implies in x [B, 1, H, W] stays within the bounds.
+
+        Early in the chain hardly any of x is signal, so a small error of the estimate implies an absurd clean map, on
+        which the next steps build; Nichol and Dhariwal's implementation bounds that map too.
+        """
+        signal, spread = _at(self.gammas.sqrt(), step, x), _at((1 - self.gammas).sqrt(), step, x)
+        clean = (x - spread * noise) / signal
+        return (x - signal * clean.clamp(*bounds)) / spread
+
 
 def _at(table: Tensor, step: int | Tensor, x: Tensor) -> Tensor:
     """The table's value at a step, to multiply maps x with: one number, or [B, 1, 1, 1] for a step per map."""

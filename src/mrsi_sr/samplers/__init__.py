@@ -34,12 +34,13 @@ def build(settings: dict, networks: dict[str, nn.Module], network_settings: dict
         return lambda condition, noise: zero_filled(condition)
     if settings["kind"] == "single_pass":
         return lambda condition, noise: single_pass(networks["network"], condition)
-    temperature, variance = settings["temperature"], settings["variance"]
+    temperature, variance, bounds = settings["temperature"], settings["variance"], settings["bounds"]
     schedule = objectives.schedule(network_settings["denoiser"])
 
     def sample(condition: Condition, noise: Noise) -> tuple[Tensor, int]:
         def denoise(x: Tensor, step: int) -> Tensor:
-            return networks["denoiser"](x, torch.full((len(x),), step, device=x.device), condition)
+            estimate = networks["denoiser"](x, torch.full((len(x),), step, device=x.device), condition)
+            return schedule.noise_within(x, estimate, step, bounds) if bounds else estimate
 
         mask = condition.mask
         x = noise(mask)
