@@ -16,8 +16,6 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
-COHORT = plan.folder
-
 # The package is used from the clone, also where a rule runs in an environment that it is not installed in. Threads that
 # wait give their core away and freed memory is kept: without these two jobs on two cores are several times slower.
 shell.prefix(
@@ -27,6 +25,7 @@ shell.prefix(
 
 
 wildcard_constraints:
+    cohort="[A-Za-z0-9_-]+",
     participant="[A-Za-z0-9_-]+",
     experiment="[A-Za-z0-9_]+",
     network="[A-Za-z0-9_]+",
@@ -53,13 +52,13 @@ rule all:
     default_target: True
     input:
         plan.tables_and_figures(),
-        f"{COHORT}/summary.csv",
+        plan.cohort_summary(),
 
 
 rule cohort:
     input:
         plan.all_slices(),
-        f"{COHORT}/summary.csv",
+        plan.cohort_summary(),
 
 
 rule networks:

@@ -79,6 +79,9 @@ class Workflow:
     def cohort_files(self, name: str) -> list[str]:
         return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
 
+    def cohort_summary(self) -> str:
+        return f"{self.folder}/summary.csv"
+
     def all_slices(self) -> list[str]:
         return self.cohort_files("slices.npz")
 

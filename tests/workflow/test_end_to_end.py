@@ -51,8 +51,8 @@ def test_nothing_is_left_to_do(finished):
 
 
 def test_a_changed_sampler_samples_and_scores_again_but_trains_nothing(finished):
-    changed = (finished.folder / "toy.yaml").read_text().replace("{kind: ancestral}", "{kind: ancestral, variance: beta}")
-    (finished.folder / "changed.yaml").write_text(changed)
+    toy = (finished.folder / "toy.yaml").read_text()
+    (finished.folder / "changed.yaml").write_text(toy.replace("{kind: ancestral}", "{kind: ancestral, variance: beta}"))
     text = finished.dry_run("--configfile", "changed.yaml")
     rules = {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith(("rule ", "localrule "))}
     assert rules == {"all", "sample", "evaluate", "compare", "table", "qualitative"}

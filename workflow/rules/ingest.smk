@@ -3,9 +3,9 @@ rule ingest:
         code=code_of("workflow/scripts/ingest.py"),
         scan=plan.files("lcmodel", "maps", "reference"),
     output:
-        directory(COHORT + "/{participant}/volumes"),
+        directory("results/cohorts/{cohort}/{participant}/volumes"),
     log:
-        "logs/ingest/{participant}.log",
+        "logs/cohorts/{cohort}/ingest-{participant}.log",
     group:
         "participant"
     conda:

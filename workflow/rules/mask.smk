@@ -1,20 +1,20 @@
 rule mask:
     input:
         code=code_of("workflow/scripts/mask.py"),
-        volumes=COHORT + "/{participant}/volumes",
+        volumes="results/cohorts/{cohort}/{participant}/volumes",
         scan=plan.files("brain_mask", "t1"),
         maps=plan.external_maps,
     output:
-        mask=directory(COHORT + "/{participant}/mask"),
+        mask=directory("results/cohorts/{cohort}/{participant}/mask"),
         montage=report(
-            COHORT + "/{participant}/mask.png",
+            "results/cohorts/{cohort}/{participant}/mask.png",
             category="Cohort",
             subcategory="Quality masks",
             caption="../report/mask.rst",
             labels={"participant": "{participant}"},
         ),
     log:
-        "logs/mask/{participant}.log",
+        "logs/cohorts/{cohort}/mask-{participant}.log",
     group:
         "participant"
     conda:

@@ -1,13 +1,13 @@
 rule slices:
     input:
         code=code_of("workflow/scripts/slices.py"),
-        volumes=COHORT + "/{participant}/volumes",
-        mask=COHORT + "/{participant}/mask",
+        volumes="results/cohorts/{cohort}/{participant}/volumes",
+        mask="results/cohorts/{cohort}/{participant}/mask",
         scan=plan.files("t1", "flair", "brain_mask", "lesion"),
     output:
-        COHORT + "/{participant}/slices.npz",
+        "results/cohorts/{cohort}/{participant}/slices.npz",
     log:
-        "logs/slices/{participant}.log",
+        "logs/cohorts/{cohort}/slices-{participant}.log",
     group:
         "participant"
     conda:
@@ -33,9 +33,9 @@ rule cohort_summary:
         volumes=plan.cohort_files("volumes"),
         mask=plan.cohort_files("mask"),
     output:
-        report(f"{COHORT}/summary.csv", category="Cohort", caption="../report/cohort.rst"),
+        report("results/cohorts/{cohort}/summary.csv", category="Cohort", caption="../report/cohort.rst"),
     log:
-        "logs/cohort_summary.log",
+        "logs/cohorts/{cohort}/summary.log",
     conda:
         "../../envs/mrsi-sr.yaml"
     resources:

@@ -1,11 +1,11 @@
 rule truncate:
     input:
         code=code_of("workflow/scripts/truncate.py"),
-        slices=COHORT + "/{participant}/slices.npz",
+        slices="results/cohorts/{cohort}/{participant}/slices.npz",
     output:
-        COHORT + "/{participant}/low_resolution-{protocol}.npz",
+        "results/cohorts/{cohort}/{participant}/low_resolution-{protocol}.npz",
     log:
-        "logs/truncate/{participant}-{protocol}.log",
+        "logs/cohorts/{cohort}/truncate-{participant}-{protocol}.log",
     wildcard_constraints:
         protocol="paper|clean",
     group:
