@@ -1,4 +1,4 @@
-"""From real output of LCModel to slices, by the scripts alone: what is good stays as fitted, what failed is left out."""
+"""Real output of LCModel to slices, by the scripts alone: good voxels stay as fitted, failed ones are left out."""
 
 import csv
 import json
