@@ -31,10 +31,11 @@ def map_sizes(channels: list[int]) -> list[int]:
 
 def _check_objective(settings: dict, where: str) -> None:
     needed = schema(f"architecture-{settings['architecture']}")["x-objective"]
-    if settings["objective"] != needed:
+    needed = [needed] if isinstance(needed, str) else needed
+    if settings["objective"] not in needed:
         raise UserError(
             f"{join(where, 'objective')} is {settings['objective']},"
-            f" but the architecture {settings['architecture']} learns {needed}"
+            f" but the architecture {settings['architecture']} learns {' or '.join(needed)}"
         )
 
 
