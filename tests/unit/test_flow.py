@@ -244,6 +244,14 @@ def test_the_flow_sees_the_mask_and_the_mri_only_where_it_is_told_them():
             assert torch.equal(flow.condition(condition).shift, here.shift) != told
 
 
+def test_the_upscaling_factor_changes_the_density_only_where_the_flow_is_told_it():
+    for told in (True, False):
+        flow, batch = toy(upscaling_factor=told)
+        other = replace(batch.condition, size=batch.condition.size * 2)
+        here, there = (flow.condition(condition).shift for condition in (batch.condition, other))
+        assert torch.equal(here, there) != told
+
+
 def test_an_enhancer_is_told_the_super_resolved_map_inside_the_mask():
     flow, batch = toy(mask=False)
     noise = torch.randn(3, 256)

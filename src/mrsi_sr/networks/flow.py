@@ -58,11 +58,13 @@ class Flow(nn.Module):
     is the same for both directions and may be computed in less.
     """
 
-    def __init__(self, features: int, levels: int, steps: int, base: str, mask: bool, mri: bool):
+    def __init__(
+        self, features: int, levels: int, steps: int, base: str, mask: bool, mri: bool, upscaling_factor: bool
+    ):
         """workflow/schemas/architecture-flow.schema.yaml explains the arguments."""
         super().__init__()
-        self.mask, self.mri = mask, mri
-        inputs = 1 + mask + 2 * mri
+        self.mask, self.mri, self.upscaling_factor = mask, mri, upscaling_factor
+        inputs = 1 + mask + 2 * mri + upscaling_factor
         # Squeezing makes four channels of one, and half of them leave after every level but the last.
         channels = [2 * 2**level for level in range(1, levels)]
         self.widths = [*(c // 2 for c in channels[:-1]), channels[-1]]
@@ -155,7 +157,7 @@ class Flow(nn.Module):
         return torch.cat([latent.flatten(1) for latent in [*latents, x]], dim=1), logdet
 
     def _maps(self, condition: Condition) -> Tensor:
-        """What the flow is told [B, i, H, W]: mask (where asked), map, T1 and FLAIR (where asked)."""
+        """What the flow is told [B, i, H, W]: the map and, as far as asked, mask, T1 and FLAIR, upscaling factor."""
         height, width = condition.low_resolution.shape[-2:]
         divisor = 2 ** len(self.levels)
         if height % divisor or width % divisor:
@@ -163,10 +165,14 @@ class Flow(nn.Module):
                 f"a flow of {len(self.levels) + 1} levels halves the map {len(self.levels)} times, "
                 f"but the map is {height}x{width}\n  both must be multiples of {divisor}, or set fewer levels"
             )
-        mri = [condition.t1_low, condition.flair_low] if self.mri else []
-        y = torch.cat([*[condition.mask] * self.mask, condition.low_resolution, *mri], dim=1)
+        y = [condition.mask] if self.mask else []
+        y.append(condition.low_resolution)
+        if self.mri:
+            y += [condition.t1_low, condition.flair_low]
+        if self.upscaling_factor:  # its inverse, which is below 1 as all the others are
+            y.append((1 / condition.upscaling_factor).view(-1, 1, 1, 1).expand_as(condition.mask))
         # Grouped convolutions of many steps are a quarter faster in this layout, on a CPU too.
-        return y.contiguous(memory_format=torch.channels_last)
+        return torch.cat(y, dim=1).contiguous(memory_format=torch.channels_last)
 
     def _what_is_broken(self) -> str:
         bad = [name for name, value in self.named_parameters() if not torch.isfinite(value).all()]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mrsi_sr.conditions import Condition
 from mrsi_sr.objectives.likelihood import super_resolved
 
-TOLD = ("low_resolution", "kspace", "mask", "t1", "flair")  # what tells two maps of a batch apart
+TOLD = ("low_resolution", "kspace", "mask", "t1", "flair", "size", "metabolite")  # what tells two maps of a batch apart
 
 
 def flow(
@@ -42,6 +42,6 @@ def distinct(condition: Condition) -> tuple[Tensor, Tensor]:
     begins = torch.ones(len(condition), dtype=torch.bool, device=condition.mask.device)
     begins[1:] = False
     for name in TOLD:
-        value = getattr(condition, name).flatten(1)
+        value = getattr(condition, name).reshape(len(condition), -1)
         begins[1:] |= (value[1:] != value[:-1]).any(1)
     return begins.nonzero()[:, 0], begins.cumsum(0) - 1
