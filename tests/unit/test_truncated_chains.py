@@ -223,3 +223,76 @@ def test_a_truncated_denoiser_learns_exactly_the_steps_that_remain():
     noisiest, inside = seen["step"] == LEARNED - 1, batch.condition.mask > 0
     mean = (seen["x"] - gamma.sqrt().float() * batch.target)[noisiest.view(-1, 1, 1, 1) & inside]
     assert mean.var().item() == pytest.approx(1 - gamma.item(), rel=0.2)
+
+
+# --- the papers' table
+
+
+@pytest.mark.parametrize(
+    ("settings", "truncation", "nfe"),
+    [
+        ({"kind": "ancestral"}, None, 1000),
+        ({"kind": "respaced", "steps": 100}, None, 100),
+        ({"kind": "dpm_solver", "steps": 100}, None, 101),
+        ({"kind": "tdpm"}, 100, 101),
+        ({"kind": "ftddm"}, 100, 101),
+    ],
+)
+def test_the_evaluations_are_as_many_as_in_table_1_of_ftddm_and_as_many_as_are_made(settings, truncation, nfe):
+    asked = []
+
+    def network(x, step, condition):
+        asked.append(int(step[0]))
+        return torch.zeros_like(x)
+
+    class CountedFlow(ToyFlow):
+        def sample(self, *arguments):
+            asked.append("flow")
+            return super().sample(*arguments)
+
+    given = {"denoiser": network} | {"tdpm": {"generator": network}, "ftddm": {"flow": CountedFlow()}}.get(
+        settings["kind"], {}
+    )
+    settings = check(["sampler", f"sampler-{settings['kind']}"], settings)
+    learned = objective("noise_prediction", truncation=truncation)
+    condition = toy_batch(1, grid=4, sizes=(2,)).condition
+    _, counted = samplers.build(settings, given, {"denoiser": learned})(condition, noise_from(0))
+    assert counted == len(asked) == nfe
+    # The generator is told the truncation index, and so is the denoiser after it.
+    assert truncation is None or asked[1] == truncation - 1
+
+
+def test_ftddm_samples_through_the_flow_network_itself():
+    torch.manual_seed(0)
+    flow = networks.build(architecture("flow", features=8, levels=3, steps=1)).eval()
+    settings = {"kind": "ftddm"} | check("sampler-ftddm", {})
+    sampler = samplers.build(settings, {"denoiser": trained(DENOISER, 0), "flow": flow}, {"denoiser": DENOISER})
+    condition = toy_batch().condition
+    with torch.no_grad():
+        images, nfe = sampler(condition, noise_from(0))
+    assert nfe == LEARNED + 1 and torch.isfinite(images).all()
+    assert images[condition.mask == 0].abs().max() == 0 < images.abs().max()
+
+
+@pytest.mark.parametrize("draws", ["likelihood", "adversarial"])
+def test_what_the_drawing_network_learns_is_where_the_denoiser_starts(draws):
+    """The noise in its training targets is that of the first step that sampling asks the denoiser about."""
+    asked = []
+    chain = samplers.Chain(
+        {"kind": "ancestral", "temperature": 1.0, "variance": "posterior"},
+        lambda x, step, condition: asked.append(int(step[0])) or torch.zeros_like(x), DENOISER,
+    )  # fmt: skip
+    batch = toy_batch(32)
+    chain.descend(torch.zeros_like(batch.target), batch.condition, noise_from(0))
+
+    learn = objectives.build(objective(draws, diffusion_steps=STEPS, truncation=LEARNED))
+    if draws == "likelihood":
+        target = learn.target(batch, torch.Generator().manual_seed(0))
+    else:
+        network = lambda x, step, condition: asked.append(int(step[0])) or x  # noqa: E731
+        target = learn.make(network, batch, torch.Generator().manual_seed(0)).real
+        assert asked[-1] == asked[0]  # the generator is told that step, too
+    gammas, inside = Schedule.cosine(STEPS).gammas, batch.condition.mask > 0
+    noise = (target - gammas[asked[0]].sqrt().float() * batch.target)[inside]
+    levels = (noise.var() - (1 - gammas)).abs()
+    assert levels.argmin() == asked[0] and levels[asked[0]] < 0.02
