@@ -27,6 +27,7 @@ class Condition:
     t1, flair       float [B, 3, 3H, 3W] in [0, 1]: the three MRI slices inside the map's slice
     size            long [B]: n, the low-resolution matrix size
     metabolite      long [B]: position in the experiment's list of metabolites
+    adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
     """
 
     low_resolution: Tensor
@@ -37,6 +38,7 @@ class Condition:
     flair: Tensor
     size: Tensor
     metabolite: Tensor
+    adversarial_weight: Tensor | None = None
 
     def __len__(self) -> int:
         """B, the number of maps."""
@@ -72,8 +74,8 @@ class Condition:
         return replace(moved, truncation=self.truncation.to(device))
 
     def _each(self, change) -> Condition:
-        names = [field.name for field in fields(self) if field.name != "truncation"]
-        return replace(self, **{name: change(getattr(self, name)) for name in names})
+        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "truncation"}
+        return replace(self, **{name: change(tensor) for name, tensor in held.items() if tensor is not None})
 
 
 def _average(mri: Tensor) -> Tensor:

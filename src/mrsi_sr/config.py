@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from mrsi_sr.chains import check_chain
 from mrsi_sr.cli import UserError
-from mrsi_sr.method_settings import MethodSettings, check_role
+from mrsi_sr.method_settings import MethodSettings, check_needs, check_role, check_sizes
 from mrsi_sr.metrics import region_of
-from mrsi_sr.network_settings import resolve_network
+from mrsi_sr.network_settings import check_metabolites, check_needed, resolve_network
 from mrsi_sr.phantom.settings import check_fitted_slices
 from mrsi_sr.settings import check, check_known
 from mrsi_sr.slicing import SliceSettings
@@ -27,9 +28,13 @@ class Configuration:
         Raises UserError that names the key, its value and what is allowed.
         """
         check("configuration", raw)
+        cohort = resolve_cohort(raw["cohort"])
         configuration = cls(
-            cohort=resolve_cohort(raw["cohort"]),
-            networks={name: resolve_network(value, f"networks.{name}") for name, value in raw["networks"].items()},
+            cohort=cohort,
+            networks={
+                name: resolve_network(_with_metabolites(value, cohort["metabolites"]), f"networks.{name}")
+                for name, value in raw["networks"].items()
+            },
             methods={name: MethodSettings.complete(value, f"methods.{name}") for name, value in raw["methods"].items()},
             experiments={
                 name: resolve_experiment(value, f"experiments.{name}") for name, value in raw["experiments"].items()
@@ -40,15 +45,22 @@ class Configuration:
 
     def check_references(self) -> None:
         """Every name points at an entry that exists and fits, and every size fits the matrix and is sampled."""
+        self._check_networks()
         for name, method in self.methods.items():
             for role, network in method["networks"].items():
                 where = f"methods.{name}.networks.{role}"
                 check_known(network, self.networks, where)
                 check_role(method["sampler"], role, self.networks[network], f"{where}: {network}")
+            used = {role: self.networks[network] for role, network in method["networks"].items()}
+            check_chain(method["sampler"], used, f"methods.{name}")
+            check_needs(method["networks"], used, f"methods.{name}.networks")
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
             for method in experiment["methods"]:
                 check_known(method, self.methods, f"{where}.methods")
+                check_sizes(
+                    self.methods[method]["networks"], experiment["evaluate_sizes"], f"methods.{method}.networks"
+                )
             for key in ("sizes", "evaluate_sizes"):
                 _sizes_fit(experiment[key], self.cohort["slices"]["frame"], f"{where}.{key}")
             for kind in ("tables", "figures"):
@@ -56,6 +68,32 @@ class Configuration:
                     _check_part(part, experiment, f"{where}.{kind}.{entry}")
             for fold in experiment["folds"]["run"]:
                 check_known(fold, range(1, experiment["folds"]["number"] + 1), f"{where}.folds.run")
+
+    def _check_networks(self) -> None:
+        """What networks need is there, fits, and is not needed in a circle; their own sizes fit the matrix."""
+        for name, network in self.networks.items():
+            for role, needed in network["needs"].items():
+                where = f"networks.{name}.needs.{role}"
+                check_known(needed, self.networks, where)
+                check_needed(role, network, self.networks[needed], f"{where}: {needed}")
+            _sizes_fit(network["sizes"] or [], self.cohort["slices"]["frame"], f"networks.{name}.sizes")
+            check_metabolites(network, self.cohort["metabolites"])
+            self._check_circle([name])
+
+    def _check_circle(self, chain: list[str]) -> None:
+        """Raise UserError when a chain of networks, each needing the next, comes back to one that is in it."""
+        for needed in self.networks[chain[-1]]["needs"].values():
+            if needed in chain:
+                circle = " -> ".join([*chain[chain.index(needed) :], needed])
+                raise UserError(f"networks.{chain[-1]}.needs goes in a circle: {circle}\n  none could be trained first")
+            self._check_circle([*chain, needed])
+
+
+def _with_metabolites(raw: dict, metabolites: list[str]) -> dict:
+    """A raw network with the number of the cohort's metabolites, where it tells them apart and gives no number."""
+    if isinstance(raw, dict) and raw.get("metabolite") is True:
+        return {"metabolites": len(metabolites)} | raw
+    return raw
 
 
 def resolve_cohort(raw: dict) -> dict:

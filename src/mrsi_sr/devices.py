@@ -28,6 +28,8 @@ def choose(name: str, threads: int | None = None) -> torch.device:
         raise UserError("--device cuda, but torch sees no CUDA GPU here\n  use --device auto or --device cpu")
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cuda":
+        # What autocast leaves in float32 is meant to be exact: a flow's way back has to meet its way there.
+        torch.backends.cudnn.allow_tf32 = False
         log.info("device: %s, bfloat16 autocast", torch.cuda.get_device_name())
     else:
         log.info("device: CPU, %d threads, float32", torch.get_num_threads())
@@ -46,14 +48,25 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 def fast(network: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
     """The network computed in the device's arithmetic, its answer in float32: losses and samplers compute exactly."""
-    if device.type != "cuda":
-        return network
+    return network if device.type != "cuda" else Autocast(network)
 
-    def autocast(*arguments) -> Tensor:
+
+class Autocast:
+    """A network, or one of its methods, whose calls run in bfloat16 where that is enough; tensors come in float32."""
+
+    def __init__(self, called: Callable):
+        self._called = called
+
+    def __call__(self, *arguments, **named):
+        """Whatever the network returns."""
         with torch.autocast("cuda", dtype=torch.bfloat16):
-            return network(*arguments).float()
+            answer = self._called(*arguments, **named)
+        return answer.float() if isinstance(answer, Tensor) else answer
 
-    return autocast
+    def __getattr__(self, name: str):
+        """A method of the network, in the same arithmetic, or another attribute as it is."""
+        attribute = getattr(self._called, name)
+        return Autocast(attribute) if callable(attribute) else attribute
 
 
 def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], device: torch.device):

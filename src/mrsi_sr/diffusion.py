@@ -6,14 +6,12 @@ i = 0 leads to the clean map, and i = T - 1 is the noisiest.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-OFFSET = 0.008  # s of Nichol and Dhariwal 2021: keeps the first step's noise from vanishing
-LARGEST_BETA = 0.999  # ibid.: keeps the last step from being singular
+from mrsi_sr.chains import cosine_betas
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,31 @@ class Schedule:
     @classmethod
     def cosine(cls, steps: int) -> Schedule:
         """The cosine schedule of Nichol and Dhariwal 2021, equation 17, for any number of steps from 1."""
-        time = torch.arange(steps + 1, dtype=torch.float64) / steps
-        kept = torch.cos((time + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2
-        betas = (1 - kept[1:] / kept[:-1]).clamp(max=LARGEST_BETA)
+        betas = torch.tensor(cosine_betas(steps), dtype=torch.float64)
         return cls(betas, torch.cumprod(1 - betas, dim=0))
 
     @property
     def steps(self) -> int:
         """T."""
         return len(self.betas)
+
+    def first(self, steps: int | None) -> Schedule:
+        """The chain truncated to its first steps (FTDDM equation 4); None leaves it whole.
+
+        Its noisiest map is the one after index steps - 1: what is drawn there is where the reverse chain starts.
+        """
+        return Schedule(self.betas[:steps], self.gammas[:steps])
+
+    def respaced(self, steps: int) -> tuple[Schedule, list[int]]:
+        """A shorter chain through evenly spaced steps of this one, and their indices here, ascending.
+
+        Its steps add what lies between two of them, so that gamma stays as it is at each (Nichol and Dhariwal 2021,
+        section 4, equation 19). The first and the last are among them; one step alone is the last.
+        """
+        even = torch.linspace(0, self.steps - 1, steps, dtype=torch.float64) if steps > 1 else [self.steps - 1]
+        kept = [round(float(index)) for index in even]
+        gammas = self.gammas[kept]
+        return Schedule(1 - gammas / _before(gammas), gammas), kept
 
     def to(self, device: torch.device | str) -> Schedule:
         """The same tables on another device."""
@@ -53,28 +67,27 @@ class Schedule:
         """
         if variance == "beta":
             return self.betas.sqrt()
-        before = torch.cat([torch.ones_like(self.gammas[:1]), self.gammas[:-1]])
-        return ((1 - before) / (1 - self.gammas) * self.betas).sqrt()
+        return ((1 - _before(self.gammas)) / (1 - self.gammas) * self.betas).sqrt()
 
     def add_noise(self, x0: Tensor, step: int | Tensor, noise: Tensor) -> Tensor:
         """Clean maps x0 [B, 1, H, W] as they are after that step (an index or one per map [B]): FTDDM equation 2."""
         signal, spread = self.gammas.sqrt(), (1 - self.gammas).sqrt()
         return _at(signal, step, x0) * x0 + _at(spread, step, x0) * noise
 
+    def clean(self, x: Tensor, noise: Tensor, step: int | Tensor) -> Tensor:
+        """The clean map that x [B, 1, H, W] and the noise estimated in it stand for: FTDDM equation 2 solved for x0."""
+        signal, spread = self.gammas.sqrt(), (1 - self.gammas).sqrt()
+        return (x - _at(spread, step, x) * noise) / _at(signal, step, x)
+
+    def noise(self, x: Tensor, x0: Tensor, step: int | Tensor) -> Tensor:
+        """The noise in x [B, 1, H, W] if the clean map is x0: FTDDM equation 2 solved for the noise."""
+        signal, spread = self.gammas.sqrt(), (1 - self.gammas).sqrt()
+        return (x - _at(signal, step, x) * x0) / _at(spread, step, x)
+
     def posterior_mean(self, x: Tensor, noise: Tensor, step: int | Tensor) -> Tensor:
         """Mean of the map one step down, given x [B, 1, H, W] and the noise estimated in it: FTDDM equation 12."""
         share = self.betas / (1 - self.gammas).sqrt()
         return _at((1 - self.betas).rsqrt(), step, x) * (x - _at(share, step, x) * noise)
-
-    def noise_within(self, x: Tensor, noise: Tensor, step: int | Tensor, bounds: tuple[float, float]) -> Tensor:
-        """The estimated noise, changed so that the clean map it implies in x [B, 1, H, W] stays within the bounds.
-
-        Early in the chain hardly any of x is signal, so a small error of the estimate implies an absurd clean map, on
-        which the next steps build; Nichol and Dhariwal's implementation bounds that map too.
-        """
-        signal, spread = _at(self.gammas.sqrt(), step, x), _at((1 - self.gammas).sqrt(), step, x)
-        clean = (x - spread * noise) / signal
-        return (x - signal * clean.clamp(*bounds)) / spread
 
 
 def _at(table: Tensor, step: int | Tensor, x: Tensor) -> Tensor:

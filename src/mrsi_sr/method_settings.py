@@ -1,9 +1,15 @@
 """A method's settings: a row of a table, made of a sampler and the names of the networks that it uses."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings import Settings, check, chosen, join, listed, schema
+from mrsi_sr.network_settings import as_list
+from mrsi_sr.settings import Settings, check, check_known, chosen, join, listed, schema
+
+SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
+WEIGHTS = ("best", "last")
 
 
 @dataclass(frozen=True)
@@ -14,7 +20,7 @@ class MethodSettings(Settings):
     label: str
     sampler: dict
     networks: dict[str, str]
-    weights: str
+    weights: str | dict[str, str]
     samples: int
     seed: int
     batch_size: int
@@ -26,17 +32,80 @@ class MethodSettings(Settings):
         place = join(where, "sampler")
         kind = chosen("sampler", "kind", method["sampler"], place)
         method["sampler"] = check(["sampler", f"sampler-{kind}"], method["sampler"], place)
-        needed = schema(f"sampler-{kind}")["x-networks"]
-        if sorted(method["networks"]) != sorted(needed):
-            raise UserError(
-                f"{join(where, 'networks')} names {listed(method['networks'])},"
-                f" but the sampler {kind} needs {listed(needed)}"
-            )
+        _check_roles(method["networks"], schema(f"sampler-{kind}"), f"the sampler {kind}", join(where, "networks"))
+        _check_weights(method, where)
         return method
+
+    def weights_of(self, role: str) -> str:
+        """Which of a role's weights are used, best or last."""
+        return self.weights if isinstance(self.weights, str) else self.weights[role]
+
+
+def size_of_role(role: str) -> int | None:
+    """The low-resolution size that a role is for: 16 of size_16, None of others."""
+    match = SIZE_ROLE.fullmatch(role)
+    return int(match[1]) if match else None
 
 
 def check_role(sampler: dict, role: str, network: dict, where: str) -> None:
-    """Raise UserError unless a network, given by its settings, has learned what its role in the sampler needs."""
-    needed = schema(f"sampler-{sampler['kind']}")["x-networks"][role]
-    if network["objective"] != needed:
-        raise UserError(f"{where} has learned {network['objective']}, but the sampler {sampler['kind']} needs {needed}")
+    """Raise UserError unless a network, given by its settings, can do what its role in the sampler needs."""
+    kind, size = sampler["kind"], size_of_role(role)
+    rules = schema(f"sampler-{kind}")
+    needed = as_list((rules["x-networks"] | rules.get("x-optional-networks", {}))["network" if size else role])
+    if network["objective"] not in needed:
+        raise UserError(
+            f"{where} has learned {network['objective']}, but the sampler {kind} needs {' or '.join(needed)}"
+        )
+    if size and network["sizes"] and size not in network["sizes"]:
+        raise UserError(f"{where} is trained on the sizes {listed(network['sizes'])}, but its role is {role}")
+    told = sampler.get("adversarial_weight") is not None
+    if bool(network.get("sharpness")) != told:
+        raise UserError(
+            f"{where} has {'no ' if told else ''}sharpness, but the sampler {kind} tells it"
+            f" {'an' if told else 'no'} adversarial_weight"
+        )
+
+
+def check_needs(names: dict[str, str], networks: dict[str, dict], where: str) -> None:
+    """Raise UserError unless a method uses beside each network just those that it was trained with.
+
+    names and networks: the networks' names and settings, by the method's roles.
+    """
+    needs = {role: needed for network in networks.values() for role, needed in network["needs"].items()}
+    for user, network in networks.items():
+        for role, needed in network["needs"].items():
+            if names.get(role) != needed:
+                raise UserError(
+                    f"{where}: {names[user]} was trained with {needed} as {role}, but the method has"
+                    f" {names.get(role, 'none')}"
+                )
+    optional = {role for role in names if role == "super_resolver"} - set(needs)
+    for role in optional:
+        raise UserError(f"{where}: none of the other networks was trained with {names[role]} as {role}")
+
+
+def check_sizes(names: dict[str, str], sizes: Iterable[int], where: str) -> None:
+    """Raise UserError unless a method with a network for each size has one for each of these."""
+    held = {size_of_role(role) for role in names} - {None}
+    lacking = [f"size_{size}" for size in sizes if held and size not in held]
+    if lacking:
+        raise UserError(f"{where} lacks networks for {listed(lacking)}: it has {listed(sorted(names))}")
+
+
+def _check_roles(names: dict[str, str], rules: dict, what: str, where: str) -> None:
+    """The method's networks have the sampler's roles: all of them, optional ones, or a role for each size instead."""
+    needed, optional = set(rules["x-networks"]), set(rules.get("x-optional-networks", {}))
+    by_size = rules.get("x-by-size") and names and all(size_of_role(role) for role in names)
+    if not (by_size or needed <= set(names) <= needed | optional):
+        also = f", or {listed(optional)} as well" if optional else ""
+        also += ", or one for each size (size_8, size_10, ..)" if rules.get("x-by-size") else ""
+        raise UserError(f"{where} names {listed(names)}, but {what} needs {listed(sorted(needed))}{also}")
+
+
+def _check_weights(method: dict, where: str) -> None:
+    """Either a word for all roles or one for each."""
+    weights, place = method["weights"], join(where, "weights")
+    if isinstance(weights, dict) and set(weights) != set(method["networks"]):
+        raise UserError(f"{place} names the roles {listed(weights)}, expected {listed(method['networks'])}")
+    for word in weights.values() if isinstance(weights, dict) else [weights]:
+        check_known(word, WEIGHTS, place)

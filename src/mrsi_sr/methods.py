@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mrsi_sr import devices, networks, samplers
-from mrsi_sr.checkpoints import Weights
-from mrsi_sr.cli import UserError, log
+from mrsi_sr import samplers, trained
+from mrsi_sr.chains import check_chain
+from mrsi_sr.cli import UserError
 from mrsi_sr.conditions import Condition
-from mrsi_sr.method_settings import MethodSettings, check_role
+from mrsi_sr.method_settings import MethodSettings, check_needs, check_role, check_sizes, size_of_role
 from mrsi_sr.settings import listed
 
 
@@ -33,20 +33,22 @@ class Method:
                     f"{flag} names the roles {listed(given)}, but the method {name} has networks for "
                     f"{listed(settings.networks)}"
                 )
+        check_chain(settings.sampler, network_settings, f"the method {name}")
+        check_needs(settings.networks, network_settings, f"the method {name}")
+        check_sizes(settings.networks, sizes, f"the method {name}")
         self.metabolites: dict[str, list[str]] = {}  # that each role's network was trained on
         self.parameters = 0
         loaded = {}
         for role, path in weights.items():
             check_role(settings.sampler, role, network_settings[role], f"--network-settings.{role}")
-            held = Weights.load(path)
-            _check_same(path, held, network_settings[role], fold, protocol)
-            _warn_of_new_sizes(role, held, sizes)
-            network = networks.build(held.settings)
-            held.load_into(network, path)
-            self.parameters += networks.count_parameters(network)
+            own = size_of_role(role)
+            held = trained.load(
+                role, path, network_settings[role], fold=fold, protocol=protocol, sizes=[own] if own else sizes,
+                device=device,
+            )  # fmt: skip
+            self.parameters += held.parameters
             self.metabolites[role] = held.metabolites
-            network = devices.place(network, device).eval().requires_grad_(False)
-            loaded[role] = devices.fast(network, device)
+            loaded[role] = held.network
         self.sampler = samplers.build(settings.sampler, loaded, network_settings)
 
     def check_metabolites(self, participant: str, metabolites: Sequence[str]) -> None:
@@ -61,21 +63,3 @@ class Method:
     def __call__(self, condition: Condition, noise) -> tuple[Tensor, int]:
         """Super-resolve a batch: maps [B, 1, H, W] in the condition's scale, and the number of network evaluations."""
         return self.sampler(condition, noise)
-
-
-def _check_same(path: Path, held: Weights, settings: dict, fold: int, protocol: str) -> None:
-    """Raise UserError unless the weights were trained with these settings, on this fold, in this protocol."""
-    for what, there, here in (("fold", held.fold, fold), ("protocol", held.protocol, protocol)):
-        if there != here:
-            raise UserError(f"{path} was trained on {what} {there}, but {what} {here} is to be sampled")
-    keys = sorted(set(held.settings) | set(settings))
-    different = [key for key in keys if held.settings.get(key) != settings.get(key)]
-    if different:
-        listed = "; ".join(f"{key}: {held.settings.get(key)} there, {settings.get(key)} here" for key in different)
-        raise UserError(f"{path} was trained with other settings: {listed}\n  train again, or give the settings it has")
-
-
-def _warn_of_new_sizes(role: str, held: Weights, sizes: Sequence[int]) -> None:
-    new = [size for size in sizes if size not in held.sizes]
-    if new:
-        log.warning("the network of %s was not trained on low-resolution sizes %s", role, listed(new))

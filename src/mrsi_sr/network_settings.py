@@ -4,8 +4,9 @@ import json
 import math
 from dataclasses import dataclass, fields
 
+from mrsi_sr.chains import check_truncation
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings import check, chosen, join, listed, schema
+from mrsi_sr.settings import check, check_known, chosen, join, listed, schema
 
 FRAME = 64  # attention_at counts map sizes from here
 
@@ -19,6 +20,12 @@ def resolve_network(raw: dict, where: str = "") -> dict:
     settings = check(["network", *kinds], raw, where)
     _check_objective(settings, where)
     _check_length_and_decay(settings, where)
+    check_truncation(settings, join(where, "truncation"))
+    _check_needs(settings, where)
+    if settings["architecture"] == "munet":
+        _check_modulation(settings, where)
+    if settings["objective"] == "adversarial":
+        _check_adversarial(settings, where)
     if settings["architecture"] == "denoising_unet":
         _check_attention(settings, where)
     return settings
@@ -30,11 +37,66 @@ def map_sizes(channels: list[int]) -> list[int]:
 
 
 def _check_objective(settings: dict, where: str) -> None:
-    needed = schema(f"architecture-{settings['architecture']}")["x-objective"]
-    if settings["objective"] != needed:
+    needed = as_list(schema(f"architecture-{settings['architecture']}")["x-objective"])
+    if settings["objective"] not in needed:
         raise UserError(
             f"{join(where, 'objective')} is {settings['objective']},"
-            f" but the architecture {settings['architecture']} learns {needed}"
+            f" but the architecture {settings['architecture']} learns {' or '.join(needed)}"
+        )
+
+
+def check_metabolites(settings: dict, metabolites: list[str]) -> None:
+    """Raise UserError unless a network that tells metabolites apart knows as many as there are."""
+    if settings.get("metabolite") and settings["metabolites"] != len(metabolites):
+        raise UserError(
+            f"metabolites is {settings['metabolites']}, but the network is to tell {len(metabolites)} apart:"
+            f" {listed(metabolites)}"
+        )
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    """What a schema names, one or several."""
+    return [value] if isinstance(value, str) else value
+
+
+def check_needed(role: str, needing: dict, needed: dict, where: str) -> None:
+    """Raise UserError unless a network, given by its settings, has learned what another's role asks for."""
+    fitting = as_list(schema(f"objective-{needing['objective']}")["x-needs"][role])
+    if needed["objective"] not in fitting:
+        raise UserError(f"{where} has learned {needed['objective']}, but a {role} learns {' or '.join(fitting)}")
+    if needed.get("sharpness"):
+        raise UserError(f"{where} has sharpness, but there is nothing to tell a {role} the adversarial weight")
+
+
+def _check_needs(settings: dict, where: str) -> None:
+    roles = schema(f"objective-{settings['objective']}").get("x-needs", {})
+    for role, name in settings["needs"].items():
+        check_known(role, roles, f"{join(where, 'needs')}: the role")
+        if not isinstance(name, str):
+            raise UserError(f"{join(where, 'needs')}.{role} is {json.dumps(name)}, expected the name of a network")
+
+
+def _check_modulation(settings: dict, where: str) -> None:
+    if settings["metabolite"] and settings["modulation"] != "filter_scaling":
+        raise UserError(
+            f"{join(where, 'metabolite')} is true and modulation {settings['modulation']}: the metabolite acts through"
+            f" filter_scaling"
+        )
+    if settings["sharpness"] and settings["objective"] != "adversarial":
+        raise UserError(
+            f"{join(where, 'sharpness')} is true and objective {settings['objective']}: only the objective adversarial"
+            f" has an adversarial weight to tell"
+        )
+
+
+def _check_adversarial(settings: dict, where: str) -> None:
+    lowest, highest = settings["adversarial_weight"]
+    if lowest > highest:
+        raise UserError(f"{join(where, 'adversarial_weight')} is {[lowest, highest]}, expected the lower one first")
+    if (settings["architecture"] == "munet") != (settings["truncation"] is None):
+        raise UserError(
+            f"{join(where, 'truncation')} is {json.dumps(settings['truncation'])}, but with objective adversarial a"
+            f" munet makes the map itself (null), and a denoising_unet the map at the truncation step (a number)"
         )
 
 

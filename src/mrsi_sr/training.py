@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mrsi_sr import devices, networks, objectives
 from mrsi_sr.checkpoints import Checkpoint
 from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
+from mrsi_sr.critics import Critic, set_learning_rate
 from mrsi_sr.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.network_settings import TrainingSettings
 
@@ -37,17 +38,20 @@ class Trained:
 
 def train(
     settings: dict, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
-    device: torch.device,
+    device: torch.device, needed: dict[str, nn.Module] | None = None,
 ) -> Trained:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
-    settings: complete, as network_settings.resolve_network returns them.
+    settings: complete, as network_settings.resolve_network returns them. needed: the trained networks, by role, that
+    the objective builds on.
     Raises UserError when a loss or a weight is not finite any more.
     """
-    run = Run(settings, training, validation, seed, device)
+    run = Run(settings, training, validation, seed, device, needed)
     saved = checkpoint.load(device)
-    if saved is not None:
+    if saved is None:
+        run.prepare()
+    else:
         run.restore(saved)
         log.info("resuming at iteration %d of %d from %s", run.iteration, run.total, checkpoint.path)
     lines = ProgressLines(run)
@@ -69,16 +73,20 @@ class Run:
     """The state of a training run between two iterations, and what moves it on."""
 
     def __init__(
-        self, settings: dict, training: MapsOnDevice, validation: MapsOnDevice, seed: int, device: torch.device
-    ):
+        self, settings: dict, training: MapsOnDevice, validation: MapsOnDevice, seed: int, device: torch.device,
+        needed: dict[str, nn.Module] | None = None,
+    ):  # fmt: skip
         self.settings = TrainingSettings.of(settings)
         self.training, self.validation, self.seed, self.device = training, validation, seed, device
         self.total = self.settings.total_iterations(len(training))
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if self.settings.ema else self.network
-        self.objective = objectives.build(settings)
+        self.objective = objectives.build(settings, needed)
         self.optimizer = devices.adam(self.network, self.settings.learning_rate, self.settings.adam_betas, device)
+        self.critic: Critic | None = None
+        if hasattr(self.objective, "critic"):
+            self.critic = Critic(self.objective, self.settings, training, seed, device)
         self.iteration, self.seconds = 0, 0.0
         self.best: dict = {"loss": math.inf, "iteration": 0, "weights": {}}
         self.losses: list[dict] = []
@@ -86,23 +94,32 @@ class Run:
         self._sums: dict[str, float] = {}  # of the losses since the last validation
         self._summed = 0
 
+    def prepare(self) -> None:
+        """What the objective wants done to a fresh network, with the first batch that it will be trained on."""
+        if hasattr(self.objective, "prepare"):
+            batch = self.training.training_batch(self.seed, 0, self.settings.batch_size)
+            self.objective.prepare(self.network, batch, generator_of(self.device, "prepare", self.seed))
+            self.averaged.load_state_dict(self.network.state_dict())
+
     def step(self) -> None:
-        """Train on one batch."""
+        """Train on one batch, the critic before on batches of its own."""
         started = time.monotonic()
         torch.manual_seed(stable_hash("iteration", self.seed, self.iteration))  # whatever draws without a generator
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate_at(self.iteration, len(self.training))
+        rate = self.settings.learning_rate_at(self.iteration, len(self.training))
+        set_learning_rate(self.optimizer, rate)
+        network = devices.fast(self.network, self.device)
+        self.network.train()
+        judged = self.critic.step(network, self.iteration, rate) if self.critic else {}
         batch = self.training.training_batch(self.seed, self.iteration, self.settings.batch_size)
         generator = generator_of(self.device, "objective", self.seed, self.iteration)
-        self.network.train()
-        loss, parts = self.objective(devices.fast(self.network, self.device), batch, generator)
+        loss, parts = self.objective(network, batch, generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.iteration += 1
         if self.settings.ema:
             average(self.averaged, self.network, self.settings.ema, self.iteration)
-        self._waiting.append((self.iteration, self._detached({"loss": loss, **parts})))
+        self._waiting.append((self.iteration, self._detached({"loss": loss, **parts, **judged})))
         if len(self._waiting) >= LOSSES_KEPT_BACK:
             self._look_at_losses()
         self.seconds += time.monotonic() - started
@@ -117,9 +134,10 @@ class Run:
         self._look_at_losses()
         self.averaged.eval()
         network, sums = devices.fast(self.averaged, self.device), {}
+        judge = getattr(self.objective, "validation", self.objective)
         for number, batch in enumerate(self.validation.validation_batches(self.settings.batch_size)):
             generator = generator_of(self.device, "validation", number)
-            loss, parts = self.objective(network, batch, generator)
+            loss, parts = judge(network, batch, generator)
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch.target)
         means = {name: value / len(self.validation) for name, value in sums.items()}
@@ -141,7 +159,8 @@ class Run:
     def check_weights(self) -> None:
         """Raise UserError when a weight is not finite: a loss can be finite where its gradient is not."""
         self._look_at_losses()
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
+        trained = [self.network, *([self.critic.module] if self.critic else [])]
+        if not all(bool(torch.isfinite(each).all()) for module in trained for each in module.parameters()):
             raise UserError(_not_finite(f"a weight is not finite after iteration {self.iteration}", self.settings))
 
     def state(self) -> dict:
@@ -152,6 +171,7 @@ class Run:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "critic": self.critic.state() if self.critic else None,
             "best": self.best,
             "losses": self.losses,
             "sums": self._sums,
@@ -164,6 +184,8 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.critic:
+            self.critic.restore(state["critic"])
         self.best, self.losses = state["best"], state["losses"]
         self._sums, self._summed = state["sums"], state["summed"]
 

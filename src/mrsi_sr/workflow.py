@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrsi_sr import participants
 from mrsi_sr.config import Configuration
+from mrsi_sr.method_settings import MethodSettings
 from mrsi_sr.provenance import fingerprint
 from mrsi_sr.quality import QualitySettings
 from mrsi_sr.settings import settings_json
@@ -108,7 +109,9 @@ class Workflow:
         return self.cohort_files(f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def training_sizes(self, wildcards) -> str:
-        return _comma(self._experiment(wildcards)["sizes"])
+        """The network's own sizes, or the experiment's."""
+        own = self.configuration.networks[wildcards.network]["sizes"]
+        return _comma(own or self._experiment(wildcards)["sizes"])
 
     def evaluation_sizes(self, wildcards) -> str:
         return _comma(self._experiment(wildcards)["evaluate_sizes"])
@@ -117,6 +120,17 @@ class Workflow:
 
     def network_settings(self, wildcards) -> str:
         return settings_json(self.configuration.networks[wildcards.network])
+
+    def needed_weights(self, wildcards) -> list[str]:
+        """The weights of the networks that this one's training needs."""
+        return list(self._needed(wildcards).values())
+
+    def needs_flags(self, wildcards) -> str:
+        """`--needs role=PATH` for each of them, and their settings."""
+        needs = self.configuration.networks[wildcards.network]["needs"]
+        settings = {role: self.configuration.networks[name] for role, name in needs.items()}
+        flags = [f"--needs {role}={shlex.quote(path)}" for role, path in self._needed(wildcards).items()]
+        return " ".join([*flags, f"--needs-settings {shlex.quote(settings_json(settings))}"] if needs else [])
 
     def method_settings(self, wildcards) -> str:
         return settings_json(self._method(wildcards))
@@ -216,11 +230,15 @@ class Workflow:
         return self.configuration.methods[wildcards.method]
 
     def _weights(self, wildcards) -> dict[str, str]:
-        method = self._method(wildcards)
-        folder = f"results/{wildcards.experiment}/fold-{wildcards.fold}/networks"
+        method = MethodSettings(**self._method(wildcards))
         return {
-            role: f"{folder}/{network}.{method['weights']}.safetensors" for role, network in method["networks"].items()
+            role: _weights_file(wildcards, network, method.weights_of(role))
+            for role, network in method.networks.items()
         }
+
+    def _needed(self, wildcards) -> dict[str, str]:
+        needs = self.configuration.networks[wildcards.network]["needs"]
+        return {role: _weights_file(wildcards, network, "best") for role, network in needs.items()}
 
     def _of_table(self, wildcards, pattern: str) -> list[str]:
         experiment = self._experiment(wildcards)
@@ -237,6 +255,11 @@ class Workflow:
         return fingerprint(
             configuration.cohort, configuration.networks, configuration.methods, configuration.experiments[experiment]
         )
+
+
+def _weights_file(wildcards, network: str, which: str) -> str:
+    """Where a network's weights of an experiment and fold lie."""
+    return f"results/{wildcards.experiment}/fold-{wildcards.fold}/networks/{network}.{which}.safetensors"
 
 
 def _phantom_folder(path: str) -> str | None:

@@ -1,7 +1,6 @@
-import math
-
 import pytest
 import torch
+from gaussian_maps import MEAN, STD, agrees, composed, denoiser, noise_from
 from toy_maps import architecture, objective, toy_batch
 
 from mrsi_sr import networks, samplers
@@ -16,17 +15,12 @@ DENOISER = architecture("denoising_unet", channels=[8, 16], residual_blocks=1, a
 )
 
 
-def build_ancestral(**settings):
+def build_chain(kind="ancestral", **settings):
     torch.manual_seed(0)
     network = networks.build(DENOISER)
     torch.nn.init.normal_(network.last.weight, std=0.1)
-    settings = {"kind": "ancestral"} | check("sampler-ancestral", settings)
+    settings = {"kind": kind} | check(f"sampler-{kind}", settings)
     return samplers.build(settings, {"denoiser": network}, {"denoiser": DENOISER})
-
-
-def noise_from(seed):
-    generator = torch.Generator().manual_seed(seed)
-    return lambda x: torch.randn(x.shape, generator=generator)
 
 
 @pytest.mark.parametrize(("variance", "theirs"), [("posterior", "fixed_small"), ("beta", "fixed_large")])
@@ -54,59 +48,24 @@ def test_ancestral_sampling_agrees_with_diffusers_step_by_step(variance, theirs)
     assert nfe == 50
 
 
-class GaussianMaps:
-    """Maps whose voxels are N(0.4, 0.2^2): the best estimate of the noise is known and affine in x."""
-
-    mean, std = 0.4, 0.2
-
-    @classmethod
-    def slope_and_offset(cls, gamma):
-        """E[noise | x] = slope x + offset, for x = sqrt(gamma) x0 + sqrt(1 - gamma) noise."""
-        slope = math.sqrt(1 - gamma) / (gamma * cls.std**2 + 1 - gamma)
-        return slope, -slope * math.sqrt(gamma) * cls.mean
-
-    @classmethod
-    def sample(cls, steps, number, **how):
-        schedule = Schedule.cosine(steps)
-
-        def denoise(x, step):
-            slope, offset = cls.slope_and_offset(float(schedule.gammas[step]))
-            return slope * x + offset
-
-        x = noise_from(0)(torch.empty(number, 1, 64, 64))
-        return ancestral(denoise, x, schedule, mask=torch.ones_like(x), noise=noise_from(1), **how)[0].double()
-
-    @classmethod
-    def composed(cls, steps, temperature, variance):
-        """Mean and variance after the whole chain: each reverse step is affine, so they follow step by step."""
-        betas = Schedule.cosine(steps).betas.tolist()
-        mean, spread = 0.0, 1.0
-        for step in reversed(range(steps)):
-            gamma, before = (math.prod(1 - beta for beta in betas[:kept]) for kept in (step + 1, step))
-            slope, offset = cls.slope_and_offset(gamma)
-            share = betas[step] / math.sqrt(1 - gamma)
-            mean = (mean * (1 - share * slope) - share * offset) / math.sqrt(1 - betas[step])
-            added = betas[step] * (1 if variance == "beta" else (1 - before) / (1 - gamma))
-            spread = spread * (1 - share * slope) ** 2 / (1 - betas[step]) + (temperature**2 * added if step else 0)
-        return mean, spread
+def gaussian_sample(steps, number, **how):
+    schedule, x = Schedule.cosine(steps), noise_from(0)(torch.empty(number, 1, 64, 64))
+    return ancestral(denoiser(schedule), x, schedule, mask=torch.ones_like(x), noise=noise_from(1), **how)[0]
 
 
 @pytest.mark.parametrize("variance", ["posterior", "beta"])
 @pytest.mark.parametrize("temperature", [0.0, 0.9, 1.0])
 def test_on_gaussian_maps_the_chain_has_the_mean_and_variance_that_its_steps_compose_to(variance, temperature):
-    x = GaussianMaps.sample(100, 64, temperature=temperature, variance=variance)
-    mean, spread = GaussianMaps.composed(100, temperature, variance)
-    # Five standard errors of a mean and of a variance of so many voxels.
-    assert x.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(spread / x.numel()) + 1e-6)
-    assert x.var().item() == pytest.approx(spread, rel=5 * math.sqrt(2 / x.numel()))
+    x = gaussian_sample(100, 64, temperature=temperature, variance=variance)
+    assert agrees(x, *composed(Schedule.cosine(100).gammas.tolist(), temperature, variance))
 
 
 @pytest.mark.parametrize("variance", ["posterior", "beta"])
 def test_on_gaussian_maps_the_papers_chain_gives_the_maps_own_mean_and_spread(variance):
     # 1000 steps are not infinitely many: the composed standard deviation is 0.198 (posterior) and 0.2005 (beta).
-    x = GaussianMaps.sample(1000, 16, variance=variance)
-    assert x.mean().item() == pytest.approx(GaussianMaps.mean, abs=0.005)
-    assert x.std().item() == pytest.approx(GaussianMaps.std, rel=0.025)
+    x = gaussian_sample(1000, 16, variance=variance).double()
+    assert x.mean().item() == pytest.approx(MEAN, abs=0.005)
+    assert x.std().item() == pytest.approx(STD, rel=0.025)
 
 
 def test_at_temperature_zero_noise_beside_the_start_does_not_matter():
@@ -120,11 +79,11 @@ def test_at_temperature_zero_noise_beside_the_start_does_not_matter():
     assert not torch.equal(walk(0.5, 1), walk(0.5, 2))
 
 
-@pytest.mark.parametrize("kind", ["zero_filled", "single_pass", "ancestral"])
+@pytest.mark.parametrize("kind", ["zero_filled", "single_pass", "ancestral", "respaced", "dpm_solver"])
 def test_every_sampler_gives_maps_that_are_zero_outside_the_mask_and_counts_its_evaluations(kind):
     condition = toy_batch().condition
-    if kind == "ancestral":
-        sampler = build_ancestral()
+    if kind not in ("zero_filled", "single_pass"):
+        sampler = build_chain(kind, **({} if kind == "ancestral" else {"steps": 3}))
     else:
         given = {"network": networks.build(architecture("munet", channels=2))} if kind == "single_pass" else {}
         sampler = samplers.build({"kind": kind}, given, {role: {} for role in given})
@@ -132,7 +91,7 @@ def test_every_sampler_gives_maps_that_are_zero_outside_the_mask_and_counts_its_
         images, nfe = sampler(condition, noise_from(0))
     assert images.shape == condition.mask.shape and torch.isfinite(images).all()
     assert images[condition.mask == 0].abs().max() == 0 < images.abs().max()
-    assert nfe == {"zero_filled": 0, "single_pass": 1, "ancestral": 6}[kind]
+    assert nfe == {"zero_filled": 0, "single_pass": 1, "ancestral": 6, "respaced": 3, "dpm_solver": 4}[kind]
 
 
 def test_every_state_of_the_chain_is_zero_outside_the_mask():
@@ -145,8 +104,30 @@ def test_every_state_of_the_chain_is_zero_outside_the_mask():
     ancestral(denoise, noise_from(0)(mask), Schedule.cosine(10), mask=mask)
 
 
-def test_a_sample_depends_on_its_own_noise_and_not_on_its_batch():
-    condition, sampler = toy_batch(4).condition, build_ancestral(temperature=0.9, variance="beta")
+def test_clipping_bounds_the_clean_map_that_each_step_estimates_and_else_changes_nothing():
+    condition = toy_batch().condition
+
+    def image(clip):
+        with torch.no_grad():
+            return build_chain("ancestral", clip=clip, temperature=0.0)(condition, noise_from(0))[0]
+
+    assert torch.allclose(image([-1e6, 1e6]), image(None), rtol=1e-3, atol=1e-3)
+    # The last step is the estimate itself; this network, which has learned nothing, is far out of these bounds.
+    inside, outside = image([0.25, 0.5])[condition.mask > 0], image(None)[condition.mask > 0]
+    assert inside.min() > 0.25 - 1e-5 and inside.max() < 0.5 + 1e-5
+    assert outside.min() < 0.25 and outside.max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("ancestral", {"temperature": 0.9, "variance": "beta"}),
+        ("respaced", {"steps": 3, "temperature": 0.9}),
+        ("dpm_solver", {"steps": 3}),
+    ],
+)
+def test_a_sample_depends_on_its_own_noise_and_not_on_its_batch(kind, settings):
+    condition, sampler = toy_batch(4).condition, build_chain(kind, **settings)
 
     def noise_of(maps):
         generators = [torch.Generator().manual_seed(index) for index in maps]

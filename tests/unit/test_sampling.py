@@ -157,8 +157,8 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fold": 2}, "was trained on fold 2, but fold 1 is to be sampled"),
-        ({"protocol": "paper"}, "was trained on protocol paper, but protocol clean is to be sampled"),
+        ({"fold": 2}, "was trained on fold 2, but fold 1 is to be used"),
+        ({"protocol": "paper"}, "was trained on protocol paper, but protocol clean is to be used"),
         (
             {"settings": MUNET | {"learning_rate": 1.0}},
             "other settings: learning_rate: 1.0 there, 0.01 here",

@@ -231,7 +231,7 @@ def test_the_configurations_shipped_hold_settings_that_training_takes(repository
         ({"validate_every": 0}, "validate_every is 0"),
         ({"learningrate": 1}, "learningrate is not a known key: did you mean learning_rate?"),
         ({"architecture": "unet"}, 'architecture "unet" is not known: did you mean munet?'),
-        ({"objective": "adverse"}, 'objective "adverse" is not known: known are regression, noise_prediction'),
+        ({"objective": "adverse"}, 'objective "adverse" is not known: did you mean adversarial?'),
         ({"objective": "noise_prediction"}, "alpha is not a known key"),
         ({"alpha": 1.5}, "alpha is 1.5, expected at most 1"),
         ({"channels": True}, "channels is true, expected integer"),

@@ -3,6 +3,7 @@ rule train:
         code=code_of("workflow/scripts/train.py"),
         slices=plan.all_slices(),
         folds="results/{experiment}/folds.csv",
+        needs=plan.needed_weights,
     output:
         best="results/{experiment}/fold-{fold}/networks/{network}.best.safetensors",
         last="results/{experiment}/fold-{fold}/networks/{network}.last.safetensors",
@@ -29,8 +30,9 @@ rule train:
         sizes=plan.training_sizes,
         protocol=plan.protocol,
         seed=plan.seed,
+        needs=plan.needs_flags,
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {input.slices:q}"
         " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
-        " --seed {params.seed} --threads {threads} --weights {output.best:q} --last {output.last:q}"
+        " --seed {params.seed} {params.needs} --threads {threads} --weights {output.best:q} --last {output.last:q}"
         " --losses {output.losses:q} --curve {output.curve:q} --provenance {output.provenance:q} 2>&1 | tee -a {log:q}"

@@ -42,8 +42,6 @@ def explained() -> list[tuple[str, str]]:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    weights = weights_of(arguments.weights)
-
     from mrsi_sr import checkpoints, devices, folds, sampling
     from mrsi_sr.dataset import sizes_of
     from mrsi_sr.method_settings import MethodSettings
@@ -51,7 +49,9 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.network_settings import resolve_network
     from mrsi_sr.provenance import Provenance
     from mrsi_sr.slices import files_of
+    from mrsi_sr.trained import paths_of
 
+    weights = paths_of("--weights", arguments.weights)
     settings = MethodSettings.from_json(arguments.settings)
     given = from_json(arguments.network_settings, "--network-settings")
     network_settings = {role: resolve_network(part, f"--network-settings.{role}") for role, part in given.items()}
@@ -90,17 +90,6 @@ def main(arguments: argparse.Namespace) -> None:
         **identity,
     }
     sampling.finish(partial, out, participants, lambda path: provenance.write(path, **facts))
-
-
-def weights_of(words: list[str]) -> dict[str, Path]:
-    """{role: path} from ROLE=PATH words. Raises UserError for another form, or a role given twice."""
-    weights: dict[str, Path] = {}
-    for word in words:
-        role, equals, path = word.partition("=")
-        if not (role and equals and path) or role in weights:
-            raise UserError(f"--weights {word}: expected ROLE=PATH, each role once, like network=a.safetensors")
-        weights[role] = Path(path)
-    return weights
 
 
 if __name__ == "__main__":

@@ -19,7 +19,15 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--folds", required=True, metavar="CSV", help="table of participant, fold, part")
     parser.add_argument("--fold", required=True, type=int, metavar="F", help="the fold to train on, from 1")
     parser.add_argument("--protocol", required=True, choices=["paper", "clean"], help="of truncation and scaling")
-    parser.add_argument("--sizes", required=True, metavar="N,N,..", help="low-resolution matrix sizes to train on")
+    parser.add_argument(
+        "--sizes", required=True, metavar="N,N,..",
+        help="low-resolution matrix sizes to train on, unless the settings have their own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--needs", action="append", default=[], metavar="ROLE=SAFETENSORS",
+        help="weights of a network that this one's training needs; once for each role of settings' needs",
+    )  # fmt: skip
+    parser.add_argument("--needs-settings", default="{}", metavar="JSON", help="by role, those networks' settings")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
     parser.add_argument("--weights", required=True, metavar="SAFETENSORS", help="out: weights of best validation loss")
     parser.add_argument("--last", required=True, metavar="SAFETENSORS", help="out: weights at the end")
@@ -41,14 +49,15 @@ def explained() -> list[tuple[str, str]]:
 def main(arguments: argparse.Namespace) -> None:
     import torch
 
-    from mrsi_sr import checkpoints, devices, folds, training
+    from mrsi_sr import checkpoints, devices, folds, trained, training
     from mrsi_sr.dataset import MapsOnDevice, sizes_of
-    from mrsi_sr.network_settings import resolve_network
+    from mrsi_sr.network_settings import check_metabolites, resolve_network
     from mrsi_sr.provenance import Provenance
     from mrsi_sr.slices import files_of, load
 
     settings = resolve_network(from_json(arguments.settings, "--settings"))
-    sizes = sizes_of(arguments.sizes)
+    sizes = sorted(settings["sizes"] or sizes_of(arguments.sizes))
+    needs = trained.paths_of("--needs", arguments.needs)
     device = devices.choose(arguments.device, arguments.threads)
     table = folds.load(arguments.folds)
     parts = {
@@ -59,48 +68,77 @@ def main(arguments: argparse.Namespace) -> None:
     for part, files in parts.items():
         if not files:
             raise UserError(f"fold {arguments.fold} of {arguments.folds} has no {part} participants")
-    provenance = Provenance(settings, [path for files in parts.values() for path in files.values()])
+    provenance = Provenance(settings, [*(path for files in parts.values() for path in files.values()), *needs.values()])
     maps = {
         part: MapsOnDevice([load(path) for path in files.values()], arguments.protocol, sizes, device)
         for part, files in parts.items()
     }
+    check_metabolites(settings, maps["train"].metabolites)
     counts = {part: len(each) for part, each in maps.items()}
     log.info("fold %d: %d maps to train on, %d to validate on", arguments.fold, *counts.values())
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
+    needed = needed_networks(arguments, settings, needs, maps["train"].metabolites, identity, device)
     fingerprint = checkpoints.fingerprint(
         training.__file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
         participants=participants, **identity,
     )  # fmt: skip
     checkpoint = checkpoints.Checkpoint.beside(arguments.weights, fingerprint)
-    trained = training.train(
-        settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device
-    )
+    done = training.train(
+        settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
+        needed=needed,
+    )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}
-    write(arguments, trained, settings, identity)
+    write(arguments, done, settings, identity)
     provenance.write(
-        arguments.provenance, seed=arguments.seed, iterations=trained.iterations, best_iteration=trained.best_iteration,
-        parameters=trained.parameters, training_seconds=round(trained.seconds, 2), trained_on=device.type,
+        arguments.provenance, seed=arguments.seed, iterations=done.iterations, best_iteration=done.best_iteration,
+        parameters=done.parameters, training_seconds=round(done.seconds, 2), trained_on=device.type,
         threads=torch.get_num_threads(), maps=counts, participants=participants, **identity,
     )  # fmt: skip
     checkpoint.remove()
 
 
-def write(arguments: argparse.Namespace, trained, settings: dict, identity: dict) -> None:
+def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[str], identity: dict, device) -> dict:
+    """The trained networks, by role, that this one's training needs. Raises UserError unless they are just those."""
+    from mrsi_sr import trained
+    from mrsi_sr.network_settings import check_needed, resolve_network
+    from mrsi_sr.settings import listed
+
+    given = from_json(arguments.needs_settings, "--needs-settings")
+    for flag, roles in (("--needs", paths), ("--needs-settings", given)):
+        if set(roles) != set(settings["needs"]):
+            raise UserError(
+                f"{flag} names the roles {listed(roles)}, but the settings need {listed(settings['needs'])}"
+            )
+    networks = {}
+    for role, path in paths.items():
+        where = f"--needs-settings.{role}"
+        needed = resolve_network(given[role], where)
+        check_needed(role, settings, needed, where)
+        held = trained.load(role, path, needed, device=device, **identity)
+        if held.metabolites != metabolites:
+            raise UserError(
+                f"{path} was trained on {listed(held.metabolites)}, but the slices have {listed(metabolites)}"
+            )
+        networks[role] = held.network
+    return networks
+
+
+def write(arguments: argparse.Namespace, done, settings: dict, identity: dict) -> None:
     """Write weights, losses and curve."""
     from mrsi_sr.checkpoints import Weights
     from mrsi_sr.figures.losses import draw
     from mrsi_sr.files import writing
 
-    Weights(trained.best, settings, iteration=trained.best_iteration, **identity).save(arguments.weights)
-    Weights(trained.last, settings, iteration=trained.iterations, **identity).save(arguments.last)
+    Weights(done.best, settings, iteration=done.best_iteration, **identity).save(arguments.weights)
+    Weights(done.last, settings, iteration=done.iterations, **identity).save(arguments.last)
     with writing(arguments.losses) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(trained.losses[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(done.losses[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(trained.losses)
+        writer.writerows(done.losses)
     what = f"{settings['architecture']}, {settings['objective']}"
     title = f"{what}, fold {identity['fold']}, protocol {identity['protocol']}"
     with writing(arguments.curve) as temporary:
-        draw(trained.losses, trained.best_iteration, title, temporary)
+        draw(done.losses, done.best_iteration, title, temporary)
 
 
 if __name__ == "__main__":

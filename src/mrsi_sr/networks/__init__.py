@@ -4,15 +4,17 @@
 |---|---|---|
 | munet | condition -> map | workflow/schemas/architecture-munet.schema.yaml |
 | denoising_unet | noisy map, step, condition -> noise | workflow/schemas/architecture-denoising_unet.schema.yaml |
+| flow | condition, and an image or latents -> log-density, or image | workflow/schemas/architecture-flow.schema.yaml |
 """
 
 from torch import nn
 
 from mrsi_sr.networks.denoising_unet import DenoisingUNet
+from mrsi_sr.networks.flow import Flow
 from mrsi_sr.networks.munet import MUNet
 from mrsi_sr.settings import schema
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"munet": MUNet, "denoising_unet": DenoisingUNet}
+ARCHITECTURES: dict[str, type[nn.Module]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
 
 
 def build(settings: dict) -> nn.Module:

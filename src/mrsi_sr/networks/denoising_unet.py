@@ -10,27 +10,27 @@ from mrsi_sr.conditions import Condition
 from mrsi_sr.network_settings import map_sizes
 from mrsi_sr.networks.layers import group_count
 
-INPUTS = 5  # x_t, mask, low-resolution map, T1, FLAIR
-
 
 class DenoisingUNet(nn.Module):
     """U-Net of Nichol and Dhariwal 2021 as in FTDDM, sections 2.3 and 3.1; H, W are multiples of 2^(levels - 1)."""
 
     def __init__(
         self, channels: list[int], residual_blocks: int, attention_at: list[int], heads: int, upscaling_factor: bool,
-        normalisation: str,
+        normalisation: str, mask: bool, mri: bool,
     ):  # fmt: skip
         """workflow/schemas/architecture-denoising_unet.schema.yaml explains the arguments."""
         super().__init__()
         sizes = map_sizes(channels)
         norm = {"instance": normalisation == "instance"}
+        self.mask, self.mri = mask, mri
+        inputs = 2 + mask + 2 * mri  # x_t and the low-resolution map in any case
         self.embedding = Embedding(channels[0], upscaling_factor)
 
         def stage(inputs: int, level: int) -> Stage:
             attends = heads if sizes[level] in attention_at else None
             return Stage(inputs, channels[level], self.embedding.width, attends, **norm)
 
-        self.first = nn.Conv2d(INPUTS, channels[0], 3, padding=1)
+        self.first = nn.Conv2d(inputs, channels[0], 3, padding=1)
         width, skips = channels[0], [channels[0]]
         self.down = nn.ModuleList()
         for level, outputs in enumerate(channels):
@@ -58,7 +58,9 @@ class DenoisingUNet(nn.Module):
     def forward(self, x: Tensor, step: Tensor, condition: Condition) -> Tensor:
         """Estimate the noise: x [B, 1, H, W] at step [B] (from 0) of the chain, condition of B -> [B, 1, H, W]."""
         embedding = self.embedding(step, condition.upscaling_factor)
-        y = [condition.mask, condition.low_resolution, condition.t1_low, condition.flair_low]
+        y = [condition.mask] if self.mask else []
+        y.append(condition.low_resolution)
+        y += [condition.t1_low, condition.flair_low] if self.mri else []
         x = self.first(torch.cat([x, *y], dim=1))
         skips = [x]
         for layer in self.down:

@@ -5,11 +5,31 @@ convolution whose kernel is 3 slices deep is a 2-D one with a banded kernel, ins
 with one group per channel, and S = 1 is the plane itself.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, group_norm, pad, prelu
 
+from mrsi_sr.networks.modulators import AMLayer, FilterScaling, Hypernetwork, Sharpness, Told
+
 SLICES = 3  # MRI slices inside one slice of the map
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """What acts on the units of a MUNet.
+
+    kind: none, filter_scaling, am_layer or hypernetwork. metabolites: how many filter scaling tells apart, None for
+    none. sharpness: whether the adversarial weight acts.
+    """
+
+    kind: str = "none"
+    metabolites: int | None = None
+    sharpness: bool = False
+
+
+UNMODULATED = Modulation()
 
 
 class SlabConvolution(nn.Module):
@@ -60,22 +80,57 @@ class PReLU(nn.Module):
 
 
 class Unit(nn.Module):
-    """Convolution without bias, instance norm without parameters, PReLU: the place where a condition can act."""
+    """Convolution without bias, instance norm without parameters, PReLU: the place where a condition acts."""
 
-    def __init__(self, inputs: int, outputs: int, slices: int = 1):
+    def __init__(self, inputs: int, outputs: int, slices: int = 1, modulation: Modulation = UNMODULATED):
         super().__init__()
         self.convolution = SlabConvolution(inputs, outputs, slices)
         self.activation = PReLU(outputs, slices)
-        self.channels = outputs
+        self.channels, self.slices = outputs, slices
+        self.factors = self.predicted = None
+        if modulation.kind == "filter_scaling":
+            self.factors = FilterScaling(inputs, outputs, modulation.metabolites)
+        if modulation.kind == "hypernetwork":
+            self.predicted = Hypernetwork(tuple(self.convolution.weight.shape))
+            self.convolution.weight = None
+        affine = [AMLayer(outputs)] if modulation.kind == "am_layer" else []
+        self.affine = nn.ModuleList(affine + ([Sharpness(outputs)] if modulation.sharpness else []))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, i * S, H, W] -> [B, o * S, H, W]."""
-        return self.activation(group_norm(self.convolution(x), self.channels))
+    def forward(self, x: Tensor, told: Told | None = None) -> Tensor:
+        """[B, i * S, H, W] -> [B, o * S, H, W]; told: what the modulators need, where there are any."""
+        features = self.convolved(x, told)
+        normalised = group_norm(features, self.channels)
+        for modulator in self.affine:
+            scale, shift = modulator(features.unflatten(1, (self.channels, self.slices)), told)
+            scale, shift = (each.repeat_interleave(self.slices, dim=1)[..., None, None] for each in (scale, shift))
+            normalised = scale * normalised + shift
+        return self.activation(normalised)
+
+    def convolved(self, x: Tensor, told: Told | None) -> Tensor:
+        """The convolution, with the weights that belong to each map."""
+        if self.factors is not None:
+            weight = self.convolution.weight
+            factors = self.factors(told)
+            weights = weight * factors.reshape(*factors.shape, *[1] * (weight.ndim - 2))
+        elif self.predicted is not None:
+            weights = self.predicted(told)
+        else:
+            return self.convolution(x)
+        kernels = self.convolution.plane_kernel(weights.flatten(0, 1))
+        return told.convolve(x, kernels.unflatten(0, (len(weights), -1)))
 
 
-def block(inputs: int, outputs: int, slices: int = 1) -> nn.Sequential:
+class Block(nn.ModuleList):
     """Two units: [B, i * S, H, W] -> [B, o * S, H, W]."""
-    return nn.Sequential(Unit(inputs, outputs, slices), Unit(outputs, outputs, slices))
+
+    def __init__(self, inputs: int, outputs: int, slices: int = 1, modulation: Modulation = UNMODULATED):
+        super().__init__([Unit(inputs, outputs, slices, modulation), Unit(outputs, outputs, slices, modulation)])
+
+    def forward(self, x: Tensor, told: Told | None = None) -> Tensor:
+        """See Unit."""
+        for unit in self:
+            x = unit(x, told)
+        return x
 
 
 def group_count(channels: int, largest: int = 32) -> int:

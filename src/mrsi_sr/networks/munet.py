@@ -7,25 +7,27 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from mrsi_sr.conditions import MRI_FACTOR, Condition
-from mrsi_sr.networks.layers import SLICES, SlabConvolution, block
+from mrsi_sr.networks.layers import SLICES, UNMODULATED, Block, Modulation, SlabConvolution
+from mrsi_sr.networks.modulators import Told
 
 LEVELS = 5
 
 
 class MUNet(nn.Module):
-    """Multi-encoder U-Net (Dong et al. 2022, multi-scale super-resolution MRSI, Fig. 1 and section 3.2), unconditioned.
+    """Multi-encoder U-Net (Dong et al. 2022, multi-scale super-resolution MRSI, Fig. 1 and section 3.2).
 
     It works at the MRI's grid of 3H x 3W x 3 slices; 3H and 3W must be multiples of 16. Kernels are 3x3x3 at the first
     level, and 3x3x1 below, where pooling has left one plane. The papers have 8 and 16 channels.
     """
 
-    def __init__(self, channels: int):
-        """channels: of the first level; each of the four levels below has twice as many."""
+    def __init__(self, channels: int, modulation: str, metabolite: bool, sharpness: bool, metabolites: int):
+        """workflow/schemas/architecture-munet.schema.yaml explains the arguments."""
         super().__init__()
+        self.modulation = Modulation(modulation, metabolites if metabolite else None, sharpness)
         widths = [channels * 2**level for level in range(LEVELS)]
-        self.encoder_t1 = Encoder(widths)
-        self.encoder_flair = Encoder(widths)
-        self.decoder = Decoder(widths)
+        self.encoder_t1 = Encoder(widths, self.modulation)
+        self.encoder_flair = Encoder(widths, self.modulation)
+        self.decoder = Decoder(widths, self.modulation)
         self.head = nn.Conv2d(channels, 1, 1)  # 1x1x1, the same for every slice
 
     def forward(self, condition: Condition) -> Tensor:
@@ -34,40 +36,49 @@ class MUNet(nn.Module):
 
     def unmasked(self, condition: Condition) -> Tensor:
         """The map [B, 1, H, W] before masking: consistent with the measured k-space."""
+        told = order = None
+        if self.modulation != UNMODULATED:
+            by_metabolite = self.modulation.metabolites is not None
+            told, order = Told.of(condition, metabolite=by_metabolite, sharpness=self.modulation.sharpness)
+        image = self.predicted(condition if order is None else condition.select(order), told)
+        image = image if order is None else image[order.argsort()]
+        return condition.truncation.consistent(image, condition.kspace, condition.size)
+
+    def predicted(self, condition: Condition, told: Told | None) -> Tensor:
+        """The map [B, 1, H, W] as the layers leave it, in 0..1."""
         low = interpolate(condition.low_resolution, scale_factor=MRI_FACTOR, mode="bilinear")
         low = low.expand(-1, SLICES, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
-        t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1))
-        flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1))
-        features = self.decoder(t1, flair)
+        t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1), told)
+        flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1), told)
+        features = self.decoder(t1, flair, told)
         batch, _, height, width = features.shape
         # The slices go beside the rows, where a 1x1 convolution does not tell them apart.
         slab = features.reshape(batch, -1, SLICES * height, width)
         image = torch.sigmoid(self.head(slab)).reshape(batch, SLICES, height, width)
-        image = avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
-        return condition.truncation.consistent(image, condition.kspace, condition.size)
+        return avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
 
 
 class Encoder(nn.Module):
     """One contrast's way down, from a slab of three slices through four planes of half the size each."""
 
-    def __init__(self, widths: list[int]):
+    def __init__(self, widths: list[int], modulation: Modulation):
         super().__init__()
-        self.first = block(2, widths[0], SLICES)
-        self.below = nn.ModuleList([block(i, o) for i, o in pairwise(widths)])
+        self.first = Block(2, widths[0], SLICES, modulation)
+        self.below = nn.ModuleList([Block(i, o, modulation=modulation) for i, o in pairwise(widths)])
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, told: Told | None) -> list[Tensor]:
         """{map, MRI} [B, 2 * 3, H, W] -> features [B, f * 3, H, W], [B, 2f, H/2, W/2], ... [B, 16f, H/16, W/16]."""
-        features = [self.first(x)]
+        features = [self.first(x, told)]
         thickest = features[0].unflatten(1, (-1, SLICES)).amax(dim=2)
         for level in self.below:
-            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2)))
+            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2), told))
         return features
 
 
 class Decoder(nn.Module):
     """The way up: upsampling, a biased convolution, both encoders' features of that level beside it, and a block."""
 
-    def __init__(self, widths: list[int]):
+    def __init__(self, widths: list[int], modulation: Modulation):
         super().__init__()
         # The deepest features of both encoders come in together, every other level's as one block's output.
         inputs = [2 * widths[-1], *widths[-2:0:-1]]
@@ -77,12 +88,12 @@ class Decoder(nn.Module):
             SlabConvolution(i, o, s, bias=True, from_plane=s > 1)
             for i, o, s in zip(inputs, outputs, slices, strict=True)
         )
-        self.blocks = nn.ModuleList(block(3 * o, o, s) for o, s in zip(outputs, slices, strict=True))
+        self.blocks = nn.ModuleList(Block(3 * o, o, s, modulation) for o, s in zip(outputs, slices, strict=True))
 
-    def forward(self, t1: list[Tensor], flair: list[Tensor]) -> Tensor:
+    def forward(self, t1: list[Tensor], flair: list[Tensor], told: Told | None) -> Tensor:
         """Both encoders' features, finest first -> features [B, f * 3, H, W]."""
         x = torch.cat([t1[-1], flair[-1]], dim=1)
         for up, level, one, other in zip(self.up, self.blocks, t1[-2::-1], flair[-2::-1], strict=True):
             x = up(interpolate(x, scale_factor=2, mode="bilinear"))
-            x = level(torch.cat([x, one, other], dim=1))
+            x = level(torch.cat([x, one, other], dim=1), told)
         return x

@@ -2,33 +2,48 @@
 
 | objective | network | settings |
 |---|---|---|
-| regression | condition -> map | workflow/schemas/objective-regression.schema.yaml |
-| noise_prediction | noisy map, step, condition -> noise | workflow/schemas/objective-noise_prediction.schema.yaml |
+| regression | condition -> map | objective-regression.schema.yaml |
+| adversarial | condition -> map; noise, step, condition -> noisy map | objective-adversarial.schema.yaml |
+| likelihood | invertible, map <-> latents given a condition | objective-likelihood.schema.yaml |
+| noise_prediction | noisy map, step, condition -> noise | objective-noise_prediction.schema.yaml |
 
-A batch has `target`, float [B, 1, H, W], and `condition`. All that is random is drawn from the generator given.
+The settings are in workflow/schemas. A batch has `target`, float [B, 1, H, W], and `condition`. All that is random is
+drawn from the generator given. Beside being callable an objective may have
+
+| | |
+|---|---|
+| validation(network, batch, generator) | the loss that picks the best weights, where it is not the one trained on |
+| critic, critic_steps, critic_loss(network, batch, generator) | trained beside the network, with a loss of its own |
+| prepare(network, batch, generator) | what is done to a network once, before its first iteration |
 """
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mrsi_sr.diffusion import Schedule
+from mrsi_sr.objectives.adversarial import Adversarial
+from mrsi_sr.objectives.likelihood import Likelihood
 from mrsi_sr.objectives.noise_prediction import NoisePrediction
 from mrsi_sr.objectives.regression import Regression
+from mrsi_sr.settings import schema
 
 Objective = Callable[..., tuple[Tensor, dict[str, Tensor]]]
+OBJECTIVES = {"regression": Regression, "adversarial": Adversarial, "likelihood": Likelihood}
 
 
-def build(settings: dict) -> Objective:
+def build(settings: dict, needed: dict[str, nn.Module] | None = None) -> Objective:
     """The objective that a network's settings name: objective(network, batch, generator) -> (loss, its named parts).
 
     settings: complete, as network_settings.resolve_network returns them; keys that say something else are left alone.
+    needed: by role, the trained networks that the objective builds on.
     """
-    if settings["objective"] == "regression":
-        return Regression(settings["alpha"])
-    return NoisePrediction(schedule(settings))
+    name = settings["objective"]
+    if name == "noise_prediction":
+        return NoisePrediction(schedule(settings))
+    return OBJECTIVES[name](**{key: settings[key] for key in schema(f"objective-{name}")["properties"]}, **needed or {})
 
 
 def schedule(settings: dict) -> Schedule:
-    """The diffusion chain that a network with these settings learns."""
-    return Schedule.cosine(settings["diffusion_steps"])
+    """The diffusion chain that a network with these settings learns: whole, or truncated to its first steps."""
+    return Schedule.cosine(settings["diffusion_steps"]).first(settings["truncation"])

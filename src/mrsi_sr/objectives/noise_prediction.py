@@ -10,6 +10,7 @@ class NoisePrediction:
     """Mean squared error of the estimated noise (Ho et al. 2020; FTDDM equation 5 with equation 2's noise scale)."""
 
     def __init__(self, schedule: Schedule):
+        """schedule: the chain to learn, whole or truncated (FTDDM section 2.2: t uniform in 1..T_trunc)."""
         self.schedule = schedule
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,0 +1,46 @@
+"""The critic of the adversarial objective: how much an image beside its condition looks like a measured one."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import group_norm, interpolate, leaky_relu
+
+from mrsi_sr.conditions import Condition
+from mrsi_sr.networks.layers import SLICES
+
+GRID = 192  # of the MRI of a map of 64x64; maps on other grids are resampled to it
+LAYERS = 4
+HIDDEN = 16
+LEAK = 0.2
+
+
+class Discriminator(nn.Module):
+    """Four strided convolutions and two linear layers (Dong et al. 2021 and 2022); no sigmoid: a Wasserstein critic.
+
+    The first kernel is 4x4x3 and leaves one plane of the slab's three slices, so here it is a 4x4 one that reads the
+    slices as channels. 32 channels give 1,284,129 trainable parameters.
+    """
+
+    def __init__(self, channels: int):
+        """channels: of the first layer; each of the three after it has twice as many."""
+        super().__init__()
+        widths = [4 * SLICES, *(channels * 2**level for level in range(LAYERS))]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(i, o, 4, stride=2, padding=1, bias=False) for i, o in pairwise(widths)
+        )
+        self.hidden = nn.Linear(widths[-1] * (GRID // 2**LAYERS) ** 2, HIDDEN)
+        self.score = nn.Linear(HIDDEN, 1)
+
+    def forward(self, image: Tensor, condition: Condition) -> Tensor:
+        """Scores [B] of images [B, 1, H, W]; higher is more like a measured one."""
+        maps = torch.cat([condition.low_resolution, image], dim=1)
+        maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(SLICES, dim=1)
+        mri = torch.cat([condition.t1, condition.flair], dim=1)
+        if mri.shape[-1] != GRID:
+            mri = interpolate(mri, size=(GRID, GRID), mode="bilinear")
+        x = torch.cat([mri, maps], dim=1)
+        for convolution in self.convolutions:
+            x = convolution(x)
+            x = leaky_relu(group_norm(x, x.shape[1]), LEAK)
+        return self.score(leaky_relu(self.hidden(x.flatten(1)), LEAK))[:, 0]

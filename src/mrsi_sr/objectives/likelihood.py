@@ -1,0 +1,119 @@
+"""Likelihood: a flow should find the maps likely, centre on them, and agree with what was measured."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mrsi_sr.conditions import Condition
+from mrsi_sr.diffusion import Schedule
+from mrsi_sr.objectives.regression import structural_loss
+
+
+class Likelihood:
+    """Negative log-likelihood + guide loss + data-consistency loss (FTDDM equation 10, flow enhancer equation 6).
+
+    | part | of | scale |
+    |---|---|---|
+    | nll | the target | bits per voxel: nats / (H W log 2) |
+    | l1, structural | the sample of temperature 0 against the clean map, inside the mask | L1 a voxel; 1 - MS-SSIM |
+    | data_consistency | samples of a temperature from U(0, 1) against the measured k-space | L1 a voxel and component |
+
+    The papers write sums, but their weights of 10 belong to means, as in SRFlow and in the published code: beside a sum
+    over 4,096 voxels a guide loss of at most 1 would not be felt, and Table 2 of the flow enhancer says that it is.
+    """
+
+    def __init__(
+        self, *, truncation: int, diffusion_steps: int, guide_weight: float, alpha: float,
+        data_consistency_weight: float, outside_noise: float, super_resolver: nn.Module | None = None,
+    ):  # fmt: skip
+        """workflow/schemas/objective-likelihood.schema.yaml explains the arguments.
+
+        super_resolver: a trained network whose map takes the low-resolution map's place in the condition: then the
+        flow is an enhancer.
+        """
+        self.last_step = truncation - 1
+        self.schedule = Schedule.cosine(diffusion_steps) if truncation else None
+        self.guide_weight, self.alpha = guide_weight, alpha
+        self.data_consistency_weight, self.outside_noise = data_consistency_weight, outside_noise
+        self.super_resolver = super_resolver
+
+    def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a flow on a batch. The condition is computed once for the likelihood and for both samples.
+
+        Parts: nll, and where they have a weight l1, structural, data_consistency, unweighted.
+        """
+        condition, mask = self.condition(batch.condition), batch.condition.mask
+        context, target = network.condition(condition), self.target(batch, generator)
+        nll = -network.log_prob(target, context).mean() / (math.log(2) * target[0].numel())
+        loss, parts = nll, {"nll": nll}
+        drawn = iter(self._samples(network, context, mask, generator))
+        if self.guide_weight:
+            clean, image = batch.target * mask, next(drawn)
+            l1, structural = (image - clean).abs().mean(), structural_loss(image, clean)
+            loss = loss + self.guide_weight * ((1 - self.alpha) * l1 + self.alpha * structural)
+            parts |= {"l1": l1, "structural": structural}
+        if self.data_consistency_weight:
+            data_consistency = _data_consistency(next(drawn), condition)
+            loss = loss + self.data_consistency_weight * data_consistency
+            parts["data_consistency"] = data_consistency
+        return loss, parts
+
+    def prepare(self, network: nn.Module, batch, generator: torch.Generator) -> None:
+        """Initialise the flow's actnorms from a batch: once, before the first iteration of a run."""
+        network.prepare(self.target(batch, generator), self.condition(batch.condition))
+
+    def condition(self, condition: Condition) -> Condition:
+        """What the flow is told: for an enhancer, the super-resolved map in place of the low-resolution one."""
+        return super_resolved(condition, self.super_resolver)
+
+    def target(self, batch, generator: torch.Generator) -> Tensor:
+        """What the flow learns [B, 1, H, W]: the map after the last step of the truncated chain, or the map itself.
+
+        A map is exactly zero outside its mask, and a density may grow there without bound at the cost of what is
+        inside. The chain's noise, which the target keeps outside the mask too, prevents that, and a little noise does
+        where there is no chain. It is of no consequence otherwise, since what is drawn is masked.
+        """
+        x0, mask = batch.target * batch.condition.mask, batch.condition.mask
+        noise = _drawn(torch.randn, x0.shape, generator, x0)
+        if self.schedule is None:
+            return x0 + self.outside_noise * noise * (1 - mask)
+        return self.schedule.add_noise(x0, self.last_step, noise)
+
+    def _samples(self, network: nn.Module, context, mask: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """The guide's and the data consistency's samples [B, 1, H, W], as far as they are wanted, in one pass."""
+        maps = len(mask)
+        temperatures = []
+        if self.guide_weight:
+            temperatures.append(torch.zeros(maps, device=mask.device))
+        if self.data_consistency_weight:
+            temperatures.append(_drawn(torch.rand, (maps,), generator, mask))
+        if not temperatures:
+            return []
+        context = context.repeat(len(temperatures))
+        noise = _drawn(torch.randn, context.mean.shape, generator, mask)
+        images = network.sample(context, torch.stack(temperatures, dim=1).flatten(), noise)
+        return [image * mask for image in images.unflatten(0, (maps, -1)).unbind(1)]
+
+
+def super_resolved(condition: Condition, super_resolver: nn.Module | None) -> Condition:
+    """The condition with the network's map [B, 1, H, W], inside the mask, for its map; as it is without a network."""
+    if super_resolver is None:
+        return condition
+    with torch.no_grad():
+        return replace(condition, low_resolution=super_resolver(condition) * condition.mask)
+
+
+def _data_consistency(image: Tensor, condition: Condition) -> Tensor:
+    """L1 distance of the images' k-space to the measured one inside the window (flow enhancer equation 5).
+
+    Summed over real and imaginary parts and divided by all of the frame's, so that a small window weighs little.
+    """
+    difference = condition.truncation.measure(image, condition.size) - condition.kspace
+    return torch.view_as_real(difference).abs().mean()
+
+
+def _drawn(draw, shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+    """Random numbers from the generator, wherever it lives, on the device of `like`."""
+    return draw(shape, generator=generator, device=generator.device).to(like)
