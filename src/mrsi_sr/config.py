@@ -69,6 +69,37 @@ class Configuration:
             for fold in experiment["folds"]["run"]:
                 check_known(fold, range(1, experiment["folds"]["number"] + 1), f"{where}.folds.run")
 
+    def networks_of(self, experiment: str) -> list[str]:
+        """The networks that an experiment trains in each fold: those of its methods, and those that they need."""
+        methods = (self.methods[name] for name in self.experiments[experiment]["methods"])
+        waiting, found = [name for method in methods for name in method["networks"].values()], set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.networks[name]["needs"].values()
+        return [name for name in self.networks if name in found]
+
+    def sizes_of(self, experiment: str, network: str) -> list[int]:
+        """The sizes that a network is trained on: its own, or the experiment's."""
+        return sorted(self.networks[network]["sizes"] or self.experiments[experiment]["sizes"])
+
+    def home_of(self, experiment: str, fold: int, network: str) -> str:
+        """The first experiment that trains an equal network on an equal fold: there it is trained, once for all."""
+
+        def decisive(name: str) -> tuple:
+            each = self.experiments[name]
+            folds = {key: value for key, value in each["folds"].items() if key != "run"}
+            needs = self.networks[network]["needs"].values()
+            sizes = [self.sizes_of(name, trained) for trained in [network, *needs]]
+            return folds, each["participants"], each["protocol"], each["seed"], sizes
+
+        for name, other in self.experiments.items():
+            trains_it = fold in other["folds"]["run"] and network in self.networks_of(name)
+            if trains_it and decisive(name) == decisive(experiment):
+                return name
+        return experiment
+
     def _check_networks(self) -> None:
         """What networks need is there, fits, and is not needed in a circle; their own sizes fit the matrix."""
         for name, network in self.networks.items():

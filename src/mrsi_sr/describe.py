@@ -79,18 +79,6 @@ def blank_condition(frame: int) -> Condition:
     )  # fmt: skip
 
 
-def trained_in(configuration: Configuration, experiment: str) -> list[str]:
-    """The networks that an experiment trains in each fold: those of its methods, and those that they need."""
-    methods = (configuration.methods[name] for name in configuration.experiments[experiment]["methods"])
-    waiting, found = [name for method in methods for name in method["networks"].values()], set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += configuration.networks[name]["needs"].values()
-    return [name for name in configuration.networks if name in found]
-
-
 def as_csv(rows: list[dict]) -> str:
     """The rows as CSV with a header."""
     text = io.StringIO()
@@ -114,7 +102,7 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         for line in lines
     ]
     counts = [
-        f"{name}: {len(trained_in(configuration, name))} networks per fold,"
+        f"{name}: {len(configuration.networks_of(name))} networks per fold,"
         f" {len(experiment['folds']['run'])} folds to run"
         for name, experiment in configuration.experiments.items()
     ]

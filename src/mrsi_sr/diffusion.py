@@ -90,6 +90,11 @@ class Schedule:
         return _at((1 - self.betas).rsqrt(), step, x) * (x - _at(share, step, x) * noise)
 
 
+def _before(gammas: Tensor) -> Tensor:
+    """Gamma [T] one step down: that of the clean map is 1."""
+    return torch.cat([torch.ones_like(gammas[:1]), gammas[:-1]])
+
+
 def _at(table: Tensor, step: int | Tensor, x: Tensor) -> Tensor:
     """The table's value at a step, to multiply maps x with: one number, or [B, 1, 1, 1] for a step per map."""
     value = table[step].to(x.dtype)

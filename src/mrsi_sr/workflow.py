@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr import participants
+from mrsi_sr.cli import UserError
 from mrsi_sr.config import Configuration
 from mrsi_sr.method_settings import MethodSettings
 from mrsi_sr.provenance import fingerprint
 from mrsi_sr.quality import QualitySettings
-from mrsi_sr.settings import settings_json
+from mrsi_sr.settings import check_known, settings_json
 
 SIMULATED = Path("results/simulated")
 
@@ -23,6 +24,8 @@ class Workflow:
         self.folder = f"results/cohorts/{self.cohort['name']}"
         self.rows = participants.read(self.cohort["participants"])
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+        for name, experiment in self.configuration.experiments.items():
+            check_participants(experiment["participants"], list(self.scans), f"experiments.{name}.participants")
 
     # --- the cohort
 
@@ -105,13 +108,18 @@ class Workflow:
         folds = self._experiment(wildcards)["folds"]
         return settings_json({"number": folds["number"], "seed": folds["seed"]})
 
+    def participants(self, wildcards) -> str:
+        """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
+        return ",".join(self._participants(wildcards))
+
+    def slices(self, wildcards) -> list[str]:
+        return self._files_of(wildcards, "slices.npz")
+
     def low_resolution(self, wildcards) -> list[str]:
-        return self.cohort_files(f"low_resolution-{self.protocol(wildcards)}.npz")
+        return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def training_sizes(self, wildcards) -> str:
-        """The network's own sizes, or the experiment's."""
-        own = self.configuration.networks[wildcards.network]["sizes"]
-        return _comma(own or self._experiment(wildcards)["sizes"])
+        return _comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network))
 
     def evaluation_sizes(self, wildcards) -> str:
         return _comma(self._experiment(wildcards)["evaluate_sizes"])
@@ -209,14 +217,15 @@ class Workflow:
         return targets
 
     def all_networks(self) -> list[str]:
-        """The networks that the experiments' methods use, for every fold that is to be run."""
-        methods = self.configuration.methods
-        return [
-            f"results/{name}/fold-{fold}/networks/{network}.best.safetensors"
-            for name, experiment in self.configuration.experiments.items()
-            for fold in experiment["folds"]["run"]
-            for network in sorted({n for method in experiment["methods"] for n in methods[method]["networks"].values()})
-        ]
+        """The best weights of every network of every experiment and fold that is to be run."""
+        return sorted(
+            {
+                self._weights_file(name, fold, network, "best")
+                for name, experiment in self.configuration.experiments.items()
+                for fold in experiment["folds"]["run"]
+                for network in self.configuration.networks_of(name)
+            }
+        )
 
     # --- inside
 
@@ -232,13 +241,26 @@ class Workflow:
     def _weights(self, wildcards) -> dict[str, str]:
         method = MethodSettings(**self._method(wildcards))
         return {
-            role: _weights_file(wildcards, network, method.weights_of(role))
+            role: self._weights_file(wildcards.experiment, int(wildcards.fold), network, method.weights_of(role))
             for role, network in method.networks.items()
         }
 
     def _needed(self, wildcards) -> dict[str, str]:
         needs = self.configuration.networks[wildcards.network]["needs"]
-        return {role: _weights_file(wildcards, network, "best") for role, network in needs.items()}
+        place = wildcards.experiment, int(wildcards.fold)
+        return {role: self._weights_file(*place, network, "best") for role, network in needs.items()}
+
+    def _weights_file(self, experiment: str, fold: int, network: str, which: str) -> str:
+        """Where a network's weights lie, in the experiment that trains it for all that have an equal one."""
+        home = self.configuration.home_of(experiment, fold, network)
+        return f"results/{home}/fold-{fold}/networks/{network}.{which}.safetensors"
+
+    def _participants(self, wildcards) -> list[str]:
+        chosen = self._experiment(wildcards)["participants"]
+        return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
+
+    def _files_of(self, wildcards, name: str) -> list[str]:
+        return [f"{self.folder}/{participant}/{name}" for participant in self._participants(wildcards)]
 
     def _of_table(self, wildcards, pattern: str) -> list[str]:
         experiment = self._experiment(wildcards)
@@ -257,9 +279,12 @@ class Workflow:
         )
 
 
-def _weights_file(wildcards, network: str, which: str) -> str:
-    """Where a network's weights of an experiment and fold lie."""
-    return f"results/{wildcards.experiment}/fold-{wildcards.fold}/networks/{network}.{which}.safetensors"
+def check_participants(chosen: int | list[str] | None, names: list[str], where: str) -> None:
+    """Raise a UserError unless the cohort has the participants that an experiment chooses."""
+    if isinstance(chosen, int) and chosen > len(names):
+        raise UserError(f"{where} is {chosen}, but the participants table has {len(names)} that are not excluded")
+    for name in chosen if isinstance(chosen, list) else []:
+        check_known(name, names, where)
 
 
 def _phantom_folder(path: str) -> str | None:

@@ -2,7 +2,7 @@ rule evaluate:
     input:
         code=code_of("workflow/scripts/evaluate.py"),
         samples="results/{experiment}/fold-{fold}/samples/{method}",
-        slices=plan.all_slices(),
+        slices=plan.slices,
     output:
         metrics="results/{experiment}/fold-{fold}/metrics/{method}.parquet",
         provenance="results/{experiment}/fold-{fold}/metrics/{method}.provenance.json",

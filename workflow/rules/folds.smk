@@ -10,6 +10,8 @@ rule folds:
     conda:
         "../../envs/mrsi-sr.yaml"
     params:
+        only=plan.participants,
         settings=plan.fold_settings,
     shell:
-        "python workflow/scripts/folds.py --participants {input.participants:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/folds.py --participants {input.participants:q} --only {params.only}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

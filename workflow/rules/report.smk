@@ -58,7 +58,7 @@ rule qualitative:
     input:
         code=code_of("workflow/scripts/qualitative.py"),
         samples=plan.figure_samples,
-        slices=plan.all_slices(),
+        slices=plan.slices,
         low_resolution=plan.low_resolution,
     output:
         png=report(

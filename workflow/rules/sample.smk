@@ -2,7 +2,7 @@ rule sample:
     input:
         code=code_of("workflow/scripts/sample.py"),
         weights=plan.weights,
-        slices=plan.all_slices(),
+        slices=plan.slices,
         low_resolution=plan.low_resolution,
         folds="results/{experiment}/folds.csv",
     output:

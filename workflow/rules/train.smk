@@ -1,7 +1,7 @@
 rule train:
     input:
         code=code_of("workflow/scripts/train.py"),
-        slices=plan.all_slices(),
+        slices=plan.slices,
         folds="results/{experiment}/folds.csv",
         needs=plan.needed_weights,
     output:
