@@ -23,7 +23,9 @@ def run_script(tmp_path_factory):
     """Run workflow/scripts/NAME.py with arguments, without Snakemake; returns the finished process with its text."""
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(WITHOUT_SNAKEMAKE)
-    environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "2"}
+    # The package of this clone, whichever one is installed.
+    path = os.pathsep.join([str(site), str(REPOSITORY / "src")])
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "2"}
 
     def run(name: str, *arguments) -> subprocess.CompletedProcess:
         script = REPOSITORY / "workflow" / "scripts" / f"{name}.py"

@@ -8,6 +8,9 @@ import tiny_cohort
 from safetensors import safe_open
 from tiny_cohort import DENOISER, METABOLITES, MUNET
 
+from mrsi_sr import networks
+from mrsi_sr.checkpoints import Weights
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
@@ -89,3 +92,39 @@ def test_a_participant_without_slices_and_a_file_that_is_none_are_named(cohort, 
     assert done.returncode == 2 and "no file of participant sub-2 among those given" in done.stderr
     done = run_script("train", *arguments(cohort, tmp_path, MUNET, slices=[cohort["folds"]]))
     assert done.returncode == 2 and "cannot be read as a file of slices" in done.stderr
+
+
+ENHANCER = {
+    "architecture": "flow", "levels": 2, "steps": 1, "features": 2, "objective": "likelihood", "guide_weight": 0,
+    "needs": {"super_resolver": "munet"}, "batch_size": 2, "learning_rate": 1e-3, "iterations": 2, "sizes": [8],
+}  # fmt: skip
+
+
+def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_path, run_script):
+    path = tmp_path / "munet.safetensors"
+    facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
+    Weights(networks.build(MUNET).state_dict(), MUNET, **facts).save(path)
+    needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET})}
+    done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
+    assert done.returncode == 0, done.stderr
+    with safe_open(tmp_path / "net.best.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["mrsi_sr"])["sizes"] == [8]
+    provenance = json.loads((tmp_path / "net.provenance.json").read_text())
+    assert str(path) in provenance["inputs_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        ({}, "--needs names the roles nothing, but the settings need super_resolver"),
+        ({"needs": "super_resolver"}, "--needs super_resolver: expected ROLE=PATH"),
+        (
+            {"needs": "super_resolver=a", "needs-settings": json.dumps({"super_resolver": DENOISER})},
+            "--needs-settings.super_resolver has learned noise_prediction, but a super_resolver learns regression",
+        ),
+    ],
+)
+def test_what_is_needed_and_not_given_is_named(needs, message, cohort, tmp_path, run_script):
+    done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -3,10 +3,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_cohort import participant
 from toy_maps import architecture, objective, toy_batch
 
-from mrsi_sr import networks
+from mrsi_sr import networks, training
+from mrsi_sr.checkpoints import Checkpoint
+from mrsi_sr.dataset import MapsOnDevice
 from mrsi_sr.diffusion import Schedule
+from mrsi_sr.network_settings import resolve_network
 from mrsi_sr.objectives.likelihood import Likelihood
 from mrsi_sr.objectives.regression import structural_loss
 from mrsi_sr.settings import schema
@@ -209,3 +213,36 @@ def test_a_flow_learns_the_mean_and_the_spread_of_gaussian_maps():
         drawn = flow.sample(context, 1.0, torch.randn(8, 256))
     assert entropy - 0.02 < bits < entropy + 0.05
     assert abs(drawn.mean() - 0.5) < 0.02 and abs(drawn.std() - 0.1) < 0.01
+
+
+def test_an_interrupted_flow_resumes_with_the_actnorms_that_it_was_initialised_with(tmp_path, monkeypatch):
+    settings = resolve_network({
+        "architecture": "flow", "features": 4, "levels": 2, "steps": 1, "objective": "likelihood", "batch_size": 3,
+        "learning_rate": 1e-3, "iterations": 4, "validate_every": 2, "checkpoint_every": 1, "ema": 0.9,
+    })  # fmt: skip
+    maps = [MapsOnDevice([participant(f"sub-{seed}", seed)], "clean", [4, 8]) for seed in (1, 2)]
+    prepared_for = []
+
+    def train(path):
+        return training.train(settings, *maps, seed=1, checkpoint=Checkpoint(path, "a"), device=torch.device("cpu"))
+
+    def recording(rule, network, batch, generator):
+        prepared_for.append(len(batch.target))
+        network.prepare(rule.target(batch, generator), batch.condition)
+
+    def stopping(run):
+        if run.iteration == 2:
+            raise KeyboardInterrupt
+        step(run)
+
+    step = training.Run.step
+    monkeypatch.setattr(Likelihood, "prepare", recording)
+    whole = train(tmp_path / "whole")
+    monkeypatch.setattr(training.Run, "step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "part")
+    monkeypatch.setattr(training.Run, "step", step)
+    resumed = train(tmp_path / "part")
+    assert prepared_for == [3, 3]  # once for each fresh run
+    assert all(torch.equal(resumed.last[name], whole.last[name]) for name in whole.last)
+    assert whole.last["first.log_scale"][0] > 0.5  # maps spread by far less than 1 are scaled up, in the average too
