@@ -53,7 +53,7 @@ class Configuration:
                 check_role(method["sampler"], role, self.networks[network], f"{where}: {network}")
             used = {role: self.networks[network] for role, network in method["networks"].items()}
             check_chain(method["sampler"], used, f"methods.{name}")
-            check_needs(method["networks"], used, f"methods.{name}.networks")
+            check_needs(method["sampler"], method["networks"], used, f"methods.{name}.networks")
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
             for method in experiment["methods"]:
@@ -108,7 +108,7 @@ class Configuration:
                 check_known(needed, self.networks, where)
                 check_needed(role, network, self.networks[needed], f"{where}: {needed}")
             _sizes_fit(network["sizes"] or [], self.cohort["slices"]["frame"], f"networks.{name}.sizes")
-            check_metabolites(network, self.cohort["metabolites"])
+            check_metabolites(network, self.cohort["metabolites"], f"networks.{name}")
             self._check_circle([name])
 
     def _check_circle(self, chain: list[str]) -> None:

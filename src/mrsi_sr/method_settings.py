@@ -66,12 +66,12 @@ def check_role(sampler: dict, role: str, network: dict, where: str) -> None:
         )
 
 
-def check_needs(names: dict[str, str], networks: dict[str, dict], where: str) -> None:
+def check_needs(sampler: dict, names: dict[str, str], networks: dict[str, dict], where: str) -> None:
     """Raise UserError unless a method uses beside each network just those that it was trained with.
 
     names and networks: the networks' names and settings, by the method's roles.
     """
-    needs = {role: needed for network in networks.values() for role, needed in network["needs"].items()}
+    needed_roles = {role for network in networks.values() for role in network["needs"]}
     for user, network in networks.items():
         for role, needed in network["needs"].items():
             if names.get(role) != needed:
@@ -79,8 +79,8 @@ def check_needs(names: dict[str, str], networks: dict[str, dict], where: str) ->
                     f"{where}: {names[user]} was trained with {needed} as {role}, but the method has"
                     f" {names.get(role, 'none')}"
                 )
-    optional = {role for role in names if role == "super_resolver"} - set(needs)
-    for role in optional:
+    optional = schema(f"sampler-{sampler['kind']}").get("x-optional-networks", {})
+    for role in sorted(set(names) & set(optional) - needed_roles):
         raise UserError(f"{where}: none of the other networks was trained with {names[role]} as {role}")
 
 

@@ -34,7 +34,7 @@ class Method:
                     f"{listed(settings.networks)}"
                 )
         check_chain(settings.sampler, network_settings, f"the method {name}")
-        check_needs(settings.networks, network_settings, f"the method {name}")
+        check_needs(settings.sampler, settings.networks, network_settings, f"the method {name}")
         check_sizes(settings.networks, sizes, f"the method {name}")
         self.metabolites: dict[str, list[str]] = {}  # that each role's network was trained on
         self.parameters = 0

@@ -45,12 +45,12 @@ def _check_objective(settings: dict, where: str) -> None:
         )
 
 
-def check_metabolites(settings: dict, metabolites: list[str]) -> None:
+def check_metabolites(settings: dict, metabolites: list[str], where: str = "") -> None:
     """Raise UserError unless a network that tells metabolites apart knows as many as there are."""
     if settings.get("metabolite") and settings["metabolites"] != len(metabolites):
         raise UserError(
-            f"metabolites is {settings['metabolites']}, but the network is to tell {len(metabolites)} apart:"
-            f" {listed(metabolites)}"
+            f"{join(where, 'metabolites')} is {settings['metabolites']}, but the network is to tell"
+            f" {len(metabolites)} apart: {listed(metabolites)}"
         )
 
 

@@ -69,9 +69,7 @@ class Flow(nn.Module):
         channels = [2 * 2**level for level in range(1, levels)]
         self.widths = [*(c // 2 for c in channels[:-1]), channels[-1]]
         self.first = PixelAffine(inputs, features, steps)
-        self.levels = nn.ModuleList(
-            Level(level, inputs, c, features, steps) for level, c in enumerate(channels, 1)
-        )  # fmt: skip
+        self.levels = nn.ModuleList(Level(level, inputs, c, features, steps) for level, c in enumerate(channels, 1))
         self.base = {
             "standard": StandardBase,
             "learned": lambda: LearnedBase(self.widths),
