@@ -1,11 +1,11 @@
-# make setup | demo | test | lint: each makes .venv first if it is not there or older than the pins.
+# make setup | demo | demo-all | test | lint: each makes .venv first if it is not there or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
 # Scripts run as `python workflow/scripts/NAME.py`: this environment's python must come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --profile profiles/local --configfile config/demo.yaml
+SNAKEMAKE = snakemake --profile profiles/local --configfile config/$(NAME).yaml
 
-.PHONY: setup demo test test-slow lint format
+.PHONY: setup demo demo-all test test-slow lint format
 
 setup: .venv/.installed
 
@@ -15,15 +15,17 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+demo: NAME := demo
+demo-all: NAME := demo_all
 # Without a GPU to share, two networks train side by side, one core each: faster than one after the other on both.
-demo: setup
-	$(DEMO) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules
-	@$(DEMO) --quiet all --report results/demo-report.html
-	@cat results/demo/tables/comparison.md
+demo demo-all: setup
+	$(SNAKEMAKE) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules
+	@$(SNAKEMAKE) --quiet all --report results/$(NAME)-report.html
+	@cat results/$(NAME)/tables/comparison.md
 	@echo
-	@echo "table    results/demo/tables/comparison.md (.csv, .tex; tests between methods: .tests.csv)"
-	@echo "figures  results/demo/figures/, results/cohorts/demo/*/mask.png, results/demo/fold-1/networks/*.losses.png"
-	@echo "report   results/demo-report.html"
+	@echo "table    results/$(NAME)/tables/comparison.md (.csv, .tex; tests between methods: .tests.csv)"
+	@echo "figures  results/$(NAME)/figures/, results/cohorts/demo/*/mask.png, results/$(NAME)/fold-1/networks/*.losses.png"
+	@echo "report   results/$(NAME)-report.html"
 
 test: setup
 	$(BIN)/python -m pytest
