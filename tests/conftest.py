@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -34,3 +35,14 @@ def run_script(tmp_path_factory):
         )
 
     return run
+
+
+@pytest.fixture
+def raw(repository) -> dict:
+    """The toy configuration as its file has it, but of the demo's cohort, at every size and with four levels."""
+    read = yaml.safe_load((repository / "tests" / "workflow" / "toy.yaml").read_text())
+    read["cohort"] = {"name": "toy", "participants": "config/demo_participants.tsv", "simulate": {"seed": 1}}
+    read["experiments"]["toy"] |= {"folds": {"number": 5, "run": [1]}, "evaluate_sizes": [8, 16, 32]}
+    del read["experiments"]["toy"]["sizes"]
+    read["networks"]["ddpm"] |= {"channels": [16, 24, 32, 48], "attention_at": [16, 8]}
+    return read

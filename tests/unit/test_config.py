@@ -11,13 +11,6 @@ from mrsi_sr.config import Configuration
 from mrsi_sr.settings import settings_json
 from mrsi_sr.workflow import Workflow
 
-DEMO = "config/demo.yaml"
-
-
-@pytest.fixture
-def raw(repository):
-    return yaml.safe_load((repository / DEMO).read_text())
-
 
 def change(raw, path, value):
     changed = copy.deepcopy(raw)
@@ -28,7 +21,7 @@ def change(raw, path, value):
     return changed
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "config.yaml"])
+@pytest.mark.parametrize("name", ["demo.yaml", "demo_all.yaml", "config.yaml"])
 def test_the_shipped_configurations_resolve(repository, name):
     Configuration.resolve(yaml.safe_load((repository / "config" / name).read_text()))
 
@@ -37,7 +30,7 @@ def test_defaults_are_filled_in(raw):
     resolved = Configuration.resolve(raw)
     assert resolved.cohort["quality"]["min_snr"] == 2.5
     assert resolved.methods["ddpm"]["sampler"]["variance"] == "posterior"
-    assert resolved.experiments["demo"]["sizes"] == list(range(8, 33, 2))
+    assert resolved.experiments["toy"]["sizes"] == list(range(8, 33, 2))
 
 
 def test_defaults_of_one_network_are_not_shared_with_the_next(raw):
@@ -67,13 +60,13 @@ def test_defaults_of_one_network_are_not_shared_with_the_next(raw):
         (["methods", "ddpm", "networks", "denoiser"], "munet", ["methods.ddpm.networks.denoiser: munet", "regression"]),
         (["methods", "ddpm", "sampler"], {}, ["methods.ddpm.sampler lacks kind"]),
         (["methods", "ddpm", "sampler", "kind"], "magic", ["methods.ddpm.sampler.kind", "magic", "ancestral"]),
-        (["experiments", "demo", "evaluate_sizes"], [64], ["evaluate_sizes", "64", "below the matrix"]),
-        (["experiments", "demo", "evaluate_sizes"], [9], ["evaluate_sizes", "9", "multiple of 2"]),
-        (["experiments", "demo", "methods"], ["zero_filled", "none"], ["experiments.demo.methods", "none"]),
-        (["experiments", "demo", "protocol"], "cleen", ["protocol", "cleen", "clean, paper"]),
-        (["experiments", "demo", "folds", "run"], [6], ["folds.run", "6", "1, 2, 3, 4, 5"]),
-        (["experiments", "demo", "tables", "comparison", "region"], "brain", ["comparison.region", "mask, frame"]),
-        (["experiments", "demo", "tables", "comparison", "metrics"], ["lpips_vgg"], ["comparison.metrics", "nrmse"]),
+        (["experiments", "toy", "evaluate_sizes"], [64], ["evaluate_sizes", "64", "below the matrix"]),
+        (["experiments", "toy", "evaluate_sizes"], [9], ["evaluate_sizes", "9", "multiple of 2"]),
+        (["experiments", "toy", "methods"], ["zero_filled", "none"], ["experiments.toy.methods", "none"]),
+        (["experiments", "toy", "protocol"], "cleen", ["protocol", "cleen", "clean, paper"]),
+        (["experiments", "toy", "folds", "run"], [6], ["folds.run", "6", "1, 2, 3, 4, 5"]),
+        (["experiments", "toy", "tables", "comparison", "region"], "brain", ["comparison.region", "mask, frame"]),
+        (["experiments", "toy", "tables", "comparison", "metrics"], ["lpips_vgg"], ["comparison.metrics", "nrmse"]),
         (["cohort", "slices"], {"max_slices": 8}, ["cohort.slices.max_slices is 8", "min_slices, which is 9"]),
         (["cohort", "simulate", "slices"], [30, 39], ["cohort.simulate.slices is [30, 39]", "<= 38"]),
         (["cohort", "simulate", "lesion"], True, ["cohort.simulate.lesion is not a known key"]),
@@ -92,11 +85,11 @@ def test_the_order_of_keys_does_not_change_the_settings_of_a_rule():
 
 
 def test_the_region_of_a_table_is_one_that_its_protocol_scores(raw):
-    table = ["experiments", "demo", "tables", "comparison"]
-    resolved = Configuration.resolve(change(raw, ["experiments", "demo", "protocol"], "paper"))
-    assert resolved.experiments["demo"]["tables"]["comparison"]["region"] == "frame"
-    assert Configuration.resolve(raw).experiments["demo"]["tables"]["comparison"]["region"] == "mask"
-    paper = change(change(raw, ["experiments", "demo", "protocol"], "paper"), [*table, "region"], "mask")
+    table = ["experiments", "toy", "tables", "comparison"]
+    resolved = Configuration.resolve(change(raw, ["experiments", "toy", "protocol"], "paper"))
+    assert resolved.experiments["toy"]["tables"]["comparison"]["region"] == "frame"
+    assert Configuration.resolve(raw).experiments["toy"]["tables"]["comparison"]["region"] == "mask"
+    paper = change(change(raw, ["experiments", "toy", "protocol"], "paper"), [*table, "region"], "mask")
     with pytest.raises(UserError, match=r"comparison\.region is mask, expected one of frame in protocol paper"):
         Configuration.resolve(paper)
 

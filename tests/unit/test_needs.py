@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import yaml
 from tiny_cohort import METABOLITES, MUNET, participant
 from torch import nn
 from toy_maps import toy_batch
@@ -33,8 +32,7 @@ FLOW_RAW = {
 
 
 @pytest.fixture
-def raw(repository):
-    raw = yaml.safe_load((repository / "config" / "demo.yaml").read_text())
+def raw(raw):
     raw["networks"] = {"munet": MUNET_RAW, "enhancer": FLOW_RAW, "size_8": MUNET_RAW | {"sizes": [8]}}
     raw["methods"] = {
         "munet": {"label": "MUNet", "sampler": {"kind": "single_pass"}, "networks": {"network": "munet"}},
@@ -45,9 +43,9 @@ def raw(repository):
         },
         "single_scale": {"label": "Single", "sampler": {"kind": "single_pass"}, "networks": {"size_8": "size_8"}},
     }  # fmt: skip
-    experiment = raw["experiments"]["demo"]
+    experiment = raw["experiments"]["toy"]
     raw["experiments"] = {
-        "demo": experiment
+        "toy": experiment
         | {"methods": ["munet", "enhancer", "single_scale"], "evaluate_sizes": [8], "tables": {}, "figures": {}}
     }
     return copy.deepcopy(raw)
@@ -105,9 +103,9 @@ def test_a_network_beside_another_is_one_that_it_was_trained_with(raw):
 
 
 def test_a_network_for_each_size_is_there_and_trained_for_it(raw):
-    raw["experiments"]["demo"]["evaluate_sizes"] = [8, 16]
+    raw["experiments"]["toy"]["evaluate_sizes"] = [8, 16]
     refused(raw, "methods.single_scale.networks lacks networks for size_16: it has size_8")
-    raw["experiments"]["demo"]["evaluate_sizes"] = [8]
+    raw["experiments"]["toy"]["evaluate_sizes"] = [8]
     raw["methods"]["single_scale"]["networks"] = {"size_16": "size_8"}
     refused(raw, "size_8 is trained on the sizes 8, but its role is size_16")
     raw["methods"]["single_scale"]["networks"] = {"size_8": "size_8", "network": "munet"}
@@ -155,8 +153,8 @@ def test_the_number_of_metabolites_is_the_cohorts(raw):
 def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repository, monkeypatch):
     monkeypatch.chdir(repository)
     plan = Workflow(raw)
-    wildcards = SimpleNamespace(experiment="demo", fold="1", method="enhancer", network="enhancer")
-    folder = "results/demo/fold-1/networks"
+    wildcards = SimpleNamespace(experiment="toy", fold="1", method="enhancer", network="enhancer")
+    folder = "results/toy/fold-1/networks"
     assert plan.weights(wildcards) == [f"{folder}/enhancer.last.safetensors", f"{folder}/munet.best.safetensors"]
     raw["methods"]["enhancer"]["weights"] = {"flow": "last"}
     refused(raw, "methods.enhancer.weights names the roles flow, expected flow, super_resolver")
@@ -169,9 +167,9 @@ def test_training_waits_for_what_it_needs_and_takes_its_own_sizes(raw, repositor
     plan = Workflow(raw)
 
     def of(network):
-        return SimpleNamespace(experiment="demo", fold="1", network=network)
+        return SimpleNamespace(experiment="toy", fold="1", network=network)
 
-    path = "results/demo/fold-1/networks/munet.best.safetensors"
+    path = "results/toy/fold-1/networks/munet.best.safetensors"
     assert plan.needed_weights(of("enhancer")) == [path] and plan.needed_weights(of("munet")) == []
     assert plan.needs_flags(of("enhancer")).startswith(f"--needs super_resolver={path} --needs-settings ")
     assert plan.needs_flags(of("munet")) == ""

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 
 def jobs(text: str) -> dict[str, int]:
     """Jobs by rule, from the table that a dry run ends with."""
@@ -9,14 +11,15 @@ def jobs(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
 
 
-def test_the_demo_plans(clone):
-    planned = jobs(clone.dry_run("--configfile", "config/demo.yaml"))
+@pytest.mark.parametrize(("name", "networks", "methods"), [("demo", 4, 4), ("demo_all", 7, 8)])
+def test_the_demos_plan(clone, name, networks, methods):
+    planned = jobs(clone.dry_run("--configfile", f"config/{name}.yaml"))
     assert planned["simulate"] == planned["ingest"] == planned["slices"] == planned["truncate"] == 5
-    assert planned["train"] == 2
-    assert planned["sample"] == planned["evaluate"] == 3
+    assert planned["train"] == networks
+    assert planned["sample"] == planned["evaluate"] == methods
 
 
-def test_the_papers_experiment_plans_for_25_participants(clone):
+def test_the_papers_experiments_plan_for_25_participants(clone):
     (clone.folder / "scans").mkdir()
     lines = ["participant\tlcmodel\tt1\tflair"]
     for k in range(25):
@@ -27,7 +30,8 @@ def test_the_papers_experiment_plans_for_25_participants(clone):
     (clone.folder / "config" / "participants.tsv").write_text("\n".join(lines) + "\n")
     planned = jobs(clone.dry_run())
     assert planned["ingest"] == planned["mask"] == planned["slices"] == 25
-    assert planned["train"] == 5 * 2
+    # FTDDM and multi-scale in five folds, the flow enhancer in one: networks are trained once for all methods.
+    assert planned["train"] == 5 * 19 + 5 * 15 + 8
     assert "simulate" not in planned
     assert sum(planned.values()) < 1000
 
@@ -42,7 +46,7 @@ def test_no_participants_is_one_clear_message(clone):
 
 def test_a_wrong_key_is_named_before_any_job_starts(clone):
     file = clone.folder / "config" / "demo.yaml"
-    file.write_text(file.read_text().replace("temperature", "temprature").replace("label: MUNet", "lable: MUNet"))
+    file.write_text(file.read_text().replace("temperature", "temprature").replace("label: MUNet-FS", "lable: MUNet-FS"))
     done = clone.snakemake("--dry-run", "--configfile", "config/demo.yaml")
     assert done.returncode != 0
-    assert "methods.munet.lable is not a known key: did you mean label?" in done.stdout + done.stderr
+    assert "methods.munet_fs_cwgan.lable is not a known key: did you mean label?" in done.stdout + done.stderr
