@@ -101,8 +101,8 @@ def test_the_products_inside_attention_are_counted(configuration):
 
 
 def test_an_experiment_trains_what_its_methods_use_and_what_that_needs(configuration, rows):
-    assert describe.trained_in(configuration, "both") == ["munet", "generator", "denoiser", "enhancer"]
-    assert describe.trained_in(configuration, "one") == ["generator", "denoiser"]
+    assert configuration.networks_of("both") == ["munet", "generator", "denoiser", "enhancer"]
+    assert configuration.networks_of("one") == ["generator", "denoiser"]
     text = describe.as_text(list(rows.values()), configuration)
     assert "both: 4 networks per fold, 5 folds to run" in text and "one: 2 networks per fold, 1 folds to run" in text
 
