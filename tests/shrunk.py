@@ -25,8 +25,8 @@ SMALL = {
 }  # fmt: skip
 
 
-def network_settings(name: str, **changes) -> dict:
-    """The complete settings of one of the papers' networks at toy size."""
+def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
+    """The complete settings of one of the papers' networks at toy size, with changes by architecture."""
     settings = PAPERS.networks[name]
     small = {key: value for key, value in SMALL.items() if key in settings}
     if settings["architecture"] == "munet":
@@ -37,7 +37,7 @@ def network_settings(name: str, **changes) -> dict:
         small["features"] = settings["features"] // 32
     if settings.get("truncation"):
         small["truncation"] = settings["truncation"] // SHORTER
-    return resolve_network(settings | small | changes, name)
+    return resolve_network(settings | small | (changes or {}).get(settings["architecture"], {}), name)
 
 
 def method_settings(name: str) -> dict:
@@ -52,15 +52,25 @@ def method_settings(name: str) -> dict:
 class Trainer:
     """Trains networks, each once and those that it needs before it, and puts methods together from them."""
 
-    def __init__(self, folder: Path, participants: list[ParticipantSlices], protocol: str, sizes: list[int]):
-        """participants: trained on and validated with. sizes: of networks that have none of their own."""
+    def __init__(
+        self, folder: Path, participants: list[ParticipantSlices], protocol: str, sizes: list[int],
+        changes: dict[str, dict] | None = None,
+    ):  # fmt: skip
+        """participants: trained on and validated with. sizes: of networks that have none of their own.
+
+        changes: of the networks' settings, by architecture.
+        """
+        self.changes = changes
         self.folder, self.participants, self.protocol, self.sizes = folder, participants, protocol, sizes
         self.results: dict[str, training.Trained] = {}
+
+    def settings(self, name: str) -> dict:
+        return network_settings(name, self.changes)
 
     def train(self, name: str) -> training.Trained:
         """Train a network where it is not trained yet."""
         if name not in self.results:
-            settings = network_settings(name)
+            settings = self.settings(name)
             needed = {role: self._loaded(role, each) for role, each in settings["needs"].items()}
             sizes = settings["sizes"] or self.sizes
             maps = MapsOnDevice(self.participants, self.protocol, sizes)
@@ -80,7 +90,7 @@ class Trainer:
         for network in method.networks.values():
             self.train(network)
         return Method(
-            name, method, {role: network_settings(network) for role, network in method.networks.items()},
+            name, method, {role: self.settings(network) for role, network in method.networks.items()},
             {role: self._path(network, method.weights_of(role)) for role, network in method.networks.items()},
             fold=1, protocol=self.protocol, sizes=sizes, device=CPU,
         )  # fmt: skip
@@ -88,7 +98,7 @@ class Trainer:
     def _loaded(self, role: str, name: str) -> torch.nn.Module:
         self.train(name)
         known = {"fold": 1, "protocol": self.protocol, "sizes": self.sizes, "device": CPU}
-        return trained.load(role, self._path(name, "best"), network_settings(name), **known).network
+        return trained.load(role, self._path(name, "best"), self.settings(name), **known).network
 
     def _path(self, name: str, kind: str) -> Path:
         return self.folder / f"{name}.{kind}.safetensors"

@@ -46,7 +46,7 @@ def test_every_network_trains(name, trainer):
     assert all(np.isfinite(row["loss"]) for row in result.losses)
     assert all(tensor.isfinite().all() for tensor in result.last.values())
     torch.manual_seed(1)  # what training starts from
-    before = networks.build(shrunk.network_settings(name)).state_dict()
+    before = networks.build(trainer.settings(name)).state_dict()
     assert any(not torch.equal(before[key], result.last[key]) for key in before)
 
 
@@ -61,15 +61,23 @@ def test_every_method_samples(name, trainer, scan, measured):
         assert (arrays["maps"] > 0).any(axis=(1, 2)).all()
     outside = ~np.repeat(scan.valid[0], len(SIZES), axis=0)
     assert (arrays["maps"][outside] == 0).all()
-    chain = shrunk.network_settings(settings["networks"]["denoiser"]) if "denoiser" in settings["networks"] else {}
+    chain = trainer.settings(settings["networks"]["denoiser"]) if "denoiser" in settings["networks"] else {}
     assert cost["nfe"] == evaluations(settings["sampler"], chain)
 
 
 def evaluations(sampler: dict, chain: dict) -> int:
     """The number of network evaluations that the samplers' table gives."""
-    steps = chain.get("truncation") or chain.get("diffusion_steps")
+    walked = chain.get("truncation") or chain.get("diffusion_steps")
     if sampler.get("solver", sampler["kind"]) == "dpm_solver":
-        steps = sampler["steps"] + 1
-    counts = {"zero_filled": 0, "single_pass": 1, "flow": 1, "ancestral": steps, "respaced": sampler.get("steps"),
-              "dpm_solver": steps}  # fmt: skip
-    return counts[sampler["kind"]] if sampler["kind"] in counts else 1 + steps
+        walked = sampler["steps"] + 1
+    counts = {
+        "zero_filled": lambda: 0,
+        "single_pass": lambda: 1,
+        "flow": lambda: 1,
+        "ancestral": lambda: walked,
+        "respaced": lambda: sampler["steps"],
+        "dpm_solver": lambda: walked,
+        "tdpm": lambda: 1 + walked,
+        "ftddm": lambda: 1 + walked,
+    }
+    return counts[sampler["kind"]]()

@@ -1,0 +1,62 @@
+"""docs/adding_a_method.md is true: all that it shows is carried out on a copy of the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+BLOCK = re.compile(r"(?:^\*\*(?P<path>\S+)\*\*\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+COPIED = ("src", "workflow", "config", "tests")
+
+
+@pytest.fixture(scope="module")
+def followed(repository, tmp_path_factory):
+    """A copy of the repository in which the document has been followed, with the names of the methods it adds."""
+    copy, methods = tmp_path_factory.mktemp("followed"), {}
+    for folder in COPIED:
+        shutil.copytree(repository / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    shutil.copy(repository / "pyproject.toml", copy)
+    for block in BLOCK.finditer((repository / "docs" / "adding_a_method.md").read_text()):
+        path, language, text = block["path"], block["language"], block["text"]
+        if path:
+            assert not (copy / path).exists()
+            (copy / path).write_text(text)
+        elif language == "diff":
+            # Lines around an edit that have changed since are an error.
+            subprocess.run(["git", "apply", "-"], input=text, text=True, cwd=copy, check=True)
+        else:
+            methods |= yaml.safe_load(text)["methods"]
+    configuration = yaml.safe_load((copy / "config" / "config.yaml").read_text())
+    configuration["methods"] |= methods
+    (copy / "config" / "config.yaml").write_text(yaml.safe_dump(configuration))
+    return copy, list(methods)
+
+
+def run(copy, *command) -> str:
+    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_methods_that_are_added_sample(followed):
+    copy, names = followed
+    assert names == ["enhancer_sharp", "enhancer_mean"]
+    tests = [f"tests/unit/test_every_method.py::test_every_method_samples[{name}]" for name in names]
+    assert "2 passed" in run(copy, "-m", "pytest", *tests)
+
+
+def test_what_is_added_keeps_the_rules_of_the_house(followed):
+    copy, _ = followed
+    run(copy, "-m", "pytest", "tests/unit/test_flow_mean.py", "tests/unit/test_settings.py")
+    run(copy, "-m", "ruff", "check", "src", "tests")
+    run(copy, "-m", "ruff", "format", "--check", "src", "tests")
+
+
+def test_the_help_of_sampling_shows_the_new_sampler(followed):
+    copy, _ = followed
+    assert "keys of a sampler of kind flow_mean" in run(copy, "workflow/scripts/sample.py", "--help")
