@@ -26,7 +26,7 @@ SMALL = {
 
 
 def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
-    """The complete settings of one of the papers' networks at toy size, with changes by architecture."""
+    """The complete settings of one of the papers' networks at toy size, changed by architecture, then objective."""
     settings = PAPERS.networks[name]
     small = {key: value for key, value in SMALL.items() if key in settings}
     if settings["architecture"] == "munet":
@@ -37,7 +37,9 @@ def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
         small["features"] = settings["features"] // 32
     if settings.get("truncation"):
         small["truncation"] = settings["truncation"] // SHORTER
-    return resolve_network(settings | small | (changes or {}).get(settings["architecture"], {}), name)
+    for kind in ("architecture", "objective"):
+        small |= (changes or {}).get(settings[kind], {})
+    return resolve_network(settings | small, name)
 
 
 def method_settings(name: str) -> dict:
@@ -58,7 +60,7 @@ class Trainer:
     ):  # fmt: skip
         """participants: trained on and validated with. sizes: of networks that have none of their own.
 
-        changes: of the networks' settings, by architecture.
+        changes: of the networks' settings, by architecture and by objective.
         """
         self.changes = changes
         self.folder, self.participants, self.protocol, self.sizes = folder, participants, protocol, sizes
