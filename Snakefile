@@ -30,6 +30,8 @@ wildcard_constraints:
     experiment="[A-Za-z0-9_]+",
     network="[A-Za-z0-9_]+",
     method="[A-Za-z0-9_]+",
+    table="[A-Za-z0-9_]+",
+    figure="[A-Za-z0-9_]+",
     fold=r"\d+",
 
 

@@ -1,10 +1,12 @@
 """The configuration: which settings it is made of, and that what they name is there."""
 
+import json
+import re
 from dataclasses import dataclass
 
 from mrsi_sr.chains import check_chain
 from mrsi_sr.cli import UserError
-from mrsi_sr.method_settings import MethodSettings, check_needs, check_role, check_sizes
+from mrsi_sr.method_settings import MethodSettings, check_needed_weights, check_needs, check_role, check_sizes
 from mrsi_sr.metrics import region_of
 from mrsi_sr.network_settings import check_metabolites, check_needed, resolve_network
 from mrsi_sr.phantom.settings import check_fitted_slices
@@ -28,6 +30,7 @@ class Configuration:
         Raises UserError that names the key, its value and what is allowed.
         """
         check("configuration", raw)
+        _check_names(raw)
         cohort = resolve_cohort(raw["cohort"])
         configuration = cls(
             cohort=cohort,
@@ -54,6 +57,7 @@ class Configuration:
             used = {role: self.networks[network] for role, network in method["networks"].items()}
             check_chain(method["sampler"], used, f"methods.{name}")
             check_needs(method["sampler"], method["networks"], used, f"methods.{name}.networks")
+            check_needed_weights(method, used, f"methods.{name}")
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
             for method in experiment["methods"]:
@@ -66,8 +70,17 @@ class Configuration:
             for kind in ("tables", "figures"):
                 for entry, part in experiment[kind].items():
                     _check_part(part, experiment, f"{where}.{kind}.{entry}")
+            for figure in experiment["figures"]:
+                self._check_figure(experiment, figure, where)
             for fold in experiment["folds"]["run"]:
                 check_known(fold, range(1, experiment["folds"]["number"] + 1), f"{where}.folds.run")
+
+    def _check_figure(self, experiment: dict, name: str, where: str) -> None:
+        """A figure shows a metabolite of the cohort, of a fold that is run."""
+        figure = experiment["figures"][name]
+        for key, known in (("metabolite", self.cohort["metabolites"]), ("fold", experiment["folds"]["run"])):
+            if figure[key] is not None:
+                check_known(figure[key], known, f"{where}.figures.{name}.{key}")
 
     def networks_of(self, experiment: str) -> list[str]:
         """The networks that an experiment trains in each fold: those of its methods, and those that they need."""
@@ -118,6 +131,18 @@ class Configuration:
                 circle = " -> ".join([*chain[chain.index(needed) :], needed])
                 raise UserError(f"networks.{chain[-1]}.needs goes in a circle: {circle}\n  none could be trained first")
             self._check_circle([*chain, needed])
+
+
+def _check_names(raw: dict) -> None:
+    """Names become parts of file names: letters, digits and underscores."""
+    named = {kind: raw[kind] for kind in ("networks", "methods", "experiments")}
+    for name, experiment in raw["experiments"].items():
+        for kind in ("tables", "figures"):
+            named[f"experiments.{name}.{kind}"] = experiment.get(kind, {}) if isinstance(experiment, dict) else {}
+    for kind, names in named.items():
+        for name in names:
+            if not re.fullmatch("[A-Za-z0-9_]+", str(name)):
+                raise UserError(f"{kind} has the name {json.dumps(name)}, expected letters, digits and underscores")
 
 
 def _with_metabolites(raw: dict, metabolites: list[str]) -> dict:

@@ -106,6 +106,13 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         f" {len(experiment['folds']['run'])} folds to run"
         for name, experiment in configuration.experiments.items()
     ]
+    trained = {
+        (configuration.home_of(name, fold, network), fold, network)
+        for name, experiment in configuration.experiments.items()
+        for fold in experiment["folds"]["run"]
+        for network in configuration.networks_of(name)
+    }
+    counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")
     return "\n".join([*table, "", *counts]) + "\n"
 
 

@@ -58,6 +58,10 @@ def check_role(sampler: dict, role: str, network: dict, where: str) -> None:
         )
     if size and network["sizes"] and size not in network["sizes"]:
         raise UserError(f"{where} is trained on the sizes {listed(network['sizes'])}, but its role is {role}")
+    if kind in ("single_pass", "flow") and network.get("truncation"):
+        raise UserError(
+            f"{where} makes the noisy map at truncation {network['truncation']}, but the sampler {kind} needs the map"
+        )
     told = sampler.get("adversarial_weight") is not None
     if bool(network.get("sharpness")) != told:
         raise UserError(
@@ -82,6 +86,17 @@ def check_needs(sampler: dict, names: dict[str, str], networks: dict[str, dict],
     optional = schema(f"sampler-{sampler['kind']}").get("x-optional-networks", {})
     for role in sorted(set(names) & set(optional) - needed_roles):
         raise UserError(f"{where}: none of the other networks was trained with {names[role]} as {role}")
+
+
+def check_needed_weights(method: dict, networks: dict[str, dict], where: str) -> None:
+    """Raise UserError unless a method uses the best weights of what its other networks were trained beside."""
+    settings = MethodSettings(**method)
+    for role in {role for network in networks.values() for role in network["needs"]}:
+        if settings.weights_of(role) != "best":
+            raise UserError(
+                f"{where}.weights is {settings.weights_of(role)} for {role}, expected best: the other network was"
+                f" trained beside those\n  give a word for each role, such as {{flow: last, {role}: best}}"
+            )
 
 
 def check_sizes(names: dict[str, str], sizes: Iterable[int], where: str) -> None:

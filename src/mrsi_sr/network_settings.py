@@ -64,6 +64,8 @@ def check_needed(role: str, needing: dict, needed: dict, where: str) -> None:
     fitting = as_list(schema(f"objective-{needing['objective']}")["x-needs"][role])
     if needed["objective"] not in fitting:
         raise UserError(f"{where} has learned {needed['objective']}, but a {role} learns {' or '.join(fitting)}")
+    if needed.get("truncation"):
+        raise UserError(f"{where} makes the noisy map at truncation {needed['truncation']}, but a {role} makes the map")
     if needed.get("sharpness"):
         raise UserError(f"{where} has sharpness, but there is nothing to tell a {role} the adversarial weight")
 

@@ -25,7 +25,7 @@ class Workflow:
         self.rows = participants.read(self.cohort["participants"])
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
         for name, experiment in self.configuration.experiments.items():
-            check_participants(experiment["participants"], list(self.scans), f"experiments.{name}.participants")
+            check_participants(experiment, list(self.scans), f"experiments.{name}")
 
     # --- the cohort
 
@@ -161,6 +161,10 @@ class Workflow:
     def lpips_weights(self, wildcards) -> str:
         return settings_json(self._experiment(wildcards)["lpips_weights"])
 
+    def lpips_files(self, wildcards) -> list[str]:
+        weights = self._experiment(wildcards)["lpips_weights"].values()
+        return [part[key] for part in weights for key in ("backbone", "linear") if part.get(key)]
+
     def metric_files(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.parquet")
 
@@ -272,19 +276,26 @@ class Workflow:
         ]
 
     def _fingerprint(self, experiment: str) -> str:
-        """A short hash of all that decides an experiment's figures: cohort, networks, methods, folds."""
+        """A short hash of all that decides an experiment's figures: cohort, its networks and methods, folds."""
         configuration = self.configuration
-        return fingerprint(
-            configuration.cohort, configuration.networks, configuration.methods, configuration.experiments[experiment]
-        )
+        studied = configuration.experiments[experiment]
+        networks = {name: configuration.networks[name] for name in configuration.networks_of(experiment)}
+        methods = {name: configuration.methods[name] for name in studied["methods"]}
+        parts = {key: value for key, value in studied.items() if key not in ("tables", "figures")}
+        return fingerprint(configuration.cohort, networks, methods, parts)
 
 
-def check_participants(chosen: int | list[str] | None, names: list[str], where: str) -> None:
-    """Raise a UserError unless the cohort has the participants that an experiment chooses."""
+def check_participants(experiment: dict, names: list[str], where: str) -> None:
+    """Raise a UserError unless the cohort has the participants that an experiment chooses, enough for its folds."""
+    chosen, folds = experiment["participants"], experiment["folds"]["number"]
+    there = f"the participants table has {len(names)} that are not excluded"
     if isinstance(chosen, int) and chosen > len(names):
-        raise UserError(f"{where} is {chosen}, but the participants table has {len(names)} that are not excluded")
+        raise UserError(f"{where}.participants is {chosen}, but {there}")
     for name in chosen if isinstance(chosen, list) else []:
-        check_known(name, names, where)
+        check_known(name, names, f"{where}.participants")
+    number = len(chosen) if isinstance(chosen, list) else chosen or len(names)
+    if folds > number:
+        raise UserError(f"{where}.folds.number is {folds}, but it has {number} participants: {there}")
 
 
 def _phantom_folder(path: str) -> str | None:

@@ -3,6 +3,7 @@ rule evaluate:
         code=code_of("workflow/scripts/evaluate.py"),
         samples="results/{experiment}/fold-{fold}/samples/{method}",
         slices=plan.slices,
+        lpips=plan.lpips_files,
     output:
         metrics="results/{experiment}/fold-{fold}/metrics/{method}.parquet",
         provenance="results/{experiment}/fold-{fold}/metrics/{method}.provenance.json",

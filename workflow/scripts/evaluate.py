@@ -46,9 +46,10 @@ def main(arguments: argparse.Namespace) -> None:
                 f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
             )
     truths = slices.files_of([each.participant for each in samples], arguments.slices)
+    lpips_files = [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
     provenance = Provenance(
         {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
-        [*(each.path for each in samples), *truths.values()],
+        [*(each.path for each in samples), *truths.values(), *lpips_files],
     )
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
     for name in evaluation.not_available(metrics, lpips):

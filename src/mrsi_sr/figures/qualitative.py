@@ -166,7 +166,7 @@ def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m:
     frame = truth.maps.shape[-1]
     kspace = torch.from_numpy(expand_window(window, settings.size, settings.protocol, frame))
     image = Truncation(settings.protocol, frame).image(kspace[None, None])[0, 0].numpy()
-    return scored("Zero-filled", image, truth, s, m, settings.protocol)
+    return scored("Zero-filled", image * truth.valid[s, m], truth, s, m, settings.protocol)
 
 
 def scored(label: str, estimate: np.ndarray, truth: ParticipantSlices, s: int, m: int, protocol: str) -> Panel:

@@ -20,7 +20,7 @@ class Likelihood:
     | l1, structural | the sample of temperature 0 against the clean map, inside the mask | L1 a voxel; 1 - MS-SSIM |
     | data_consistency | samples of a temperature from U(0, 1) against the measured k-space | L1 a voxel and component |
 
-    The papers write sums, but their weights of 10 belong to means, as in SRFlow and in the published code: beside a sum
+    The papers write sums, but their weights of 10 belong to means, as we read them: beside a sum
     over 4,096 voxels a guide loss of at most 1 would not be felt, and Table 2 of the flow enhancer says that it is.
     """
 
