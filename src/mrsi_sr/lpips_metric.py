@@ -106,6 +106,11 @@ def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
     return {metric: part for metric, part in weights.items() if metric in metrics}
 
 
+def weights_files(weights: dict[str, dict]) -> list[str]:
+    """The files that weights by metric name: what the scores depend on beside samples and truth."""
+    return [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
+
+
 def _read_tensors(path: str) -> dict:
     import pickle
 

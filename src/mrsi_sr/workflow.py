@@ -7,6 +7,7 @@ from pathlib import Path
 from mrsi_sr import participants
 from mrsi_sr.cli import UserError
 from mrsi_sr.config import Configuration
+from mrsi_sr.lpips_metric import weights_files
 from mrsi_sr.method_settings import MethodSettings
 from mrsi_sr.provenance import fingerprint
 from mrsi_sr.quality import QualitySettings
@@ -162,8 +163,7 @@ class Workflow:
         return settings_json(self._experiment(wildcards)["lpips_weights"])
 
     def lpips_files(self, wildcards) -> list[str]:
-        weights = self._experiment(wildcards)["lpips_weights"].values()
-        return [part[key] for part in weights for key in ("backbone", "linear") if part.get(key)]
+        return weights_files(self._experiment(wildcards)["lpips_weights"])
 
     def metric_files(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.parquet")

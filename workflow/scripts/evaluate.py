@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from mrsi_sr import evaluation, scores, slices
-    from mrsi_sr.lpips_metric import Lpips, weights_of
+    from mrsi_sr.lpips_metric import Lpips, weights_files, weights_of
     from mrsi_sr.provenance import Provenance
 
     metrics = arguments.metrics.split(",")
@@ -46,10 +46,9 @@ def main(arguments: argparse.Namespace) -> None:
                 f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
             )
     truths = slices.files_of([each.participant for each in samples], arguments.slices)
-    lpips_files = [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
     provenance = Provenance(
         {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
-        [*(each.path for each in samples), *truths.values(), *lpips_files],
+        [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
     )
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
     for name in evaluation.not_available(metrics, lpips):
