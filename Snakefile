@@ -4,6 +4,7 @@ from snakemake.exceptions import WorkflowError
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.dependencies import code_of
+from mrsi_sr.records import keep_with_results, lock_results
 from mrsi_sr.workflow import Workflow
 
 if "cohort" not in config:
@@ -15,6 +16,16 @@ try:
     plan = Workflow(config)
 except UserError as error:
     raise WorkflowError(str(error))
+
+keep_with_results()
+
+
+onstart:
+    try:
+        lock_results()
+    except UserError as error:
+        raise WorkflowError(str(error))
+
 
 # The package is used from the clone, also where a rule runs in an environment that it is not installed in. Threads that
 # wait give their core away and freed memory is kept: without these two jobs on two cores are several times slower.
@@ -54,15 +65,28 @@ rule all:
     default_target: True
     input:
         plan.tables_and_figures(),
+        plan.losses(),
+        plan.montages(),
         plan.cohort_summary(),
 
 
 rule cohort:
     input:
         plan.all_slices(),
+        plan.montages(),
         plan.cohort_summary(),
 
 
 rule networks:
     input:
         plan.all_networks(),
+
+
+# One fold brought up to date, the others left as they are: fold_1, fold_2, ...
+for number in plan.folds():
+
+    rule:
+        name:
+            f"fold_{number}"
+        input:
+            plan.of_fold(number),

@@ -49,8 +49,10 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
 
 
 def checksum(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, or of a folder's file names and bytes in order."""
+    """SHA-256 of a file's bytes, or of a folder's file names and bytes in order. Raises UserError for neither."""
     path = Path(path)
+    if not path.exists():
+        raise UserError(f"no file {path}")
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():

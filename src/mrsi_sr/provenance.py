@@ -7,17 +7,20 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mrsi_sr import __version__
-from mrsi_sr.files import checksum, writing
+from mrsi_sr.files import checksum, writing, writing_folder
+
+RECORD = "provenance.json"  # in a folder of results: written last, so where it lies the folder is whole
 
 
 class Provenance:
     """Starts its clock when made; `write` puts the record beside the result that it describes."""
 
-    def __init__(self, settings: dict, inputs: Iterable[str | Path]):
+    def __init__(self, settings: dict, inputs: Iterable[str | Path] = ()):
         self.started = time.time()
         self.settings = settings
         self.inputs = {str(path): checksum(path) for path in inputs}
@@ -38,6 +41,16 @@ class Provenance:
         }
         with writing(path) as temporary:
             temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+    @contextmanager
+    def folder(self, path: str | Path, **facts) -> Iterator[Path]:
+        """Give a temporary folder to write, and put it in the place of `path` with its record when the block ends well.
+
+        Raises UserError as files.writing_folder does.
+        """
+        with writing_folder(path) as temporary:
+            yield temporary
+            self.write(temporary / RECORD, **facts)
 
 
 def fingerprint(*parts) -> str:

@@ -24,7 +24,6 @@ import numpy as np
 
 from mrsi_sr import grid
 from mrsi_sr.cli import UserError, log
-from mrsi_sr.files import writing_folder
 from mrsi_sr.lcmodel.tables import Status
 from mrsi_sr.settings import Settings
 from mrsi_sr.volumes import Volumes, read_nifti, write_nifti
@@ -141,13 +140,23 @@ def counts(reasons: dict[str, np.ndarray]) -> list[tuple[str, str, int]]:
 
 
 def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path) -> None:
-    """Write masks, reasons and counts as one folder, whole or not at all."""
+    """Write masks, reasons and counts into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     table = "".join(f"{metabolite},{reason},{voxels}\n" for metabolite, reason, voxels in counts(reasons))
-    with writing_folder(folder) as temporary:
-        for metabolite, flags in reasons.items():
-            write_nifti(temporary / f"{metabolite}_mask.nii.gz", (flags == 0).astype(np.uint8), affine)
-            write_nifti(temporary / f"{metabolite}_reasons.nii.gz", flags, affine)
-        (temporary / "counts.csv").write_text("metabolite,reason,voxels\n" + table)
+    for metabolite, flags in reasons.items():
+        write_nifti(folder / f"{metabolite}_mask.nii.gz", (flags == 0).astype(np.uint8), affine)
+        write_nifti(folder / f"{metabolite}_reasons.nii.gz", flags, affine)
+    (folder / "counts.csv").write_text("metabolite,reason,voxels\n" + table)
+
+
+def load_reasons(folder: str | Path, metabolites: Iterable[str]) -> dict[str, np.ndarray]:
+    """The reasons that `save` wrote: metabolite -> bit flags [X, Y, Z]. Raises UserError where one is missing."""
+    files = {metabolite: Path(folder) / f"{metabolite}_reasons.nii.gz" for metabolite in metabolites}
+    for path in files.values():
+        if not path.is_file():
+            raise UserError(f"no reasons {path}\n  mask.py --out writes them for every metabolite of the volumes")
+    return {metabolite: read_nifti(path)[0].astype(np.uint16) for metabolite, path in files.items()}
 
 
 def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:

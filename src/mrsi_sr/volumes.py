@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.files import writing_folder
 from mrsi_sr.lcmodel.tables import Status
 
 
@@ -38,7 +37,7 @@ class Volumes:
         return {status.name.lower(): int(np.count_nonzero(self.status == status)) for status in Status}
 
     def save(self, folder: str | Path, tables: dict[str, str] | None = None) -> None:
-        """Write the folder whole or not at all. tables: further text files, name -> content."""
+        """Write the files into a folder. tables: further text files, name -> content."""
         images = {f"{metabolite}_concentration": volume for metabolite, volume in self.concentration.items()}
         images |= {f"{metabolite}_sd": volume for metabolite, volume in self.sd.items()}
         images = {
@@ -48,11 +47,22 @@ class Volumes:
         if self.brain_mask is not None:
             images["brain_mask"] = self.brain_mask.astype(np.uint8)
         counts = "".join(f"{name},{voxels}\n" for name, voxels in self.counts().items())
-        with writing_folder(folder) as temporary:
-            for name, volume in images.items():
-                write_nifti(temporary / f"{name}.nii.gz", volume, self.affine)
-            for name, text in ({"counts.csv": "status,voxels\n" + counts} | (tables or {})).items():
-                (temporary / name).write_text(text)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, volume in images.items():
+            write_nifti(folder / f"{name}.nii.gz", volume, self.affine)
+        for name, text in ({"counts.csv": "status,voxels\n" + counts} | (tables or {})).items():
+            (folder / name).write_text(text)
+
+
+def metabolites_in(folder: str | Path) -> list[str]:
+    """The metabolites whose volumes lie in a folder, sorted. Raises UserError where there is none."""
+    found = sorted(
+        path.name.removesuffix("_concentration.nii.gz") for path in Path(folder).glob("*_concentration.nii.gz")
+    )
+    if not found:
+        raise UserError(f"no volumes METABOLITE_concentration.nii.gz in {folder}\n  ingest.py --out writes them")
+    return found
 
 
 def load(folder: str | Path, metabolites: Iterable[str]) -> Volumes:

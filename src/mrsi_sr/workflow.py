@@ -9,7 +9,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.config import Configuration
 from mrsi_sr.lpips_metric import weights_files
 from mrsi_sr.method_settings import MethodSettings
-from mrsi_sr.provenance import fingerprint
+from mrsi_sr.provenance import RECORD, fingerprint
 from mrsi_sr.quality import QualitySettings
 from mrsi_sr.settings import check_known, settings_json
 
@@ -42,11 +42,11 @@ class Workflow:
         return self.cohort["simulate"]["seed"]
 
     def files(self, *columns: str) -> Callable:
-        """What must exist before a rule reads these columns' files: the files, or the phantom that holds them."""
+        """What must exist before a rule reads these columns' files: the files, or the record of their phantom."""
 
         def paths(wildcards) -> list[str]:
             row = self._scan(wildcards)
-            return sorted({_phantom_folder(row[column]) or row[column] for column in columns if row[column]})
+            return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
 
         return paths
 
@@ -90,6 +90,9 @@ class Workflow:
     def all_slices(self) -> list[str]:
         return self.cohort_files("slices.npz")
 
+    def montages(self) -> list[str]:
+        return self.cohort_files("mask.png")
+
     def cohort_sizes(self) -> str:
         experiments = self.configuration.experiments.values()
         return _comma({size for each in experiments for size in each["evaluate_sizes"]})
@@ -110,8 +113,9 @@ class Workflow:
         return settings_json({"number": folds["number"], "seed": folds["seed"]})
 
     def participants(self, wildcards) -> str:
-        """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
-        return ",".join(self._participants(wildcards))
+        """The experiment's participants, each with the fold that tests it where the table says one."""
+        folds = {name: self.scans[name]["fold"] for name in self._participants(wildcards)}
+        return ",".join(f"{name}={fold}" if fold else name for name, fold in folds.items())
 
     def slices(self, wildcards) -> list[str]:
         return self._files_of(wildcards, "slices.npz")
@@ -231,6 +235,29 @@ class Workflow:
             }
         )
 
+    def trained_here(self, wildcards) -> list[str]:
+        """The networks that this fold of this experiment trains, for itself or for others too."""
+        place = f"results/{wildcards.experiment}/fold-{wildcards.fold}/"
+        return [network for network in self.all_networks() if network.startswith(place)]
+
+    def losses(self) -> list[str]:
+        """The pictures of losses, of every fold that trains a network."""
+        return sorted({f"{network.split('/networks/')[0]}/losses.png" for network in self.all_networks()})
+
+    def folds(self) -> list[int]:
+        """Every fold that some experiment runs."""
+        return sorted({fold for each in self.configuration.experiments.values() for fold in each["folds"]["run"]})
+
+    def of_fold(self, fold: int) -> list[str]:
+        """The scores of every method in one fold of each experiment that runs it, and the losses of its networks."""
+        scores = [
+            f"results/{name}/fold-{fold}/metrics/{method}.parquet"
+            for name, experiment in self.configuration.experiments.items()
+            if fold in experiment["folds"]["run"]
+            for method in experiment["methods"]
+        ]
+        return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]
+
     # --- inside
 
     def _scan(self, wildcards) -> dict[str, str]:
@@ -260,6 +287,7 @@ class Workflow:
         return f"results/{home}/fold-{fold}/networks/{network}.{which}.safetensors"
 
     def _participants(self, wildcards) -> list[str]:
+        """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
         chosen = self._experiment(wildcards)["participants"]
         return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
 
@@ -298,10 +326,12 @@ def check_participants(experiment: dict, names: list[str], where: str) -> None:
         raise UserError(f"{where}.folds.number is {folds}, but it has {number} participants: {there}")
 
 
-def _phantom_folder(path: str) -> str | None:
-    """The simulated participant's folder that a path lies in, or None for a file of one's own."""
+def _phantom_record(path: str) -> str | None:
+    """The record of the simulated participant whose folder a path lies in, or None for a file of one's own."""
     place = Path(path)
-    return str(SIMULATED / place.relative_to(SIMULATED).parts[0]) if place.is_relative_to(SIMULATED) else None
+    if not place.is_relative_to(SIMULATED):
+        return None
+    return str(SIMULATED / place.relative_to(SIMULATED).parts[0] / RECORD)
 
 
 def _flags(values: dict) -> str:

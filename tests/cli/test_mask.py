@@ -20,22 +20,40 @@ def sub_01(tmp_path_factory):
 
 def flags(folder, out, **settings):
     return (
-        "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--unit", "mM",
-        "--settings", json.dumps(settings), "--out", out / "mask", "--montage", out / "mask.png",
+        "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz",
+        "--settings", json.dumps(settings), "--out", out / "mask",
     )  # fmt: skip
 
 
-def test_masks_reasons_counts_and_a_montage_are_written(sub_01, run_script, tmp_path):
+def test_masks_reasons_and_counts_are_written_and_drawn(sub_01, run_script, tmp_path):
     done = run_script("mask", *flags(sub_01, tmp_path, skull_margin_mm=None))
     assert done.returncode == 0, done.stderr
     written = {path.name for path in (tmp_path / "mask").iterdir()}
-    assert written == {"counts.csv", *(f"{m}_{kind}.nii.gz" for m in ("NAA", "tCho") for kind in ("mask", "reasons"))}
+    assert written == {
+        "counts.csv",
+        "provenance.json",
+        *(f"{m}_{kind}.nii.gz" for m in ("NAA", "tCho") for kind in ("mask", "reasons")),
+    }
     mask, _ = read_nifti(tmp_path / "mask" / "NAA_mask.nii.gz")
     brain = scan()[1]
     assert (mask.astype(bool) == brain).all()
     assert f"NAA,valid,{brain.sum()}" in (tmp_path / "mask" / "counts.csv").read_text()
-    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
     assert "sub-01: NAA has" in done.stderr
+    drawn = run_script(
+        "montage", "--volumes", sub_01 / "volumes", "--mask", tmp_path / "mask", "--t1", sub_01 / "t1.nii.gz",
+        "--unit", "mM", "--settings", '{"skull_margin_mm": null}', "--out", tmp_path / "mask.png",
+    )  # fmt: skip
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_montage_of_no_mask_says_who_makes_it(sub_01, run_script, tmp_path):
+    done = run_script(
+        "montage", "--volumes", sub_01 / "volumes", "--mask", tmp_path, "--unit", "mM", "--out", tmp_path / "mask.png"
+    )
+    assert done.returncode == 2
+    assert "mask.py --out writes them" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -55,17 +73,12 @@ def test_settings_that_cannot_be_used_write_nothing(settings, message, sub_01, r
 
 
 def test_without_any_brain_the_error_says_what_to_give(sub_01, run_script, tmp_path):
-    done = run_script(
-        "mask", "--volumes", sub_01 / "volumes", "--unit", "mM",
-        "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png",
-    )  # fmt: skip
+    done = run_script("mask", "--volumes", sub_01 / "volumes", "--out", tmp_path / "mask")
     assert done.returncode == 2
     assert "no brain mask" in done.stderr and "--brain-mask NIFTI" in done.stderr
 
 
 def test_a_folder_without_volumes_is_refused(run_script, tmp_path):
-    done = run_script(
-        "mask", "--volumes", tmp_path, "--unit", "mM", "--out", tmp_path / "mask", "--montage", tmp_path / "mask.png"
-    )
+    done = run_script("mask", "--volumes", tmp_path, "--out", tmp_path / "mask")
     assert done.returncode == 2
     assert "no volumes METABOLITE_concentration.nii.gz" in done.stderr

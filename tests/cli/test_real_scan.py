@@ -38,8 +38,8 @@ def scan(repository, run_script, tmp_path_factory):
     for name in ("t1", "flair"):
         write_nifti(folder / f"{name}.nii.gz", np.ones([size + 2 for size in MATRIX], np.float32), wider)
     run(
-        run_script, "mask", "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--unit", "mM", "--settings",
-        '{"skull_margin_mm": null, "max_sd_percent": 40}', "--out", folder / "mask", "--montage", folder / "mask.png",
+        run_script, "mask", "--volumes", folder / "volumes", "--t1", folder / "t1.nii.gz", "--settings",
+        '{"skull_margin_mm": null, "max_sd_percent": 40}', "--out", folder / "mask",
     )  # fmt: skip
     run(
         run_script, "slices", "--participant", "sub-real", "--volumes", folder / "volumes", "--mask", folder / "mask",

@@ -24,7 +24,7 @@ def test_it_writes_a_whole_participant(tmp_path, more, tables):
     done = simulate("--participant", "sub-01", "--seed", 1, "--settings", json.dumps(TOY | more), "--out", out)
     assert done.returncode == 0, done.stderr
     images = {f"{name}.nii.gz" for name in ("t1", "flair", "reference", "brain_mask")}
-    assert {path.name for path in out.iterdir()} == images | {tables, "truth"}
+    assert {path.name for path in out.iterdir()} == images | {tables, "truth", "provenance.json"}
     record = json.loads((out / "truth/truth.json").read_text())
     assert (record["lesion"] is None) == (more.get("lesion") is False)
     assert [path.name for path in tmp_path.iterdir()] == ["sub-01"]

@@ -1,7 +1,6 @@
 rule folds:
     input:
         code=code_of("workflow/scripts/folds.py"),
-        participants=plan.cohort["participants"],
     output:
         "results/{experiment}/folds.csv",
     log:
@@ -10,8 +9,7 @@ rule folds:
     conda:
         "../../envs/mrsi-sr.yaml"
     params:
-        only=plan.participants,
+        participants=plan.participants,
         settings=plan.fold_settings,
     shell:
-        "python workflow/scripts/folds.py --participants {input.participants:q} --only {params.only}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/folds.py --participants {params.participants} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

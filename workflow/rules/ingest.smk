@@ -3,7 +3,7 @@ rule ingest:
         code=code_of("workflow/scripts/ingest.py"),
         scan=plan.files("lcmodel", "maps", "reference"),
     output:
-        directory("results/cohorts/{cohort}/{participant}/volumes"),
+        "results/cohorts/{cohort}/{participant}/volumes/provenance.json",
     log:
         "logs/cohorts/{cohort}/ingest-{participant}.log",
     group:
@@ -16,4 +16,5 @@ rule ingest:
     params:
         flags=plan.ingest_flags,
     shell:
-        "python workflow/scripts/ingest.py {params.flags} --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/ingest.py {params.flags}"
+        " --out results/cohorts/{wildcards.cohort}/{wildcards.participant}/volumes 2>&1 | tee -a {log:q}"

@@ -1,18 +1,11 @@
 rule mask:
     input:
         code=code_of("workflow/scripts/mask.py"),
-        volumes="results/cohorts/{cohort}/{participant}/volumes",
+        volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
         scan=plan.files("brain_mask", "t1"),
         maps=plan.external_maps,
     output:
-        mask=directory("results/cohorts/{cohort}/{participant}/mask"),
-        montage=report(
-            "results/cohorts/{cohort}/{participant}/mask.png",
-            category="Cohort",
-            subcategory="Quality masks",
-            caption="../report/mask.rst",
-            labels={"participant": "{participant}"},
-        ),
+        "results/cohorts/{cohort}/{participant}/mask/provenance.json",
     log:
         "logs/cohorts/{cohort}/mask-{participant}.log",
     group:
@@ -23,9 +16,43 @@ rule mask:
         runtime=20,
         mem_mb=3000,
     params:
+        settings=plan.settings("quality"),
+        flags=plan.file_flags("brain_mask", "t1"),
+    shell:
+        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
+        " python workflow/scripts/mask.py --volumes $folder/volumes {params.flags} --settings {params.settings:q}"
+        " --out $folder/mask 2>&1 | tee -a {log:q}"
+
+
+rule montage:
+    input:
+        code=code_of("workflow/scripts/montage.py"),
+        volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
+        mask="results/cohorts/{cohort}/{participant}/mask/provenance.json",
+        scan=plan.files("brain_mask", "t1"),
+        maps=plan.external_maps,
+    output:
+        report(
+            "results/cohorts/{cohort}/{participant}/mask.png",
+            category="Cohort",
+            subcategory="Quality masks",
+            caption="../report/mask.rst",
+            labels={"participant": "{participant}"},
+        ),
+    log:
+        "logs/cohorts/{cohort}/montage-{participant}.log",
+    group:
+        "participant"
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=3000,
+    params:
         unit=plan.cohort["unit"],
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
     shell:
-        "python workflow/scripts/mask.py --volumes {input.volumes:q} {params.flags} --unit {params.unit:q}"
-        " --settings {params.settings:q} --out {output.mask:q} --montage {output.montage:q} 2>&1 | tee -a {log:q}"
+        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
+        " python workflow/scripts/montage.py --volumes $folder/volumes --mask $folder/mask {params.flags}"
+        " --unit {params.unit:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

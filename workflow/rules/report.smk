@@ -1,3 +1,29 @@
+rule losses:
+    input:
+        code=code_of("workflow/scripts/losses.py"),
+        networks=plan.trained_here,
+    output:
+        report(
+            "results/{experiment}/fold-{fold}/losses.png",
+            category="Training",
+            subcategory="{experiment}",
+            caption="../report/losses.rst",
+            labels={"fold": "{fold}"},
+        ),
+    log:
+        "logs/{experiment}/fold-{fold}/losses.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        folders=lambda wildcards, input: [file.rsplit("/", 1)[0] for file in input.networks],
+    shell:
+        "python workflow/scripts/losses.py --networks {params.folders:q}"
+        " --title 'Experiment {wildcards.experiment}, fold {wildcards.fold}' --out {output:q} 2>&1 | tee -a {log:q}"
+
+
 rule compare:
     input:
         code=code_of("workflow/scripts/compare.py"),

@@ -2,7 +2,7 @@ rule simulate:
     input:
         code=code_of("workflow/scripts/simulate.py"),
     output:
-        directory("results/simulated/{participant}"),
+        "results/simulated/{participant}/provenance.json",
     log:
         "logs/simulate/{participant}.log",
     conda:
@@ -15,4 +15,4 @@ rule simulate:
         seed=plan.phantom_seed,
     shell:
         "python workflow/scripts/simulate.py --participant {wildcards.participant} --seed {params.seed}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --settings {params.settings:q} --out results/simulated/{wildcards.participant} 2>&1 | tee -a {log:q}"

@@ -1,8 +1,8 @@
 rule slices:
     input:
         code=code_of("workflow/scripts/slices.py"),
-        volumes="results/cohorts/{cohort}/{participant}/volumes",
-        mask="results/cohorts/{cohort}/{participant}/mask",
+        volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
+        mask="results/cohorts/{cohort}/{participant}/mask/provenance.json",
         scan=plan.files("t1", "flair", "brain_mask", "lesion"),
     output:
         "results/cohorts/{cohort}/{participant}/slices.npz",
@@ -21,8 +21,9 @@ rule slices:
         settings=plan.settings("slices"),
         flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
     shell:
-        "python workflow/scripts/slices.py --participant {wildcards.participant} --volumes {input.volumes:q}"
-        " --mask {input.mask:q} --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
+        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
+        " python workflow/scripts/slices.py --participant {wildcards.participant} --volumes $folder/volumes"
+        " --mask $folder/mask --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
         " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 
@@ -30,8 +31,7 @@ rule cohort_summary:
     input:
         code=code_of("workflow/scripts/cohort_summary.py"),
         slices=plan.all_slices(),
-        volumes=plan.cohort_files("volumes"),
-        mask=plan.cohort_files("mask"),
+        volumes=plan.cohort_files("volumes/provenance.json"),
     output:
         report("results/cohorts/{cohort}/summary.csv", category="Cohort", caption="../report/cohort.rst"),
     log:

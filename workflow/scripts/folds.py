@@ -2,8 +2,8 @@
 
 import argparse
 
-from mrsi_sr.cli import log, run
-from mrsi_sr.settings import check_known, help_of
+from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.settings import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -11,31 +11,35 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("folds")
     )
     result.add_argument(
-        "--participants", required=True, metavar="TSV",
-        help="participants table; its column fold, where filled, says in which fold (1, 2, ...) each one is tested",
+        "--participants", required=True, metavar="NAME[=FOLD],..",
+        help="who is to be divided, such as sub-01,sub-02; or with the fold (1, 2, ..) that tests each: sub-01=2,..",
     )  # fmt: skip
-    result.add_argument(
-        "--only", metavar="NAME,..", help="the participants to divide, such as sub-01,sub-02; default: all"
-    )
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
     result.add_argument("--out", required=True, metavar="CSV", help="table to write: participant,fold,part")
     return result
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import folds, participants
+    from mrsi_sr import folds
 
     choice = folds.FoldSettings.from_json(arguments.settings)
-    table = participants.included(participants.read(arguments.participants))
-    chosen = {row["participant"]: row["fold"] for row in table}
-    if arguments.only:
-        for name in (only := arguments.only.split(",")):
-            check_known(name, chosen, "--only")
-        chosen = {name: chosen[name] for name in only}
-    rows = folds.make(chosen, choice)
+    rows = folds.make(chosen_in(arguments.participants), choice)
     folds.save(rows, arguments.out)
     for line in folds.sizes(rows):
         log.info(line)
+
+
+def chosen_in(text: str) -> dict[str, str]:
+    """Participant -> the fold that tests it, or '', in `sub-01=2,sub-02=1`. Raises UserError for a name given twice."""
+    chosen: dict[str, str] = {}
+    for each in text.split(","):
+        name, _, fold = each.partition("=")
+        if not name or name in chosen:
+            raise UserError(
+                f"--participants is {text!r}\n  expected each name once: sub-01,sub-02 or sub-01=2,sub-02=1"
+            )
+        chosen[name] = fold
+    return chosen
 
 
 if __name__ == "__main__":

@@ -36,8 +36,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import names_of
+    from mrsi_sr.provenance import Provenance
 
     metabolites = names_of(arguments.metabolites)
+    settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps
         from mrsi_sr.settings import from_json
@@ -45,7 +47,11 @@ def main(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
         if not arguments.files:
             raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
-        read_maps(arguments.maps, from_json(arguments.files, "--files"), metabolites).save(arguments.out)
+        patterns = from_json(arguments.files, "--files")
+        provenance = Provenance(settings)
+        volumes = read_maps(arguments.maps, patterns, metabolites)
+        with provenance.folder(arguments.out, scan=arguments.maps) as folder:
+            volumes.save(folder)
         return
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
@@ -55,8 +61,10 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError("--lcmodel needs --pattern: multivoxel, vienna or a regular expression")
     matrix, affine = _grid(arguments)
     names = voxel_names(arguments.pattern, matrix, arguments.flip)
+    provenance = Provenance(settings, [arguments.reference] if arguments.reference else [])
     volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
-    volumes.save(arguments.out, {"metabolites.csv": fits.table()})
+    with provenance.folder(arguments.out, scan=arguments.lcmodel, scan_sha256=fits.sha256.hexdigest()) as folder:
+        volumes.save(folder, {"metabolites.csv": fits.table()})
 
 
 def _grid(arguments: argparse.Namespace):

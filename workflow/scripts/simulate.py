@@ -2,7 +2,7 @@
 
 import argparse
 
-from mrsi_sr.cli import UserError, run
+from mrsi_sr.cli import UserError, log, run
 from mrsi_sr.settings import help_of
 
 
@@ -38,10 +38,17 @@ def main(arguments: argparse.Namespace) -> None:
 
     settings = PhantomSettings.from_json(arguments.settings)
 
+    from dataclasses import asdict
+
     from mrsi_sr.phantom.participant import check_folder, simulate, write
+    from mrsi_sr.provenance import Provenance
 
     check_folder(arguments.out)
-    write(simulate(arguments.participant, arguments.seed, settings), arguments.out)
+    provenance = Provenance(asdict(settings))
+    participant = simulate(arguments.participant, arguments.seed, settings)
+    with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:
+        write(participant, folder)
+    log.info("%s: %d voxels fitted, in %s", participant.name, len(participant.fits.voxels), arguments.out)
 
 
 if __name__ == "__main__":

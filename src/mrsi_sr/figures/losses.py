@@ -1,39 +1,53 @@
-"""The curve of a network's losses."""
+"""The losses of networks while they were trained."""
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 5.0, 3.4, 150
+from mrsi_sr.figures import style
+
+COLUMNS = 4
+PANEL_INCH, TITLE_INCH = (2.4, 1.8), 0.35
 COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # told apart also by the colour blind (Okabe and Ito 2008)
 
 
-def draw(losses: Sequence[dict], best_iteration: int, title: str, path: str | Path) -> None:
-    """Draw training and validation loss against the iteration, the best validation marked, as a PNG.
+def draw(losses: dict[str, Sequence[dict]], title: str) -> Figure:
+    """Draw training and validation loss of each network against the iteration, the best validation marked.
 
-    losses: rows with iteration, part (train or validation) and loss. The axis is logarithmic where all are above zero.
+    losses: network -> rows with iteration, part (train or validation) and loss. An axis is logarithmic where all of its
+    losses are above zero.
     """
-    figure = Figure((WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    style.apply()
+    columns = min(COLUMNS, len(losses))
+    rows = math.ceil(len(losses) / columns)
+    figure = Figure((columns * PANEL_INCH[0], rows * PANEL_INCH[1] + TITLE_INCH), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat[len(losses) :]:
+        axes.set_visible(False)
+    for axes, (network, points) in zip(panels.flat, losses.items(), strict=False):
+        _draw_network(axes, network, points)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("loss (of scaled maps, no unit)")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_network(axes: Axes, network: str, points: Sequence[dict]) -> None:
     for part, colour in COLOURS.items():
-        rows = [row for row in losses if row["part"] == part]
+        own = [point for point in points if point["part"] == part]
         axes.plot(
-            [row["iteration"] for row in rows], [row["loss"] for row in rows], color=colour, label=part,
-            linewidth=1.2, marker="o", markersize=2,
+            [point["iteration"] for point in own], [point["loss"] for point in own], color=colour, label=part,
+            marker="o", markersize=2,
         )  # fmt: skip
-    best = next(row for row in losses if row["part"] == "validation" and row["iteration"] == best_iteration)
+    best = min((point for point in points if point["part"] == "validation"), key=lambda point: point["loss"])
     axes.plot(
-        best_iteration, best["loss"], "o", markersize=8, markerfacecolor="none", markeredgecolor="black",
-        label=f"best: {best['loss']:.4g} at {best_iteration:,}",
+        best["iteration"], best["loss"], "o", markersize=7, markerfacecolor="none", markeredgecolor="black",
+        label=f"best: {best['loss']:.4g} at {best['iteration']:,}",
     )  # fmt: skip
-    if all(row["loss"] > 0 for row in losses):
+    if all(point["loss"] > 0 for point in points):
         axes.set_yscale("log")
+    axes.set_title(network)
     axes.set_xlabel("iteration")
-    axes.set_ylabel("loss (of scaled maps, no unit)")
-    axes.set_title(title, fontsize="medium")
-    axes.legend(frameon=False, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
+    axes.legend()

@@ -1,5 +1,6 @@
 """Reads a whole scan's LCModel files into volumes."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,10 @@ class Layout:
 
 
 class Fits:
-    """Collects voxels' fits into flat arrays [metabolite, voxel]; a voxel that fails stays NaN and keeps its status."""
+    """Collects voxels' fits into flat arrays [metabolite, voxel]; a voxel that fails stays NaN and keeps its status.
+
+    sha256 is of all that was taken, in the order of reading: on a slow disk a scan's files are read once.
+    """
 
     def __init__(self, metabolites: Sequence[str], matrix: tuple[int, int, int]):
         self.metabolites = list(metabolites)
@@ -39,6 +43,7 @@ class Fits:
         self.layouts: dict[tuple[bytes, ...], Layout] = {}
         self.layout_of = np.full(voxels, -1, np.int32)
         self.from_coord = np.zeros(voxels, bool)
+        self.sha256 = hashlib.sha256()
 
     def needs(self, voxel: int, kind: str) -> bool:
         """Whether a file can add anything: every table, and the .coord of a voxel without a good fit."""
@@ -46,6 +51,8 @@ class Fits:
 
     def take(self, voxel: int, kind: str, data: bytes) -> None:
         """Store the fit of a file that is needed; a good one replaces what is there, a failed one never a good one."""
+        self.sha256.update(b"%d%s" % (voxel, kind.encode()))
+        self.sha256.update(data)
         status, rows, fwhm, snr = scan(data)
         is_table = kind == ".table"
         if status != Status.OK:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrsi_sr.cli import UserError, log
-from mrsi_sr.files import writing_folder
+from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, mri
 from mrsi_sr.phantom import lesion as glioma
 from mrsi_sr.phantom.fields import positions_mm, stream, to_mrsi_grid
@@ -56,22 +55,17 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
 
 
 def write(participant: Participant, folder: str | Path) -> None:
-    """Write the participant's folder, whole or not at all.
+    """Write the participant's files into an empty folder.
 
     lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
     """
-    check_folder(folder)
-    settings = participant.settings
-    with writing_folder(folder) as temporary:
-        _write_tables(participant, temporary)
-        _save(participant.t1, settings.mri_affine, temporary / "t1.nii.gz")
-        _save(participant.flair, settings.mri_affine, temporary / "flair.nii.gz")
-        brain = participant.head.brain.astype(np.uint8)
-        _save(brain, settings.affine, temporary / "brain_mask.nii.gz")
-        reference = to_mrsi_grid(participant.t1).round().astype(np.int16)
-        _save(reference, settings.affine, temporary / "reference.nii.gz")
-        _write_truth(participant, temporary / "truth")
-    log.info("%s: %d voxels fitted, in %s", participant.name, len(participant.fits.voxels), folder)
+    folder, settings = Path(folder), participant.settings
+    _write_tables(participant, folder)
+    _save(participant.t1, settings.mri_affine, folder / "t1.nii.gz")
+    _save(participant.flair, settings.mri_affine, folder / "flair.nii.gz")
+    _save(participant.head.brain.astype(np.uint8), settings.affine, folder / "brain_mask.nii.gz")
+    _save(to_mrsi_grid(participant.t1).round().astype(np.int16), settings.affine, folder / "reference.nii.gz")
+    _write_truth(participant, folder / "truth")
 
 
 def check_folder(folder: str | Path) -> None:

@@ -1,0 +1,52 @@
+"""Snakemake's records of what made each result lie with the results; one workflow at a time writes there."""
+
+import contextlib
+import fcntl
+import getpass
+import os
+import socket
+import time
+from pathlib import Path
+
+from mrsi_sr.cli import UserError, log
+
+KEPT = Path("results/.snakemake")
+MOVED = ("metadata", "incomplete")  # folders of .snakemake: settings, inputs and code of each result; what is half done
+
+_held = []  # the open lock file: the lock ends with the process, however that ends
+
+
+def keep_with_results() -> None:
+    """Link Snakemake's records to a folder in results/, so that copied results are known and need no second run.
+
+    Without its records Snakemake takes whatever lies in results/ for the result of today's configuration.
+    Call it before Snakemake makes its own folders: when the Snakefile is read.
+    """
+    for name in MOVED:
+        (KEPT / name).mkdir(parents=True, exist_ok=True)
+        link = Path(".snakemake") / name
+        link.parent.mkdir(exist_ok=True)
+        if not link.exists():
+            with contextlib.suppress(FileExistsError):  # jobs that start at the same moment read the Snakefile too
+                link.symlink_to(Path("..") / KEPT / name)
+
+
+def lock_results() -> None:
+    """Hold the results for this process. Raises UserError where another workflow has them, also from another clone."""
+    file = (KEPT / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise UserError(
+            f"another workflow is writing to {KEPT.parent.resolve()}: {file.read().strip()}\n"
+            "  wait until it has ended, or stop it (Ctrl-C; it can be run again and resumes)"
+        ) from None
+    except OSError as error:
+        log.warning("%s cannot be locked (%s): take care that no other workflow writes there", KEPT.parent, error)
+    file.truncate(0)
+    file.write(
+        f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}, since {time.strftime('%F %T')}\n"
+    )
+    file.flush()
+    _held.append(file)

@@ -1,0 +1,41 @@
+"""Draw the training and validation losses of networks, a panel each."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from mrsi_sr.cli import UserError, run
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument(
+        "--networks", required=True, nargs="+", type=Path, metavar="DIR",
+        help="folders that train.py wrote; their names are the panels' titles",
+    )  # fmt: skip
+    result.add_argument("--title", default="", help="of the figure")
+    result.add_argument("--out", required=True, metavar="PNG", help="picture to write")
+    return result
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr.figures import losses, style
+
+    read = {folder.name: losses_in(folder) for folder in arguments.networks}
+    style.save(losses.draw(read, arguments.title), png=arguments.out)
+
+
+def losses_in(folder: Path) -> list[dict]:
+    """The rows of a network's losses.csv: iteration, part, loss. Raises UserError where there is none."""
+    path = folder / "losses.csv"
+    if not path.is_file():
+        raise UserError(f"no losses {path}\n  name folders that train.py wrote")
+    with path.open(newline="") as file:
+        return [
+            {"iteration": int(row["iteration"]), "part": row["part"], "loss": float(row["loss"])}
+            for row in csv.DictReader(file)
+        ]
+
+
+if __name__ == "__main__":
+    run(main, parser())

@@ -1,0 +1,47 @@
+"""Draw the quality mask of one participant: SNR, line width and metabolites over slices, rejected voxels by reason."""
+
+import argparse
+from pathlib import Path
+
+from mrsi_sr.cli import run
+from mrsi_sr.settings import help_of
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=help_of("quality", "settings, with their defaults: those that the mask was made with"),
+    )
+    result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
+    result.add_argument("--mask", required=True, metavar="DIR", help="folder that mask.py wrote")
+    result.add_argument(
+        "--participant", metavar="NAME", help="for title and {participant}; default: the folder above the volumes"
+    )
+    result.add_argument(
+        "--brain-mask", metavar="NIFTI", help="brain above zero; default: the volumes' own mask, else T1 above zero"
+    )
+    result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, for the brain mask where there is no other")
+    result.add_argument("--unit", required=True, help="of the concentrations, such as mM or a.u.")
+    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
+    result.add_argument("--out", required=True, metavar="PNG", help="picture to write")
+    return result
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr import grid, quality, volumes
+    from mrsi_sr.figures import quality_montage, style
+
+    rules = quality.QualitySettings.from_json(arguments.settings)
+    participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
+    metabolites = volumes.metabolites_in(arguments.volumes)
+    scan = quality.with_external_maps(volumes.load(arguments.volumes, metabolites), rules, participant)
+    reasons = quality.load_reasons(arguments.mask, metabolites)
+    brain = None
+    if rules.needs_brain:
+        brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
+    style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
+
+
+if __name__ == "__main__":
+    run(main, parser())
