@@ -1,6 +1,7 @@
 """A copy of the repository to run Snakemake in, as a fresh clone would be."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,17 @@ class Clone:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def planned(self, *arguments: str) -> set[str]:
+        """The jobs of a dry run that has the local profile: rule and wildcards, such as 'train toy 2 munet'."""
+        text = self.dry_run("--profile", "profiles/local", *arguments)
+        jobs = re.split(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)[1:]
+        planned = set()
+        for rule, body in zip(jobs[::2], jobs[1::2], strict=True):
+            wildcards = re.search(r"^    wildcards: (.*)$", body, re.MULTILINE)
+            values = re.findall(r"=([^,]+)", wildcards[1]) if wildcards else []
+            planned.add(" ".join([rule, *values]))
+        return planned
+
     def participants(self, path: str, number: int) -> None:
         """Write a table of that many phantoms, in both naming conventions by turns, every third without a lesion."""
         lines = [["participant", "lcmodel", "pattern", "reference", "t1", "flair", "brain_mask", "lesion"]]
@@ -58,10 +70,12 @@ def clone(tmp_path) -> Clone:
     return Clone(tmp_path / "clone")
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory) -> Clone:
-    """A clone with the toy configuration."""
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Clone:
+    """A clone in which the whole toy workflow ran. Tests leave its files as they found them."""
     clone = Clone(tmp_path_factory.mktemp("toy") / "clone")
     shutil.copy2(Path(__file__).parent / "toy.yaml", clone.folder / "toy.yaml")
     clone.participants("toy_participants.tsv", 3)
+    done = clone.snakemake("--profile", "profiles/local", "--configfile", "toy.yaml")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     return clone

@@ -3,17 +3,8 @@
 import json
 
 import pandas as pd
-import pytest
 
 TABLE = "results/toy/tables/comparison"
-
-
-@pytest.fixture(scope="module")
-def finished(toy):
-    """The toy clone after the whole workflow ran."""
-    done = toy.snakemake("--cores", "2", "--configfile", "toy.yaml")
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return toy
 
 
 def test_the_table_has_every_method_with_its_cost_and_its_scores(finished):
@@ -44,18 +35,6 @@ def test_figures_and_the_summary_of_the_cohort_are_there(finished):
     summary = pd.read_csv(finished.folder / "results/cohorts/toy/summary.csv")
     assert list(summary.participant) == ["sub-01", "sub-02", "sub-03"]
     assert (summary["voxels fatal"] > 0).any()
-
-
-def test_nothing_is_left_to_do(finished):
-    assert "Nothing to be done" in finished.dry_run("--configfile", "toy.yaml")
-
-
-def test_a_changed_sampler_samples_and_scores_again_but_trains_nothing(finished):
-    toy = (finished.folder / "toy.yaml").read_text()
-    (finished.folder / "changed.yaml").write_text(toy.replace("{kind: ancestral}", "{kind: ancestral, variance: beta}"))
-    text = finished.dry_run("--configfile", "changed.yaml")
-    rules = {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith(("rule ", "localrule "))}
-    assert rules == {"all", "sample", "evaluate", "compare", "table", "qualitative"}
 
 
 def test_the_report_is_made(finished):

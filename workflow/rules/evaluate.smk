@@ -2,7 +2,7 @@ rule evaluate:
     input:
         code=code_of("workflow/scripts/evaluate.py"),
         samples="results/{experiment}/fold-{fold}/samples/{method}",
-        slices=plan.slices,
+        inventory="results/{experiment}/inventory.csv",
         lpips=plan.lpips_files,
     output:
         metrics="results/{experiment}/fold-{fold}/metrics/{method}.parquet",
@@ -15,11 +15,12 @@ rule evaluate:
         runtime=60,
         mem_mb=4000,
     params:
+        slices=plan.slices,
         metrics=plan.metrics,
         protocol=plan.protocol,
         lpips=plan.lpips_weights,
     shell:
-        "python workflow/scripts/evaluate.py --samples {input.samples:q} --slices {input.slices:q}"
+        "python workflow/scripts/evaluate.py --samples {input.samples:q} --slices {params.slices:q}"
         " --experiment {wildcards.experiment} --fold {wildcards.fold} --method {wildcards.method}"
         " --protocol {params.protocol} --metrics {params.metrics}"
         " --lpips-weights {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"

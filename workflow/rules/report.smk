@@ -84,8 +84,7 @@ rule qualitative:
     input:
         code=code_of("workflow/scripts/qualitative.py"),
         samples=plan.figure_samples,
-        slices=plan.slices,
-        low_resolution=plan.low_resolution,
+        inventory="results/{experiment}/inventory.csv",
     output:
         png=report(
             "results/{experiment}/figures/{figure}.png",
@@ -104,7 +103,9 @@ rule qualitative:
         mem_mb=4000,
     params:
         settings=plan.figure_settings,
+        slices=plan.slices,
+        low_resolution=plan.low_resolution,
     shell:
-        "python workflow/scripts/qualitative.py --samples {input.samples:q} --slices {input.slices:q}"
-        " --low-resolution {input.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
+        "python workflow/scripts/qualitative.py --samples {input.samples:q} --slices {params.slices:q}"
+        " --low-resolution {params.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"

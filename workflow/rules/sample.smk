@@ -2,8 +2,7 @@ rule sample:
     input:
         code=code_of("workflow/scripts/sample.py"),
         weights=plan.weights,
-        slices=plan.slices,
-        low_resolution=plan.low_resolution,
+        inventory="results/{experiment}/inventory.csv",
         folds="results/{experiment}/folds.csv",
     output:
         directory("results/{experiment}/fold-{fold}/samples/{method}"),
@@ -17,6 +16,8 @@ rule sample:
         runtime="4h",
         mem_mb=8000,
     params:
+        slices=plan.slices,
+        low_resolution=plan.low_resolution,
         settings=plan.method_settings,
         weights=plan.weight_flags,
         networks=plan.networks_of_method,
@@ -24,6 +25,6 @@ rule sample:
         protocol=plan.protocol,
     shell:
         "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
-        " --network-settings {params.networks:q} {params.weights} --slices {input.slices:q} --low-resolution {input.low_resolution:q} --folds {input.folds:q}"
+        " --network-settings {params.networks:q} {params.weights} --slices {params.slices:q} --low-resolution {params.low_resolution:q} --folds {input.folds:q}"
         " --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes} --threads {threads}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

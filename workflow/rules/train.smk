@@ -1,7 +1,7 @@
 rule train:
     input:
         code=code_of("workflow/scripts/train.py"),
-        slices=plan.slices,
+        inventory="results/{experiment}/inventory.csv",
         folds="results/{experiment}/folds.csv",
         needs=plan.needed_weights,
     output:
@@ -26,13 +26,14 @@ rule train:
         runtime="8h",
         mem_mb=16000,
     params:
+        slices=plan.slices,
         settings=plan.network_settings,
         sizes=plan.training_sizes,
         protocol=plan.protocol,
         seed=plan.seed,
         needs=plan.needs_flags,
     shell:
-        "python workflow/scripts/train.py --settings {params.settings:q} --slices {input.slices:q}"
+        "python workflow/scripts/train.py --settings {params.settings:q} --slices {params.slices:q}"
         " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
         " --seed {params.seed} {params.needs} --threads {threads} --weights {output.best:q} --last {output.last:q}"
         " --losses {output.losses:q} --curve {output.curve:q} --provenance {output.provenance:q} 2>&1 | tee -a {log:q}"

@@ -20,3 +20,23 @@ rule truncate:
     shell:
         "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
         " --protocol {wildcards.protocol} --out {output:q} 2>&1 | tee -a {log:q}"
+
+
+# What an experiment's networks and methods depend on is this one small file, not two files of every participant.
+rule inventory:
+    input:
+        code=code_of("workflow/scripts/inventory.py"),
+        slices=plan.slices,
+        low_resolution=plan.low_resolution,
+    output:
+        "results/{experiment}/inventory.csv",
+    log:
+        "logs/{experiment}/inventory.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=20,
+        mem_mb=2000,
+    shell:
+        "python workflow/scripts/inventory.py --slices {input.slices:q} --low-resolution {input.low_resolution:q}"
+        " --out {output:q} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,156 @@
+"""What a change makes run again, and nothing else: read from dry runs of a finished toy workflow."""
+
+import os
+import shutil
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from mrsi_sr.dependencies import code_of
+
+TOY = ("--configfile", "toy.yaml")
+DRAWN = {"compare toy comparison", "table toy comparison", "qualitative toy qualitative", "all"}
+
+
+def of_method(method):
+    return {f"{rule} toy 2 {method}" for rule in ("sample", "evaluate")}
+
+
+@pytest.fixture
+def changed(finished):
+    """Write the toy configuration with changes as changed.yaml; returns what a dry run of it plans."""
+
+    def plan(change, *targets):
+        configuration = yaml.safe_load((finished.folder / "toy.yaml").read_text())
+        change(configuration)
+        (finished.folder / "changed.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+        return finished.planned(*targets, "--configfile", "changed.yaml")
+
+    return plan
+
+
+def test_a_learning_rate_reruns_its_network_and_what_depends_on_it(changed):
+    def change(configuration):
+        configuration["networks"]["munet"]["learning_rate"] = 2.0e-3
+
+    assert changed(change) == {"train toy 2 munet", "losses toy 2"} | of_method("munet") | DRAWN
+
+
+def test_a_sampler_setting_samples_and_scores_but_trains_nothing(changed):
+    def change(configuration):
+        configuration["methods"]["ddpm"]["sampler"]["variance"] = "beta"
+
+    assert changed(change) == of_method("ddpm") | DRAWN
+
+
+def test_a_metric_scores_but_samples_nothing(changed):
+    def change(configuration):
+        configuration["experiments"]["toy"]["metrics"] = ["nrmse", "psnr"]
+        configuration["experiments"]["toy"]["tables"]["comparison"]["metrics"] = ["nrmse", "psnr"]
+
+    methods = ("zero_filled", "munet", "ddpm")
+    scored = {f"evaluate toy 2 {method}" for method in methods}
+    assert changed(change) == scored | DRAWN - {"qualitative toy qualitative"}
+
+
+def test_a_figure_is_drawn_but_nothing_scored(changed):
+    def change(configuration):
+        configuration["experiments"]["toy"]["figures"]["qualitative"]["metabolite"] = "NAA"
+
+    assert changed(change) == {"qualitative toy qualitative", "all"}
+
+
+def test_a_title_and_a_label_are_written_but_nothing_tested_or_sampled(changed):
+    def change(configuration):
+        configuration["methods"]["ddpm"]["label"] = "DDPM, our own"
+        configuration["experiments"]["toy"]["tables"]["comparison"]["title"] = "Another title"
+
+    assert changed(change) == {"table toy comparison", "qualitative toy qualitative", "all"}
+
+
+def test_how_often_is_saved_and_how_much_is_sampled_at_once_change_no_result(changed):
+    def change(configuration):
+        configuration["networks"]["munet"]["checkpoint_every"] = 1
+        configuration["methods"]["ddpm"]["batch_size"] = 3
+
+    assert changed(change) == set()
+
+
+def test_one_fold_is_brought_up_to_date_and_the_others_left(changed):
+    def change(configuration):
+        configuration["experiments"]["toy"]["folds"]["run"] = [2, 3]
+        configuration["networks"]["munet"]["learning_rate"] = 2.0e-3
+
+    planned = changed(change, "fold_3")
+    assert {"train toy 3 munet", "train toy 3 ddpm", "evaluate toy 3 zero_filled", "losses toy 3"} < planned
+    assert not {job for job in planned if " toy 2" in job or job.startswith(("table", "qualitative"))}
+
+
+def test_a_setting_of_one_fold_reruns_that_fold_alone(changed):
+    def change(configuration):
+        configuration["networks"]["munet"]["folds"] = {3: {"learning_rate": 2.0e-3}}
+
+    assert changed(change, "fold_2") == set()
+
+
+def test_a_new_participant_is_seen(finished):
+    table = finished.folder / "toy_participants.tsv"
+    before = table.read_text()
+    try:
+        finished.participants("toy_participants.tsv", 4)
+        planned = finished.planned(*TOY)
+    finally:
+        table.write_text(before)
+    assert "simulate sub-04" in planned and "ingest toy sub-04" in planned
+    assert "folds toy" in planned and "train toy 2 munet" in planned
+    assert not {job for job in planned if "sub-01" in job}
+
+
+@pytest.mark.parametrize(
+    ("module", "followers"),
+    [
+        ("tables.py", {"all"}),
+        ("figures/style.py", {"all"}),
+        ("samplers/direct.py", {"evaluate", "compare", "table", "qualitative", "all"}),
+    ],
+)
+def test_an_edited_module_reruns_exactly_the_rules_that_import_it_and_what_follows(module, followers, finished):
+    file = finished.folder / "src" / "mrsi_sr" / module
+    scripts = {path.stem: path for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
+    importers = {name for name, path in scripts.items() if f"src/mrsi_sr/{module}" in " ".join(code_of(path))}
+    assert importers
+    before = file.read_text()
+    try:
+        file.write_text(before + "\n# edited\n")
+        planned = finished.planned(*TOY)
+    finally:
+        file.write_text(before)
+    assert {job.split()[0] for job in planned} == importers | followers
+
+
+def reordered(configuration):
+    """The same configuration with the keys of every part in another order."""
+    if isinstance(configuration, dict):
+        return {key: reordered(configuration[key]) for key in reversed(configuration)}
+    return configuration
+
+
+def test_nothing_runs_again_in_a_fresh_clone_with_copied_results_and_touched_files(finished, tmp_path):
+    """Also with keys in another order, comments, and other resources."""
+    clone = shutil.copytree(
+        finished.folder, tmp_path / "clone", symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake")
+    )
+    shutil.copytree(finished.folder / "results", clone / "results", copy_function=shutil.copy)
+    for file in sorted(clone.rglob("*"), key=lambda path: hash(path.name)):  # in an order of no meaning
+        if file.is_file() and not file.is_symlink():
+            os.utime(file)
+    configuration = yaml.safe_load((clone / "toy.yaml").read_text())
+    text = yaml.safe_dump(reordered(configuration), sort_keys=False)
+    (clone / "toy.yaml").write_text("# a comment\n" + text)
+    rows = (clone / "toy_participants.tsv").read_text().splitlines()
+    (clone / "toy_participants.tsv").write_text("\n".join(["# a comment", rows[0], *rows[:0:-1]]) + "\n")
+    copy = type(finished).__new__(type(finished))
+    copy.folder = clone
+    resources = ("--set-resources", "train:mem_mb=3000", "train:runtime=7", "--set-threads", "train=1")
+    assert copy.planned(*resources, *TOY) == set()

@@ -1,0 +1,29 @@
+"""List an experiment's data: each participant's slices and low-resolution maps, with their checksums."""
+
+import argparse
+import csv
+
+from mrsi_sr.cli import run
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--slices", required=True, nargs="+", metavar="NPZ", help="slices.npz of every participant")
+    result.add_argument(
+        "--low-resolution", required=True, nargs="+", metavar="NPZ", help="file that truncate.py wrote of each"
+    )
+    result.add_argument("--out", required=True, metavar="CSV", help="table to write: file,sha256")
+    return result
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr.files import checksum, writing
+
+    with writing(arguments.out) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["file", "sha256"])
+        writer.writerows([file, checksum(file)] for file in sorted([*arguments.slices, *arguments.low_resolution]))
+
+
+if __name__ == "__main__":
+    run(main, parser())
