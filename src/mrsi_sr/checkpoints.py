@@ -1,5 +1,6 @@
 """What a training run leaves: a checkpoint to resume from while it runs, weights that say what they are at its end."""
 
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ def fingerprint(module: str, **decisive) -> str:
 
 
 class Checkpoint:
-    """The one file that an interrupted run resumes from. It lies beside the weights and is gone when they are complete.
+    """The one file that an interrupted run resumes from, gone when its results are complete.
 
     It is no declared output of the workflow, which deletes those before it tries again. Only the run with the same
     fingerprint (settings, fold, seed, data, code) resumes from it.
@@ -33,11 +34,6 @@ class Checkpoint:
 
     def __init__(self, path: Path, fingerprint: str):
         self.path, self.fingerprint = path, fingerprint
-
-    @classmethod
-    def beside(cls, weights: str | Path, fingerprint: str) -> "Checkpoint":
-        """The checkpoint of the run that is to write these weights."""
-        return cls(Path(weights).with_suffix(".checkpoint"), fingerprint)
 
     def load(self, device: torch.device) -> dict | None:
         """The state of the run, or None where there is none to resume; the log says why."""
@@ -77,6 +73,7 @@ class Weights:
     """A trained network's weights on the CPU, and what they are.
 
     settings: the network's; fold, protocol, sizes, metabolites: what it was trained on; iteration: how long.
+    fingerprint: of the run that trained them; empty where none did.
     """
 
     tensors: dict[str, Tensor]
@@ -86,6 +83,7 @@ class Weights:
     sizes: list[int]
     metabolites: list[str]
     iteration: int
+    fingerprint: str = ""
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file whose metadata are enough to rebuild the network."""
@@ -112,3 +110,38 @@ class Weights:
             network.load_state_dict(self.tensors)
         except RuntimeError as error:
             raise UserError(f"the weights {path} do not fit the network of their settings: {error}") from error
+
+
+class Results:
+    """The files of a finished training: losses.csv, training.json (its record), best and last.safetensors.
+
+    The last weights are taken away first and written last: where they carry a run's fingerprint, all are that run's
+    and whole. What differs between two equal runs (seconds, device) stands in the record alone, so that the weights
+    of equal runs are equal files.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str):
+        self.folder, self.fingerprint = folder, fingerprint
+
+    def record(self) -> dict | None:
+        """The record of the training that the folder holds; None where it is not whole or of another fingerprint."""
+        last = self.folder / "last.safetensors"
+        if not last.exists() or Weights.load(last).fingerprint != self.fingerprint:
+            return None
+        log.info("%s holds just this network: it is not trained again", self.folder)
+        return json.loads((self.folder / "training.json").read_text())
+
+    def save(self, trained, record: dict, settings: dict, identity: dict) -> None:
+        """Write what a training returned, its record, and into the weights' files what they are."""
+        for name in ("provenance.json", "last.safetensors"):
+            (self.folder / name).unlink(missing_ok=True)
+        with writing(self.folder / "losses.csv") as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(trained.losses[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(trained.losses)
+        with writing(self.folder / "training.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+        known = {**identity, "fingerprint": self.fingerprint}
+        for kind, iteration in (("best", trained.best_iteration), ("last", trained.iterations)):
+            weights = Weights(getattr(trained, kind), settings, iteration=iteration, **known)
+            weights.save(self.folder / f"{kind}.safetensors")

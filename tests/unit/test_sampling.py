@@ -188,7 +188,7 @@ def test_sampling_resumes_with_the_participant_that_was_interrupted(tmp_path, mo
         slices[made.participant] = tmp_path / f"{seed}.npz"
         made.save(slices[made.participant])
         low_resolution[made.participant] = truncate(made, tmp_path / f"low-{seed}.npz", "clean", [4])
-    method, partial, done = method_of("zero_filled", tmp_path), tmp_path / ".partial", []
+    method, out, done = method_of("zero_filled", tmp_path), tmp_path / "out", []
     whole = sampling.sample_participant
 
     def interrupted(method, slices, *rest):
@@ -200,9 +200,9 @@ def test_sampling_resumes_with_the_participant_that_was_interrupted(tmp_path, mo
     monkeypatch.setattr(sampling, "sample_participant", interrupted)
     with pytest.raises(KeyboardInterrupt):
         done.clear()
-        sampling.sample_all(method, {"sub-2": slices["sub-2"]}, low_resolution, "clean", [4], partial, "a")
-    sampling.sample_all(method, {"sub-1": slices["sub-1"]}, low_resolution, "clean", [4], partial, "a")
-    assert sampling.sample_all(method, slices, low_resolution, "clean", [4], partial, "a")[0]["maps"] == 6
+        sampling.sample_all(method, {"sub-2": slices["sub-2"]}, low_resolution, "clean", [4], out, "a")
+    sampling.sample_all(method, {"sub-1": slices["sub-1"]}, low_resolution, "clean", [4], out, "a")
+    assert sampling.sample_all(method, slices, low_resolution, "clean", [4], out, "a")[0]["maps"] == 6
     assert done == ["sub-1", "sub-2"]
-    sampling.sample_all(method, slices, low_resolution, "clean", [4], partial, "b")
+    sampling.sample_all(method, slices, low_resolution, "clean", [4], out, "b")
     assert done == ["sub-1", "sub-2"] * 2

@@ -120,12 +120,12 @@ def test_a_checkpoint_that_cannot_be_read_is_not_resumed(tmp_path, caplog):
 
 
 def test_a_checkpoint_is_removed_with_what_killed_runs_left(tmp_path):
-    checkpoint = Checkpoint.beside(tmp_path / "munet.best.safetensors", "a")
+    checkpoint = Checkpoint(tmp_path / "checkpoint", "a")
     checkpoint.save({"iteration": 1})
     (tmp_path / f".123.{checkpoint.path.name}").write_bytes(b"half")
-    (tmp_path / "munet.best.safetensors").write_bytes(b"")
+    (tmp_path / "best.safetensors").write_bytes(b"")
     checkpoint.remove()
-    assert [file.name for file in tmp_path.iterdir()] == ["munet.best.safetensors"]
+    assert [file.name for file in tmp_path.iterdir()] == ["best.safetensors"]
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_before(maps, tmp_path, monkeypatch):
@@ -304,22 +304,20 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path, repository):
         return [
             sys.executable, repository / "workflow/scripts/train.py", "--settings", json.dumps(settings), "--slices",
             *paths["slices"], "--folds", paths["folds"], "--fold", "1", "--protocol", "clean", "--sizes", "4,8",
-            "--weights", folder / "net.best.safetensors", "--last", folder / "net.last.safetensors",
-            "--losses", folder / "net.csv", "--curve", folder / "net.png", "--provenance", folder / "net.json",
-            "--device", "cpu", "--threads", "1",
+            "--out", folder, "--device", "cpu", "--threads", "1",
         ]  # fmt: skip
 
     subprocess.run(command("whole"), check=True, capture_output=True)
     killed = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
-    checkpoint = tmp_path / "killed" / "net.best.checkpoint"
+    checkpoint = tmp_path / "killed" / "checkpoint"
     while not checkpoint.exists():
         assert killed.poll() is None
         time.sleep(0.01)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert not (tmp_path / "killed" / "net.best.safetensors").exists()
+    assert not (tmp_path / "killed" / "provenance.json").exists()
     again = subprocess.run(command("killed"), check=True, capture_output=True, text=True)
     assert "resuming at iteration" in again.stderr
-    for file in ("net.best.safetensors", "net.last.safetensors", "net.csv"):
+    for file in ("best.safetensors", "last.safetensors", "losses.csv"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "killed" / file).read_bytes()
     assert not checkpoint.exists()

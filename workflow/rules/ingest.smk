@@ -15,6 +15,6 @@ rule ingest:
         mem_mb=2000,
     params:
         flags=plan.ingest_flags,
+        out=subpath(output[0], parent=True),
     shell:
-        "python workflow/scripts/ingest.py {params.flags}"
-        " --out results/cohorts/{wildcards.cohort}/{wildcards.participant}/volumes 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/ingest.py {params.flags}" " --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -18,10 +18,11 @@ rule mask:
     params:
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
+        volumes=subpath(input.volumes, parent=True),
+        out=subpath(output[0], parent=True),
     shell:
-        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
-        " python workflow/scripts/mask.py --volumes $folder/volumes {params.flags} --settings {params.settings:q}"
-        " --out $folder/mask 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/mask.py --volumes {params.volumes:q} {params.flags} --settings {params.settings:q}"
+        " --out {params.out:q} 2>&1 | tee -a {log:q}"
 
 
 rule montage:
@@ -52,7 +53,8 @@ rule montage:
         unit=plan.cohort["unit"],
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
+        volumes=subpath(input.volumes, parent=True),
+        mask=subpath(input.mask, parent=True),
     shell:
-        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
-        " python workflow/scripts/montage.py --volumes $folder/volumes --mask $folder/mask {params.flags}"
+        "python workflow/scripts/montage.py --volumes {params.volumes:q} --mask {params.mask:q} {params.flags}"
         " --unit {params.unit:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -18,7 +18,7 @@ rule losses:
         runtime=10,
         mem_mb=2000,
     params:
-        folders=lambda wildcards, input: [file.rsplit("/", 1)[0] for file in input.networks],
+        folders=lambda wildcards, input: [str(Path(file).parent) for file in input.networks],
     shell:
         "python workflow/scripts/losses.py --networks {params.folders:q}"
         " --title 'Experiment {wildcards.experiment}, fold {wildcards.fold}' --out {output:q} 2>&1 | tee -a {log:q}"
@@ -103,9 +103,10 @@ rule qualitative:
         mem_mb=4000,
     params:
         settings=plan.figure_settings,
+        samples=plan.figure_folders,
         slices=plan.slices,
         low_resolution=plan.low_resolution,
     shell:
-        "python workflow/scripts/qualitative.py --samples {input.samples:q} --slices {params.slices:q}"
+        "python workflow/scripts/qualitative.py --samples {params.samples:q} --slices {params.slices:q}"
         " --low-resolution {params.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"

@@ -13,6 +13,7 @@ rule simulate:
     params:
         settings=plan.phantom_settings,
         seed=plan.phantom_seed,
+        out=subpath(output[0], parent=True),
     shell:
         "python workflow/scripts/simulate.py --participant {wildcards.participant} --seed {params.seed}"
-        " --settings {params.settings:q} --out results/simulated/{wildcards.participant} 2>&1 | tee -a {log:q}"
+        " --settings {params.settings:q} --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -20,10 +20,11 @@ rule slices:
         unit=plan.cohort["unit"],
         settings=plan.settings("slices"),
         flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
+        volumes=subpath(input.volumes, parent=True),
+        mask=subpath(input.mask, parent=True),
     shell:
-        "folder=results/cohorts/{wildcards.cohort}/{wildcards.participant};"
-        " python workflow/scripts/slices.py --participant {wildcards.participant} --volumes $folder/volumes"
-        " --mask $folder/mask --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
+        "python workflow/scripts/slices.py --participant {wildcards.participant} --volumes {params.volumes:q}"
+        " --mask {params.mask:q} --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
         " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 

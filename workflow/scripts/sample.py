@@ -70,11 +70,11 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
     fingerprint = checkpoints.fingerprint(
         sampling.__file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
-        participants=participants, data=list(provenance.inputs.values()), device=device.type, **identity,
+        participants=participants, data=list(provenance.inputs.values()), **identity,
     )  # fmt: skip
     out = Path(arguments.out)
-    partial = out.with_name(f".{out.name}.partial")
-    costs = sampling.sample_all(method, slices, low_resolution, arguments.protocol, sizes, partial, fingerprint)
+    costs = sampling.sample_all(method, slices, low_resolution, arguments.protocol, sizes, out, fingerprint)
+    maps, seconds = (sum(cost[name] for cost in costs) for name in ("maps", "seconds"))
     facts = {
         "method": arguments.method,
         "label": settings.label,
@@ -82,14 +82,15 @@ def main(arguments: argparse.Namespace) -> None:
         "networks": network_settings,
         "seed": settings.seed,
         "nfe": max(cost["nfe"] for cost in costs),
-        "seconds_per_slice": sum(cost["seconds"] for cost in costs) / max(sum(cost["maps"] for cost in costs), 1),
+        "seconds_per_slice": seconds / max(maps, 1),
+        "sampling_seconds": round(seconds, 2),
         "parameters": method.parameters,
-        "maps": sum(cost["maps"] for cost in costs),
+        "maps": maps,
         "participants": participants,
-        "sampled_on": device.type,
+        "device": ", ".join(sorted({cost["device"] for cost in costs})),
         **identity,
     }
-    sampling.finish(partial, out, participants, lambda path: provenance.write(path, **facts))
+    provenance.write(out / "provenance.json", **facts)
 
 
 if __name__ == "__main__":
