@@ -17,4 +17,4 @@ rule ingest:
         flags=plan.ingest_flags,
         out=subpath(output[0], parent=True),
     shell:
-        "python workflow/scripts/ingest.py {params.flags}" " --out {params.out:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/ingest.py {params.flags} --out {params.out:q} 2>&1 | tee -a {log:q}"
