@@ -4,6 +4,16 @@ import re
 
 import pytest
 
+# Notes every file that Python opens and every folder that it lists.
+WATCH = """
+import os, sys
+notes = os.open("touched.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def watch(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir"):
+        os.write(notes, f"{event} {arguments[0]}\\n".encode())
+sys.addaudithook(watch)
+"""
+
 
 def jobs(text: str) -> dict[str, int]:
     """Jobs by rule, from the table that a dry run ends with."""
@@ -34,6 +44,24 @@ def test_the_papers_experiments_plan_for_25_participants(clone):
     assert planned["train"] == 5 * 19 + 5 * 15 + 8
     assert "simulate" not in planned
     assert sum(planned.values()) < 1000
+
+
+def test_planning_reads_no_folder_of_voxel_files(clone):
+    """Ten thousand files on a slow disk are listed and read by the one job that ingests them."""
+    scan = clone.folder / "scans" / "voxels"
+    scan.mkdir(parents=True)
+    for k in range(3):
+        (scan / f"sl1_1-{k + 1}.table").touch()
+    for name in ("t1", "flair"):
+        (clone.folder / "scans" / f"{name}.nii.gz").touch()
+    rows = [f"p{k:02d}\tscans/voxels\tmultivoxel\tscans/t1.nii.gz\tscans/flair.nii.gz" for k in range(15)]
+    table = "\n".join(["participant\tlcmodel\tpattern\tt1\tflair", *rows]) + "\n"
+    (clone.folder / "config" / "participants.tsv").write_text(table)
+    (clone.folder / "src" / "sitecustomize.py").write_text(WATCH)
+    assert jobs(clone.dry_run())["ingest"] == 15
+    touched = (clone.folder / "touched.txt").read_text().splitlines()
+    assert any("participants.tsv" in line for line in touched)
+    assert not [line for line in touched if "scans/voxels" in line]
 
 
 def test_no_participants_is_one_clear_message(clone):

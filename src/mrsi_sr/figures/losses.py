@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mrsi_sr.figures import style
 
@@ -49,5 +50,6 @@ def _draw_network(axes: Axes, network: str, points: Sequence[dict]) -> None:
     if all(point["loss"] > 0 for point in points):
         axes.set_yscale("log")
     axes.set_title(network)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.set_xlabel("iteration")
     axes.legend()
