@@ -45,10 +45,10 @@ class Clone:
     def planned(self, *arguments: str) -> set[str]:
         """The jobs of a dry run that has the local profile: rule and wildcards, such as 'train toy 2 munet'."""
         text = self.dry_run("--profile", "profiles/local", *arguments)
-        jobs = re.split(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)[1:]
+        jobs = re.split(r"^ *(?:local)?rule (\w+):$", text, flags=re.MULTILINE)[1:]
         planned = set()
         for rule, body in zip(jobs[::2], jobs[1::2], strict=True):
-            wildcards = re.search(r"^    wildcards: (.*)$", body, re.MULTILINE)
+            wildcards = re.search(r"^ +wildcards: (.*)$", body, re.MULTILINE)
             values = re.findall(r"=([^,]+)", wildcards[1]) if wildcards else []
             planned.add(" ".join([rule, *values]))
         return planned
