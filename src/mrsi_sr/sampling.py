@@ -3,7 +3,7 @@
 import json
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from mrsi_sr import devices
+from mrsi_sr.claims import Held
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.conditions import Condition
 from mrsi_sr.dataset import conditioned, generator_of, usable_maps
-from mrsi_sr.files import writing
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.methods import Method
 from mrsi_sr.provenance import device_name
@@ -106,12 +106,12 @@ class Batches:
 @torch.no_grad()
 def sample_participant(
     method: Method, slices: ParticipantSlices, measurements: Measurements, protocol: str, sizes: Sequence[int],
-    what: str = "",
+    what: str = "", beat: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, np.ndarray], dict]:  # fmt: skip
     """All usable maps of a participant: the arrays of its file (maps [N, H, W] in the maps' unit) and their cost.
 
-    The cost has maps, seconds (of the sampler alone), nfe and the device's name. Raises UserError for metabolites
-    that the method's networks do not know.
+    beat: called before every batch. The cost has maps, seconds (of the sampler alone), nfe and the device's name.
+    Raises UserError for metabolites that the method's networks do not know.
     """
     settings = method.settings
     method.check_metabolites(slices.participant, slices.metabolites)
@@ -127,6 +127,7 @@ def sample_participant(
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
     starts = range(0, len(tasks), settings.batch_size)
     for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
+        beat()
         chosen = tasks[start : start + settings.batch_size]
         condition, scale = batches.condition(chosen)
         noise = MapNoise([_noise_key(settings.seed, slices, task) for task in chosen])
@@ -150,13 +151,13 @@ def sample_participant(
 
 def sample_all(
     method: Method, slices: dict[str, Path], low_resolution: dict[str, Path], protocol: str, sizes: Sequence[int],
-    out: Path, fingerprint: str,
+    claim: Held, fingerprint: str,
 ) -> list[dict]:  # fmt: skip
-    """Sample the participants, one at a time, to OUT/PARTICIPANT.npz, and return what each one cost.
+    """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is claimed; return their costs.
 
     A participant's file with the same fingerprint, of a run before, is kept. Files of others are removed at the end.
     """
-    costs = []
+    out, costs = claim.folder, []
     for number, (participant, path) in enumerate(slices.items(), 1):
         file = out / f"{participant}.npz"
         cost = cost_of(file, fingerprint)
@@ -166,11 +167,16 @@ def sample_all(
             held = load(path)
             measurements = Measurements(low_resolution[participant], held, protocol, sizes)
             what = f" ({number} of {len(slices)})"
-            arrays, cost = sample_participant(method, held, measurements, protocol, sizes, what)
+            arrays, cost = sample_participant(
+                method, held, measurements, protocol, sizes, what,
+                beat=lambda: claim.beat(len(costs), len(slices), "participants"),
+            )  # fmt: skip
+            claim.check()
             (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
-            with writing(file) as temporary:
+            with claim.writing(file) as temporary:
                 np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
         costs.append(cost)
+    claim.check()
     for file in out.glob("*.npz"):
         if file.stem not in slices:
             file.unlink()

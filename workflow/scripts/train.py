@@ -48,7 +48,7 @@ def explained() -> list[tuple[str, str]]:
 def main(arguments: argparse.Namespace) -> None:
     import torch
 
-    from mrsi_sr import checkpoints, devices, folds, training
+    from mrsi_sr import checkpoints, claims, devices, folds, training
     from mrsi_sr.dataset import MapsOnDevice, sizes_of
     from mrsi_sr.network_settings import check_metabolites, resolve_network
     from mrsi_sr.provenance import Provenance
@@ -84,24 +84,26 @@ def main(arguments: argparse.Namespace) -> None:
     )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}
     out = Path(arguments.out)
-    results = checkpoints.Results(out, fingerprint)
-    done = results.record()
-    if done is None:
-        checkpoint = checkpoints.Checkpoint(out / "checkpoint", fingerprint)
-        trained = training.train(
-            settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
-            needed=needed,
-        )  # fmt: skip
-        done = {
-            "iterations": trained.iterations, "best_iteration": trained.best_iteration,
-            "parameters": trained.parameters, "training_seconds": round(trained.seconds, 2),
-            "trained_on": device.type, "threads": torch.get_num_threads(), **provenance.circumstances(),
-        }  # fmt: skip
-        results.save(trained, done, settings, identity)
+    with claims.taken(out) as claim:
+        results = checkpoints.Results(out, fingerprint, claim.writing)
+        checkpoint = checkpoints.Checkpoint(out / "checkpoint", fingerprint, claim.writing)
+        record = results.record()
+        if record is None:
+            trained = training.train(
+                settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
+                needed=needed, beat=claim.beat,
+            )  # fmt: skip
+            record = {
+                "iterations": trained.iterations, "best_iteration": trained.best_iteration,
+                "parameters": trained.parameters, "training_seconds": round(trained.seconds, 2),
+                "trained_on": device.type, "threads": torch.get_num_threads(), **provenance.circumstances(),
+            }  # fmt: skip
+            results.save(trained, record, settings, identity)
+        claim.check()
         checkpoint.remove()
-    provenance.write(
-        out / "provenance.json", seed=arguments.seed, maps=counts, participants=participants, **identity, **done
-    )
+        provenance.write(
+            out / "provenance.json", seed=arguments.seed, maps=counts, participants=participants, **identity, **record
+        )
 
 
 def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[str], identity: dict, device) -> dict:
