@@ -14,6 +14,7 @@ from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
 from mrsi_sr.critics import Critic, set_learning_rate
 from mrsi_sr.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.network_settings import TrainingSettings
+from mrsi_sr.settings import default
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
@@ -39,12 +40,13 @@ class Trained:
 def train(
     settings: dict, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
     device: torch.device, needed: dict[str, nn.Module] | None = None,
+    checkpoint_every: int = default("network-configured", "checkpoint_every"),
 ) -> Trained:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
     settings: complete, as network_settings.resolve_network returns them. needed: the trained networks, by role, that
-    the objective builds on.
+    the objective builds on. checkpoint_every: iterations.
     Raises UserError when a loss or a weight is not finite any more.
     """
     run = Run(settings, training, validation, seed, device, needed)
@@ -59,7 +61,7 @@ def train(
         run.step()
         if run.is_due(run.settings.validate_every):
             run.validate()
-        if run.is_due(run.settings.checkpoint_every):
+        if run.is_due(checkpoint_every):
             run.check_weights()
             checkpoint.save(run.state())
         lines.tell()

@@ -39,7 +39,7 @@ def maps():
 
 
 def train(settings, maps, checkpoint):
-    return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU)
+    return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU, checkpoint_every=2)
 
 
 def same(one: training.Trained, other: training.Trained) -> bool:
@@ -57,7 +57,7 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize(("settings", "at"), [(MUNET, 3), (DENOISER, 3), (DENOISER, 5)])
 def test_a_run_interrupted_and_resumed_is_bit_identical(settings, at, maps, tmp_path, monkeypatch):
-    settings = settings | {"iterations": 6, "validate_every": 3, "checkpoint_every": 2}
+    settings = settings | {"iterations": 6, "validate_every": 3}
     whole = train(settings, maps, Checkpoint(tmp_path / "whole", "a"))
     step = training.Run.step
 
@@ -297,7 +297,7 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path, repository):
     import tiny_cohort
 
     paths = tiny_cohort.write(tmp_path)
-    settings = DENOISER | {"iterations": 100, "checkpoint_every": 20, "validate_every": 25}
+    settings = DENOISER | {"iterations": 100, "validate_every": 25}
 
     def command(name: str) -> list:
         folder = tmp_path / name
@@ -306,7 +306,7 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path, repository):
             *paths["slices"], "--folds", paths["folds"], "--fold", "1", "--protocol", "clean", "--sizes", "4,8",
             "--weights", folder / "net.best.safetensors", "--last", folder / "net.last.safetensors",
             "--losses", folder / "net.csv", "--curve", folder / "net.png", "--provenance", folder / "net.json",
-            "--device", "cpu", "--threads", "1",
+            "--device", "cpu", "--threads", "1", "--checkpoint-every", "20",
         ]  # fmt: skip
 
     subprocess.run(command("whole"), check=True, capture_output=True)

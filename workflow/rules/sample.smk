@@ -22,8 +22,10 @@ rule sample:
         networks=plan.networks_of_method,
         sizes=plan.evaluation_sizes,
         protocol=plan.protocol,
+        batch_size=plan.untracked(plan.sampling_batch),
     shell:
         "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
         " --network-settings {params.networks:q} {params.weights} --slices {input.slices:q} --low-resolution {input.low_resolution:q} --folds {input.folds:q}"
-        " --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes} --threads {threads}"
+        " --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
+        " --batch-size {params.batch_size} --threads {threads}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

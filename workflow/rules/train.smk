@@ -31,8 +31,10 @@ rule train:
         protocol=plan.protocol,
         seed=plan.seed,
         needs=plan.needs_flags,
+        checkpoint_every=plan.untracked(plan.checkpoint_every),
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {input.slices:q}"
         " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
-        " --seed {params.seed} {params.needs} --threads {threads} --weights {output.best:q} --last {output.last:q}"
+        " --seed {params.seed} {params.needs} --checkpoint-every {params.checkpoint_every} --threads {threads}"
+        " --weights {output.best:q} --last {output.last:q}"
         " --losses {output.losses:q} --curve {output.curve:q} --provenance {output.provenance:q} 2>&1 | tee -a {log:q}"

@@ -3,8 +3,8 @@
 import argparse
 import csv
 
-from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings import allowed, from_json, help_of
+from mrsi_sr.cli import UserError, log, positive, run
+from mrsi_sr.settings import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +29,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--needs-settings", default="{}", metavar="JSON", help="by role, those networks' settings")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
+    parser.add_argument(
+        "--checkpoint-every", type=positive, default=default("network-configured", "checkpoint_every"), metavar="N",
+        help="iterations between checkpoints (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--weights", required=True, metavar="SAFETENSORS", help="out: weights of best validation loss")
     parser.add_argument("--last", required=True, metavar="SAFETENSORS", help="out: weights at the end")
     parser.add_argument("--losses", required=True, metavar="CSV", help="out: training and validation losses")
@@ -85,7 +89,7 @@ def main(arguments: argparse.Namespace) -> None:
     checkpoint = checkpoints.Checkpoint.beside(arguments.weights, fingerprint)
     done = training.train(
         settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
-        needed=needed,
+        needed=needed, checkpoint_every=arguments.checkpoint_every,
     )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}
     write(arguments, done, settings, identity)
