@@ -107,7 +107,7 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         for name, experiment in configuration.experiments.items()
     ]
     trained = {
-        (configuration.home_of(name, fold, network), fold, network)
+        (configuration.homes_of(name, network, fold)[0], fold, network)
         for name, experiment in configuration.experiments.items()
         for fold in experiment["folds"]["run"]
         for network in configuration.networks_of(name)

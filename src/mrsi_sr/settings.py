@@ -85,6 +85,16 @@ def check(kinds: str | Iterable[str], settings: dict, where: str = "") -> dict:
     return json.loads(json.dumps(defaults)) | settings
 
 
+def without(kind: str, settings: dict) -> dict:
+    """The settings that are not keys of this kind."""
+    return {key: value for key, value in settings.items() if key not in schema(kind)["properties"]}
+
+
+def default(kind: str, key: str) -> Any:
+    """What a key is when it is left out."""
+    return schema(kind)["properties"][key]["default"]
+
+
 def chosen(kind: str, key: str, settings: dict, where: str = "") -> str:
     """The value of a key that decides which other keys there are, checked before them."""
     values = allowed(kind, key)

@@ -56,7 +56,9 @@ def table(run_script, metrics, folder, **changes):
 
 
 def compare(run_script, files, out, **changes):
-    return run_script("compare", "--metrics", *files, "--settings", json.dumps(SETTINGS | changes), "--out", out)
+    records = [file.with_suffix(".provenance.json") for file in files]
+    settings = json.dumps(SETTINGS | changes)
+    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, "--out", out)
 
 
 def refused(done, message):
@@ -74,7 +76,11 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
     assert written.schema.metadata[b"protocol"] == b"clean" and written.schema.metadata[b"experiment"] == b"demo"
     assert written.num_rows == 3 * 3 * 2 * 2 * 4 * 2  # participants, slices, metabolites, sizes, metrics, regions
     record = json.loads(path.with_name("fold-1-munet.provenance.json").read_text())
-    assert record["label"] == "MUNet" and record["parameters"] == 967_601 and record["sampling_device"] == "a CPU"
+    assert (
+        record["networks"]["network"]["channels"] == 2
+        and record["parameters"] == 967_601
+        and record["sampling_device"] == "a CPU"
+    )
     assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
 
 
