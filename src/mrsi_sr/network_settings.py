@@ -21,12 +21,12 @@ def resolve_configured(raw: dict, metabolites: list[str], where: str) -> dict:
     """
     network = resolve_network(_with_metabolites(raw, metabolites), where, CONFIGURED)
     common = {key: value for key, value in raw.items() if key != "folds"}
-    own = _of_folds(network["folds"], f"{where}.folds")
-    network["folds"] = {
-        fold: resolve_network(_with_metabolites(common | changes, metabolites), f"{where}.folds.{fold}", CONFIGURED)
-        for fold, changes in own.items()
-    }
-    return network
+    folds = {}
+    for fold, changes in _of_folds(network["folds"], f"{where}.folds").items():
+        own = _with_metabolites(common | changes, metabolites)
+        folds[fold] = resolve_network(own, f"{where}.folds.{fold}", CONFIGURED)
+        del folds[fold]["folds"]
+    return network | {"folds": folds}
 
 
 def training_settings(configured: dict) -> dict:
