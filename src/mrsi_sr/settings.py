@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 from mrsi_sr.cli import UserError
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same language, read by libyaml where it is there
 HELP_COLUMN, HELP_WIDTH = 32, 118  # of a description in a script's help, and of the help, in characters
 
 
@@ -64,7 +65,7 @@ def settings_json(settings: dict) -> str:
 @cache
 def schema(kind: str) -> dict:
     """The flat schema of one kind of settings."""
-    return yaml.safe_load((SCHEMAS / f"{kind}.schema.yaml").read_text())
+    return yaml.load((SCHEMAS / f"{kind}.schema.yaml").read_text(), Loader=YAML)
 
 
 def allowed(kind: str, key: str) -> list:
