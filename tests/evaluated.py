@@ -4,12 +4,17 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tiny_cohort import FRAME, METABOLITES, participant, truncate
+from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate
 
+from mrsi_sr.method_settings import MethodSettings
 from mrsi_sr.slices import ParticipantSlices
 
 SIZES = (4, 8)
-METHODS = {"zero_filled": ("Zero-filled", 1.0, 0), "munet": ("MUNet", 0.3, 967_601)}  # label, error in mM, parameters
+METHODS = {"zero_filled": (1.0, 0), "munet": (0.3, 967_601)}  # error in mM, parameters
+SETTINGS = {
+    method: MethodSettings.complete({"sampler": {"kind": kind}, "networks": networks})
+    for method, kind, networks in (("zero_filled", "zero_filled", {}), ("munet", "single_pass", {"network": "munet"}))
+}
 
 
 def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int = 3, frame: int = FRAME) -> dict:
@@ -31,7 +36,7 @@ def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int =
 
 def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protocol: str) -> Path:
     folder.mkdir(parents=True)
-    label, error, parameters = METHODS[method]
+    error, parameters = METHODS[method]
     for truth in truths:
         random = np.random.default_rng(int(truth.participant[4:]))
         rows = [(s, m, n) for n in SIZES for s in range(len(truth.slices)) for m in range(len(METABOLITES))]
@@ -42,9 +47,9 @@ def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protoco
             size=np.array([n for *_, n in rows], np.int16), sample=np.zeros(len(rows), np.int16),
         )  # fmt: skip
     record = {
-        "method": method, "label": label, "sampler": {"kind": "single_pass" if parameters else "zero_filled"}, "nfe": 1,
-        "seconds_per_slice": 0.05, "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU",
-        "settings": {},
+        "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,
+        "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU", "settings": SETTINGS[method],
+        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET),
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(record))
     return folder

@@ -27,7 +27,7 @@ SMALL = {
 
 def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
     """The complete settings of one of the papers' networks at toy size, changed by architecture, then objective."""
-    settings = PAPERS.networks[name]
+    settings = PAPERS.network(name, fold=1)
     small = {key: value for key, value in SMALL.items() if key in settings}
     if settings["architecture"] == "munet":
         small["channels"] = settings["channels"] // 8
@@ -44,7 +44,7 @@ def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
 
 def method_settings(name: str) -> dict:
     """The complete settings of one of the papers' methods, for networks at toy size."""
-    method = PAPERS.methods[name]
+    method = PAPERS.method(name)
     sampler = method["sampler"]
     if sampler.get("steps"):
         sampler = sampler | {"steps": sampler["steps"] // SHORTER}

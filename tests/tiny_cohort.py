@@ -15,12 +15,12 @@ PARTS = {"sub-1": "train", "sub-2": "validation", "sub-3": "test"}
 
 MUNET = resolve_network({
     "architecture": "munet", "channels": 2, "objective": "regression", "batch_size": 3, "learning_rate": 1e-2,
-    "iterations": 4, "validate_every": 2, "checkpoint_every": 2,
+    "iterations": 4, "validate_every": 2,
 })  # fmt: skip
 DENOISER = resolve_network({
     "architecture": "denoising_unet", "channels": [8, 8], "residual_blocks": 1, "attention_at": [], "heads": 1,
     "objective": "noise_prediction", "diffusion_steps": 4, "batch_size": 3, "learning_rate": 1e-3, "iterations": 4,
-    "validate_every": 2, "checkpoint_every": 2, "ema": 0.9,
+    "validate_every": 2, "ema": 0.9,
 })  # fmt: skip
 
 

@@ -89,6 +89,13 @@ def _refused(error: OSError) -> str:
     return f"{where}{error.strerror or error}\n  {WHAT_TO_DO.get(error.errno, 'mend that')}, and run the same again"
 
 
+def positive(text: str) -> int:
+    """The type of a flag that takes a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1")
+    return int(text)
+
+
 def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
     options = [option for action in parser._actions for option in action.option_strings]
     close = difflib.get_close_matches(argument.split("=")[0], options, n=1)

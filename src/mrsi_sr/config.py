@@ -2,21 +2,34 @@
 
 import json
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from mrsi_sr.chains import check_chain
 from mrsi_sr.cli import UserError
-from mrsi_sr.method_settings import MethodSettings, check_needed_weights, check_needs, check_role, check_sizes
+from mrsi_sr.method_settings import (
+    ConfiguredMethod,
+    check_needed_weights,
+    check_needs,
+    check_role,
+    check_sizes,
+    sampling_settings,
+)
 from mrsi_sr.metrics import region_of
-from mrsi_sr.network_settings import check_metabolites, check_needed, resolve_network
+from mrsi_sr.network_settings import check_metabolites, check_needed, resolve_configured, training_settings
 from mrsi_sr.phantom.settings import check_fitted_slices
-from mrsi_sr.settings import check, check_known
+from mrsi_sr.settings import check, check_known, settings_json
 from mrsi_sr.slicing import SliceSettings
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A configuration with every default filled in: the cohort, and networks, methods and experiments by name."""
+    """A configuration with every default filled in: the cohort, and networks, methods and experiments by name.
+
+    A network's `folds` are complete settings, by number, of the folds that have settings of their own.
+    """
 
     cohort: dict
     networks: dict[str, dict]
@@ -35,10 +48,12 @@ class Configuration:
         configuration = cls(
             cohort=cohort,
             networks={
-                name: resolve_network(_with_metabolites(value, cohort["metabolites"]), f"networks.{name}")
+                name: resolve_configured(value, cohort["metabolites"], f"networks.{name}")
                 for name, value in raw["networks"].items()
             },
-            methods={name: MethodSettings.complete(value, f"methods.{name}") for name, value in raw["methods"].items()},
+            methods={
+                name: ConfiguredMethod.complete(value, f"methods.{name}") for name, value in raw["methods"].items()
+            },
             experiments={
                 name: resolve_experiment(value, f"experiments.{name}") for name, value in raw["experiments"].items()
             },
@@ -49,15 +64,8 @@ class Configuration:
     def check_references(self) -> None:
         """Every name points at an entry that exists and fits, and every size fits the matrix and is sampled."""
         self._check_networks()
-        for name, method in self.methods.items():
-            for role, network in method["networks"].items():
-                where = f"methods.{name}.networks.{role}"
-                check_known(network, self.networks, where)
-                check_role(method["sampler"], role, self.networks[network], f"{where}: {network}")
-            used = {role: self.networks[network] for role, network in method["networks"].items()}
-            check_chain(method["sampler"], used, f"methods.{name}")
-            check_needs(method["sampler"], method["networks"], used, f"methods.{name}.networks")
-            check_needed_weights(method, used, f"methods.{name}")
+        for name in self.methods:
+            self._check_method(name)
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
             for method in experiment["methods"]:
@@ -82,10 +90,63 @@ class Configuration:
             if figure[key] is not None:
                 check_known(figure[key], known, f"{where}.figures.{name}.{key}")
 
+    def network(self, name: str, fold: int) -> dict:
+        """The settings that a network is trained with in a fold, as train.py takes them."""
+        return training_settings(self._of_fold(name, fold))
+
+    def checkpoint_every(self, name: str, fold: int) -> int:
+        """After how many iterations a network's training in a fold leaves a checkpoint."""
+        return self._of_fold(name, fold)["checkpoint_every"]
+
+    def method(self, name: str) -> dict:
+        """The settings that a method samples with, as sample.py takes them."""
+        return sampling_settings(self.methods[name])
+
     def networks_of(self, experiment: str) -> list[str]:
         """The networks that an experiment trains in each fold: those of its methods, and those that they need."""
-        methods = (self.methods[name] for name in self.experiments[experiment]["methods"])
-        waiting, found = [name for method in methods for name in method["networks"].values()], set()
+        return self._trained[experiment]
+
+    def sizes_of(self, experiment: str, network: str, fold: int) -> list[int]:
+        """The sizes that a network is trained on in a fold: its own, or the experiment's."""
+        return sorted(self._of_fold(network, fold)["sizes"] or self.experiments[experiment]["sizes"])
+
+    def homes_of(self, experiment: str, network: str, fold: int) -> list[str]:
+        """The experiments, by name, that train an equal network on an equal fold: one of them does it for all.
+
+        Of a fold that none of them runs, the experiment itself.
+        """
+        return self._homes.get(self._training(experiment, network, fold), [experiment])
+
+    @cached_property
+    def _trained(self) -> dict[str, list[str]]:
+        """The networks that each experiment trains in each fold."""
+        used = {
+            experiment: [network for name in each["methods"] for network in self.methods[name]["networks"].values()]
+            for experiment, each in self.experiments.items()
+        }
+        return {experiment: self._with_needed(networks) for experiment, networks in used.items()}
+
+    @cached_property
+    def _homes(self) -> dict[str, list[str]]:
+        """The experiments, by name, of every training that one of them runs."""
+        homes = defaultdict(list)
+        for experiment in sorted(self.experiments):
+            for fold in self.experiments[experiment]["folds"]["run"]:
+                for network in self.networks_of(experiment):
+                    homes[self._training(experiment, network, fold)].append(experiment)
+        return dict(homes)
+
+    def _training(self, experiment: str, network: str, fold: int) -> str:
+        """What makes the training of a network in a fold differ from one experiment to the next, as text."""
+        each = self.experiments[experiment]
+        decisive = {key: each[key] for key in ("participants", "protocol", "seed")}
+        decisive["folds"] = {key: value for key, value in each["folds"].items() if key != "run"}
+        decisive["sizes"] = {name: self.sizes_of(experiment, name, fold) for name in self._with_needed([network])}
+        return settings_json(decisive | {"network": network, "fold": fold})
+
+    def _with_needed(self, networks: Iterable[str]) -> list[str]:
+        """These networks and those that must be trained before them, in the configuration's order."""
+        waiting, found = list(networks), set()
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -93,36 +154,46 @@ class Configuration:
                 waiting += self.networks[name]["needs"].values()
         return [name for name in self.networks if name in found]
 
-    def sizes_of(self, experiment: str, network: str) -> list[int]:
-        """The sizes that a network is trained on: its own, or the experiment's."""
-        return sorted(self.networks[network]["sizes"] or self.experiments[experiment]["sizes"])
+    def _of_fold(self, name: str, fold: int | None) -> dict:
+        """A network as configured for a fold; None for the folds that have nothing of their own."""
+        return self.networks[name]["folds"].get(fold, self.networks[name])
 
-    def home_of(self, experiment: str, fold: int, network: str) -> str:
-        """The first experiment that trains an equal network on an equal fold: there it is trained, once for all."""
+    def _folds_apart(self, *networks: str) -> list[int | None]:
+        """Each fold in which one of these networks has settings of its own, and None for all other folds."""
+        return [None, *sorted({fold for name in networks for fold in self.networks[name]["folds"]})]
 
-        def decisive(name: str) -> tuple:
-            each = self.experiments[name]
-            folds = {key: value for key, value in each["folds"].items() if key != "run"}
-            needs = self.networks[network]["needs"].values()
-            sizes = [self.sizes_of(name, trained) for trained in [network, *needs]]
-            return folds, each["participants"], each["protocol"], each["seed"], sizes
-
-        for name, other in self.experiments.items():
-            trains_it = fold in other["folds"]["run"] and network in self.networks_of(name)
-            if trains_it and decisive(name) == decisive(experiment):
-                return name
-        return experiment
+    def _check_method(self, name: str) -> None:
+        """The networks that a method uses are there and fit its sampler and each other, in every fold."""
+        method = self.methods[name]
+        for role, network in method["networks"].items():
+            check_known(network, self.networks, f"methods.{name}.networks.{role}")
+        for fold in self._folds_apart(*method["networks"].values()):
+            where = f"methods.{name}" if fold is None else f"fold {fold} of methods.{name}"
+            used = {role: self._of_fold(network, fold) for role, network in method["networks"].items()}
+            for role, network in method["networks"].items():
+                check_role(method["sampler"], role, used[role], f"{where}.networks.{role}: {network}")
+            check_chain(method["sampler"], used, where)
+            check_needs(method["sampler"], method["networks"], used, f"{where}.networks")
+            check_needed_weights(method, used, where)
 
     def _check_networks(self) -> None:
-        """What networks need is there, fits, and is not needed in a circle; their own sizes fit the matrix."""
+        """What networks need is there, fits, and is not needed in a circle; sizes and folds of their own are there."""
+        last = max(each["folds"]["number"] for each in self.experiments.values())
         for name, network in self.networks.items():
             for role, needed in network["needs"].items():
                 where = f"networks.{name}.needs.{role}"
                 check_known(needed, self.networks, where)
-                check_needed(role, network, self.networks[needed], f"{where}: {needed}")
-            _sizes_fit(network["sizes"] or [], self.cohort["slices"]["frame"], f"networks.{name}.sizes")
-            check_metabolites(network, self.cohort["metabolites"], f"networks.{name}")
+                for fold in self._folds_apart(name, needed):
+                    what = f"{where}: {needed}" if fold is None else f"{where}: {needed} of fold {fold}"
+                    check_needed(role, self._of_fold(name, fold), self._of_fold(needed, fold), what)
             self._check_circle([name])
+            for fold in self._folds_apart(name):
+                where = f"networks.{name}" if fold is None else f"networks.{name}.folds.{fold}"
+                each = self._of_fold(name, fold)
+                _sizes_fit(each["sizes"] or [], self.cohort["slices"]["frame"], f"{where}.sizes")
+                check_metabolites(each, self.cohort["metabolites"], where)
+                if fold is not None and fold > last:
+                    raise UserError(f"{where} is given, but no experiment has fold {fold}: expected 1 to {last}")
 
     def _check_circle(self, chain: list[str]) -> None:
         """Raise UserError when a chain of networks, each needing the next, comes back to one that is in it."""
@@ -143,13 +214,6 @@ def _check_names(raw: dict) -> None:
         for name in names:
             if not re.fullmatch("[A-Za-z0-9_]+", str(name)):
                 raise UserError(f"{kind} has the name {json.dumps(name)}, expected letters, digits and underscores")
-
-
-def _with_metabolites(raw: dict, metabolites: list[str]) -> dict:
-    """A raw network with the number of the cohort's metabolites, where it tells them apart and gives no number."""
-    if isinstance(raw, dict) and raw.get("metabolite") is True:
-        return {"metabolites": len(metabolites)} | raw
-    return raw
 
 
 def resolve_cohort(raw: dict) -> dict:

@@ -1,10 +1,12 @@
 """Which of the package's modules a script uses, read from its import statements."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+HOLDS_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 
 def code_of(script: str | Path) -> list[str]:
@@ -26,7 +28,7 @@ def code_of(script: str | Path) -> list[str]:
 @cache
 def _imports(file: Path) -> tuple[Path, ...]:
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _statements(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -38,6 +40,16 @@ def _imports(file: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements at any depth; imports are statements, and most of a tree is not."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, HOLDS_STATEMENTS)]
+
+
+@cache
 def _files(name: str) -> list[Path]:
     """The files that importing a dotted name runs: the module and the __init__ of each package above it."""
     parts = name.split(".")

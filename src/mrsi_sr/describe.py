@@ -15,7 +15,7 @@ from mrsi_sr.conditions import MRI_FACTOR, Condition
 from mrsi_sr.config import Configuration
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.networks.discriminator import Discriminator
-from mrsi_sr.settings import schema, settings_json
+from mrsi_sr.settings import listed, schema, settings_json
 
 SIZE = 16  # low-resolution matrix size of the map that is evaluated; no network's cost depends on it
 COLUMNS = ("network", "parameters", "critic_parameters", "gflop_per_map", "architecture", "objective", "needs")
@@ -89,7 +89,7 @@ def as_csv(rows: list[dict]) -> str:
 
 
 def as_text(rows: list[dict], configuration: Configuration) -> str:
-    """The rows as a table to read, and how many networks each experiment trains per fold."""
+    """The rows as a table to read, what folds have of their own, and how many networks each experiment trains."""
     written = {"parameters": "{:,}", "critic_parameters": "{:,}", "gflop_per_map": "{:,.2f}"}
     head = [column.replace("_", " ").replace("gflop", "GFLOP") for column in COLUMNS]
     lines = [head, *([written.get(key, "{}").format(row[key]) for key in COLUMNS] for row in rows)]
@@ -101,19 +101,24 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         ).rstrip()
         for line in lines
     ]
+    apart = [
+        f"{name}: fold {fold} has its own {listed(sorted(key for key in own if own[key] != network[key]))}"
+        for name, network in configuration.networks.items()
+        for fold, own in network["folds"].items()
+    ]
     counts = [
         f"{name}: {len(configuration.networks_of(name))} networks per fold,"
         f" {len(experiment['folds']['run'])} folds to run"
         for name, experiment in configuration.experiments.items()
     ]
     trained = {
-        (configuration.home_of(name, fold, network), fold, network)
+        (configuration.homes_of(name, network, fold)[0], fold, network)
         for name, experiment in configuration.experiments.items()
         for fold in experiment["folds"]["run"]
         for network in configuration.networks_of(name)
     }
     counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")
-    return "\n".join([*table, "", *counts]) + "\n"
+    return "\n".join([*table, "", *apart, *counts]) + "\n"
 
 
 def _critic_parameters(settings: dict) -> int:

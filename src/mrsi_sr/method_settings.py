@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.network_settings import as_list
-from mrsi_sr.settings import Settings, check, check_known, chosen, join, listed, schema
+from mrsi_sr.provenance import fingerprint
+from mrsi_sr.settings import Settings, check, check_known, chosen, join, listed, schema, without
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
 WEIGHTS = ("best", "last")
+CONFIGURED = "method-configured"  # the schema of what the configuration says of a method beside its settings
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,11 @@ class MethodSettings(Settings):
     """The keys of workflow/schemas/method.schema.yaml, which explains them; sampler with its kind's own keys."""
 
     kinds = ("method",)
-    label: str
     sampler: dict
     networks: dict[str, str]
     weights: str | dict[str, str]
     samples: int
     seed: int
-    batch_size: int
 
     @classmethod
     def complete(cls, given: dict, where: str = "") -> dict:
@@ -39,6 +39,25 @@ class MethodSettings(Settings):
     def weights_of(self, role: str) -> str:
         """Which of a role's weights are used, best or last."""
         return self.weights if isinstance(self.weights, str) else self.weights[role]
+
+
+@dataclass(frozen=True)
+class ConfiguredMethod(MethodSettings):
+    """A method of the configuration: its settings, and the keys of method-configured.schema.yaml."""
+
+    kinds = ("method", CONFIGURED)
+    label: str
+    batch_size: int
+
+
+def sampling_settings(configured: dict) -> dict:
+    """The part of a method of the configuration that decides its maps: what sample.py is given."""
+    return without(CONFIGURED, configured)
+
+
+def sampling_fingerprint(settings: dict, networks: dict[str, dict]) -> str:
+    """A short hash of the settings that decide a method's maps: its own and, by role, its networks', all complete."""
+    return fingerprint(settings, networks)
 
 
 def size_of_role(role: str) -> int | None:
@@ -90,7 +109,7 @@ def check_needs(sampler: dict, names: dict[str, str], networks: dict[str, dict],
 
 def check_needed_weights(method: dict, networks: dict[str, dict], where: str) -> None:
     """Raise UserError unless a method uses the best weights of what its other networks were trained beside."""
-    settings = MethodSettings(**method)
+    settings = ConfiguredMethod(**method)
     for role in {role for network in networks.values() for role in network["needs"]}:
         if settings.weights_of(role) != "best":
             raise UserError(

@@ -11,7 +11,7 @@ from mrsi_sr.chains import check_chain
 from mrsi_sr.cli import UserError
 from mrsi_sr.conditions import Condition
 from mrsi_sr.method_settings import MethodSettings, check_needs, check_role, check_sizes, size_of_role
-from mrsi_sr.settings import listed
+from mrsi_sr.settings import default, listed
 
 
 class Method:
@@ -20,13 +20,15 @@ class Method:
     def __init__(
         self, name: str, settings: MethodSettings, network_settings: dict[str, dict], weights: dict[str, Path], *,
         fold: int, protocol: str, sizes: Sequence[int], device: torch.device,
+        batch_size: int = default("method-configured", "batch_size"),
     ):  # fmt: skip
         """Build the networks of every role and load their weights. network_settings: complete, by role.
 
+        batch_size: maps sampled at a time.
         Raises UserError when a role lacks settings or weights or has learned something else than the sampler needs, and
         when weights are of other settings, fold, protocol.
         """
-        self.name, self.settings, self.device = name, settings, device
+        self.name, self.settings, self.device, self.batch_size = name, settings, device, batch_size
         for given, flag in ((network_settings, "--network-settings"), (weights, "--weights")):
             if set(given) != set(settings.networks):
                 raise UserError(

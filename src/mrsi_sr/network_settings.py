@@ -6,18 +6,42 @@ from dataclasses import dataclass, fields
 
 from mrsi_sr.chains import check_truncation
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings import check, check_known, chosen, join, listed, schema
+from mrsi_sr.settings import check, check_known, chosen, join, listed, schema, without
 
 FRAME = 64  # attention_at counts map sizes from here
+CONFIGURED = "network-configured"  # the schema of what the configuration says of a network beside its settings
+SAME_IN_ALL_FOLDS = ("architecture", "objective", "needs", "folds")
 
 
-def resolve_network(raw: dict, where: str = "") -> dict:
+def resolve_configured(raw: dict, metabolites: list[str], where: str) -> dict:
+    """Check a network of the configuration and fill in the defaults; each of its `folds` becomes complete as well.
+
+    metabolites: of the cohort; a network that tells them apart and gives no number takes theirs.
+    Raises UserError as resolve_network does, and for what folds cannot have of their own.
+    """
+    network = resolve_network(_with_metabolites(raw, metabolites), where, CONFIGURED)
+    common = {key: value for key, value in raw.items() if key != "folds"}
+    folds = {}
+    for fold, changes in _of_folds(network["folds"], f"{where}.folds").items():
+        own = _with_metabolites(common | changes, metabolites)
+        folds[fold] = resolve_network(own, f"{where}.folds.{fold}", CONFIGURED)
+        del folds[fold]["folds"]
+    return network | {"folds": folds}
+
+
+def training_settings(configured: dict) -> dict:
+    """The part of a network of the configuration that decides its weights: what train.py is given."""
+    return without(CONFIGURED, configured)
+
+
+def resolve_network(raw: dict, where: str = "", *more: str) -> dict:
     """Check a network's settings, with the keys of its architecture and of its objective, and fill in the defaults.
 
+    more: kinds of settings whose keys it may have as well.
     Raises UserError that names the key, its value and what is allowed.
     """
     kinds = [f"{key}-{chosen('network', key, raw, where)}" for key in ("architecture", "objective")]
-    settings = check(["network", *kinds], raw, where)
+    settings = check(["network", *kinds, *more], raw, where)
     _check_objective(settings, where)
     _check_length_and_decay(settings, where)
     check_truncation(settings, join(where, "truncation"))
@@ -29,6 +53,30 @@ def resolve_network(raw: dict, where: str = "") -> dict:
     if settings["architecture"] == "denoising_unet":
         _check_attention(settings, where)
     return settings
+
+
+def _of_folds(folds: dict, where: str) -> dict[int, dict]:
+    """What each fold has of its own, by its number: YAML's keys are numbers, JSON's are text."""
+    own: dict[int, dict] = {}
+    for key, changes in sorted(folds.items(), key=str):
+        if isinstance(key, bool) or not str(key).isdecimal() or int(key) < 1:
+            raise UserError(f"{where} has the fold {json.dumps(key, default=str)}, expected whole numbers from 1")
+        if int(key) in own:
+            raise UserError(f"{where} names fold {key} twice, as a number and as text: put its settings together")
+        if not isinstance(changes, dict):
+            raise UserError(f"{where}.{key} is {json.dumps(changes, default=str)}, expected an object of settings")
+        for name in SAME_IN_ALL_FOLDS:
+            if name in changes:
+                raise UserError(f"{where}.{key}.{name} is given, but a fold cannot have its own {name}: name a network")
+        own[int(key)] = changes
+    return own
+
+
+def _with_metabolites(raw: dict, metabolites: list[str]) -> dict:
+    """A raw network with the number of the cohort's metabolites, where it tells them apart and gives no number."""
+    if isinstance(raw, dict) and raw.get("metabolite") is True:
+        return {"metabolites": len(metabolites)} | raw
+    return raw
 
 
 def map_sizes(channels: list[int]) -> list[int]:
@@ -145,7 +193,6 @@ class TrainingSettings:
     halve_epochs: int | None
     ema: float | None
     validate_every: int
-    checkpoint_every: int
 
     @classmethod
     def of(cls, settings: dict) -> "TrainingSettings":

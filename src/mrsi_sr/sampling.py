@@ -125,10 +125,10 @@ def sample_participant(
     frame = slices.maps.shape[-1]
     batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device))
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
-    starts = range(0, len(tasks), settings.batch_size)
+    starts = range(0, len(tasks), method.batch_size)
     for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
         beat()
-        chosen = tasks[start : start + settings.batch_size]
+        chosen = tasks[start : start + method.batch_size]
         condition, scale = batches.condition(chosen)
         noise = MapNoise([_noise_key(settings.seed, slices, task) for task in chosen])
         devices.wait(method.device)

@@ -10,7 +10,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.files import writing
 from mrsi_sr.metrics import region_of
-from mrsi_sr.settings import Settings, join
+from mrsi_sr.settings import Settings, join, listed
 
 MAP = ["participant", "slice", "metabolite", "size"]  # what identifies a map that was super-resolved
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
@@ -30,6 +30,7 @@ class TableSettings(Settings):
     metrics: list[str]
     methods: list[str] | None
     region: str
+    mix_folds: bool
     protocol: str
     experiment: str | None
     cohort: str
@@ -37,6 +38,8 @@ class TableSettings(Settings):
     folds: list[int] | None
     folds_in_all: int | None
     configuration: str | None
+    labels: dict[str, str]
+    expected: dict[str, dict[str, str]] | None
 
     @classmethod
     def complete(cls, given: dict, where: str = "") -> dict:
@@ -121,7 +124,8 @@ def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
     """The rows of a long table that a table or its tests are about, repeated samples averaged.
 
     Returns columns MAP, method, fold, metric, value; value is missing where the metric is not available. Raises
-    UserError where something asked for is not there, or the methods were not scored on the same maps.
+    UserError where something asked for is not there, files are of other folds, or the methods were not scored on the
+    same maps.
     """
     wanted = {"region": [settings.region], "metric": settings.metrics, "size": settings.sizes}
     wanted["method"] = methods_of(table, settings)
@@ -134,6 +138,12 @@ def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
             )
         table = table[table[column].isin(values)]
     _check_same_maps(table, wanted["method"])
+    folds = sorted(int(fold) for fold in table.fold.unique())
+    if settings.folds and folds != sorted(settings.folds):
+        raise UserError(
+            f"the metrics files are of fold {listed(folds)}, the settings ask for {listed(settings.folds)}\n"
+            "  give the metrics files of all folds asked for"
+        )
     return table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
 
 

@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 from mrsi_sr.cli import UserError
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same language, read by libyaml where it is there
 HELP_COLUMN, HELP_WIDTH = 32, 118  # of a description in a script's help, and of the help, in characters
 
 
@@ -64,7 +65,7 @@ def settings_json(settings: dict) -> str:
 @cache
 def schema(kind: str) -> dict:
     """The flat schema of one kind of settings."""
-    return yaml.safe_load((SCHEMAS / f"{kind}.schema.yaml").read_text())
+    return yaml.load((SCHEMAS / f"{kind}.schema.yaml").read_text(), Loader=YAML)
 
 
 def allowed(kind: str, key: str) -> list:
@@ -83,6 +84,16 @@ def check(kinds: str | Iterable[str], settings: dict, where: str = "") -> dict:
         raise UserError("\n  ".join(["the settings cannot be used", *(_explained(error, where) for error in errors)]))
     defaults = {key: part["default"] for key, part in merged["properties"].items() if "default" in part}
     return json.loads(json.dumps(defaults)) | settings
+
+
+def without(kind: str, settings: dict) -> dict:
+    """The settings that are not keys of this kind."""
+    return {key: value for key, value in settings.items() if key not in schema(kind)["properties"]}
+
+
+def default(kind: str, key: str) -> Any:
+    """What a key is when it is left out."""
+    return schema(kind)["properties"][key]["default"]
 
 
 def chosen(kind: str, key: str, settings: dict, where: str = "") -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.metrics import METRICS
+from mrsi_sr.origins import check_origins
 from mrsi_sr.provenance import fingerprint
 from mrsi_sr.scores import TableSettings, methods_of, select
 
@@ -52,31 +53,28 @@ class Table:
         f = self.facts
         where = "inside the quality mask" if f["region"] == "mask" else "over the whole frame"
         phantom = " (phantom: simulated, not patients)" if f["phantom"] else ""
+        mixed = f" Folds of different settings are averaged: {f['mixed']}." if f["mixed"] else ""
         return (
             f"{self.title}. Experiment {f['experiment']}, protocol {f['protocol']}: metrics {where}; "
             f"cohort {f['cohort']}{phantom}; {f['folds']}; {_count(f['participants'], 'participant')}, "
             f"{_count(f['maps'], 'map')} at each size. "
             "Mean ± population standard deviation over maps; s is the upscaling factor. "
-            f"Time is seconds per slice on {f['device']}. Configuration {f['configuration']}."
+            f"Time is seconds per slice on {f['device']}.{mixed} Configuration {f['configuration']}."
         )
 
 
 def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> Table:
     """Make the table from the long table (scores.read) and the provenance records that lie beside the metrics files.
 
-    Raises UserError where methods differ in their folds or maps, a method's folds in NFE, parameters or label, or the
-    files are not of the folds asked for.
+    Raises UserError where methods differ in their folds or maps, or files are not of the folds or settings asked for
+    or do not belong together (origins.check_origins).
     """
     methods = methods_of(scores, settings)
     chosen = select(scores, settings)
     folds = sorted(int(fold) for fold in chosen.fold.unique())
-    if settings.folds and folds != sorted(settings.folds):
-        raise UserError(
-            f"the metrics files are of fold {_listed(folds)}, the settings ask for {_listed(settings.folds)}\n"
-            "  give the metrics files of all folds asked for"
-        )
     records = list(records)
-    rows, devices = _costs(records, methods, folds)
+    mixed = check_origins(scores, records, settings)
+    rows, devices = _costs(records, methods, folds, settings)
     # Population standard deviation, and no value passed over: a missing one makes both missing.
     values = chosen.groupby(["method", "metric", "size"]).value.agg([("mean", _mean), ("sd", _sd)])
     facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
@@ -84,6 +82,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "participants": chosen.participant.nunique(),
         "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
         "device": ", ".join(devices),
+        "mixed": "; ".join(mixed),
         "configuration": settings.configuration or fingerprint(asdict(settings)),
     }
     sizes, metrics = list(settings.sizes), list(settings.metrics)
@@ -98,29 +97,30 @@ def _one_frame(records: list[dict]) -> int:
     return frames.pop()
 
 
-def _costs(records: list[dict], methods: list[str], folds: list[int]) -> tuple[pd.DataFrame, list[str]]:
-    """Label, NFE, seconds (mean over folds) and parameters of each method, and where the seconds were taken."""
+def _costs(
+    records: list[dict], methods: list[str], folds: list[int], settings: TableSettings
+) -> tuple[pd.DataFrame, list[str]]:
+    """Label, and means over folds of NFE, seconds and parameters of each method, and where the seconds were taken."""
     rows, devices = [], {}
     for method in methods:
         own = [record for record in records if record["method"] == method and record["fold"] in folds]
-        missing = sorted(set(folds) - {record["fold"] for record in own})
-        if missing:
-            raise UserError(
-                f"no provenance of {method}, fold {_listed(missing)}\n  give the provenance.json of each metrics file"
-            )
-        for key in ("label", "nfe", "parameters"):
+        for key in ("nfe", "parameters"):
             found = {record["fold"]: record[key] for record in own}
-            if len(set(found.values())) > 1:
+            if len(set(found.values())) > 1 and not settings.mix_folds:
                 raise UserError(
                     f"{method} differs between folds in {key}: "
                     + ", ".join(f"fold {fold}: {value}" for fold, value in found.items())
                     + "\n  the files come from different configurations: sample and evaluate all folds again"
                 )
         devices |= dict.fromkeys(record["sampling_device"] for record in own)
-        seconds = float(np.mean([record["seconds_per_slice"] for record in own]))
-        rows.append({"method": method, **{k: own[0][k] for k in ("label", "nfe", "parameters")}, "seconds": seconds})
-    table = pd.DataFrame(rows).rename(columns={"seconds": "seconds_per_slice"})
-    return table[["method", "label", *COST]], list(devices)
+        means = {key: _mean_of([record[key] for record in own]) for key in COST}
+        rows.append({"method": method, "label": settings.labels.get(method, method), **means})
+    return pd.DataFrame(rows), list(devices)
+
+
+def _mean_of(values: list[float]) -> float:
+    """Their mean; of equal ones the value itself, a whole number where it is one."""
+    return values[0] if len(set(values)) == 1 else float(np.mean(values))
 
 
 def _mean(values: pd.Series) -> float:

@@ -15,6 +15,7 @@ from mrsi_sr.cli import SECONDS_BETWEEN_LINES, Stopped, UserError, log, stop_not
 from mrsi_sr.critics import Critic, set_learning_rate
 from mrsi_sr.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.network_settings import TrainingSettings
+from mrsi_sr.settings import default
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
@@ -41,12 +42,13 @@ def train(
     settings: dict, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
     device: torch.device, needed: dict[str, nn.Module] | None = None,
     beat: Callable[[int, int, str], None] = lambda done, total, what: None,
+    checkpoint_every: int = default("network-configured", "checkpoint_every"),
 ) -> Trained:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
     settings: complete, as network_settings.resolve_network returns them. needed: the trained networks, by role, that
-    the objective builds on. beat: told after every iteration how far the run is.
+    the objective builds on. beat: told after every iteration how far the run is. checkpoint_every: iterations.
     Raises UserError when a loss or a weight is not finite any more, and Stopped, with the checkpoint saved, when
     SIGTERM came.
     """
@@ -64,7 +66,7 @@ def train(
             if run.is_due(run.settings.validate_every):
                 run.validate()
             stopping = stop()
-            if stopping or run.is_due(run.settings.checkpoint_every):
+            if stopping or run.is_due(checkpoint_every):
                 run.check_weights()
                 checkpoint.save(run.state())
             lines.tell()

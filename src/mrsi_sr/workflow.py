@@ -8,7 +8,7 @@ from mrsi_sr import participants
 from mrsi_sr.cli import UserError
 from mrsi_sr.config import Configuration
 from mrsi_sr.lpips_metric import weights_files
-from mrsi_sr.method_settings import MethodSettings
+from mrsi_sr.method_settings import ConfiguredMethod, sampling_fingerprint
 from mrsi_sr.provenance import RECORD, fingerprint
 from mrsi_sr.quality import QualitySettings
 from mrsi_sr.settings import check_known, settings_json
@@ -25,8 +25,17 @@ class Workflow:
         self.folder = f"results/cohorts/{self.cohort['name']}"
         self.rows = participants.read(self.cohort["participants"])
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+        self._homes: dict[tuple[str, str, int], str] = {}
         for name, experiment in self.configuration.experiments.items():
             check_participants(experiment, list(self.scans), f"experiments.{name}")
+
+    @staticmethod
+    def untracked(answer: Callable) -> Callable:
+        """A rule's parameter that decides how a job runs and not what comes out: a change of it reruns nothing.
+
+        Snakemake does not compare parameters whose function asks for `threads`.
+        """
+        return lambda wildcards, threads: answer(wildcards)
 
     # --- the cohort
 
@@ -124,7 +133,7 @@ class Workflow:
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def training_sizes(self, wildcards) -> str:
-        return _comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network))
+        return _comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network, int(wildcards.fold)))
 
     def evaluation_sizes(self, wildcards) -> str:
         return _comma(self._experiment(wildcards)["evaluate_sizes"])
@@ -132,7 +141,10 @@ class Workflow:
     # --- networks and methods
 
     def network_settings(self, wildcards) -> str:
-        return settings_json(self.configuration.networks[wildcards.network])
+        return settings_json(self.configuration.network(wildcards.network, int(wildcards.fold)))
+
+    def checkpoint_every(self, wildcards) -> int:
+        return self.configuration.checkpoint_every(wildcards.network, int(wildcards.fold))
 
     def needed_networks(self, wildcards) -> list[str]:
         """The provenance of the networks that this one's training needs: it lies there when they are whole."""
@@ -141,24 +153,27 @@ class Workflow:
     def needs_flags(self, wildcards) -> str:
         """`--needs role=WEIGHTS` for each of them, and their settings."""
         needs = self.configuration.networks[wildcards.network]["needs"]
-        settings = {role: self.configuration.networks[name] for role, name in needs.items()}
+        settings = self._networks(needs, int(wildcards.fold))
         weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
         flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
         return " ".join([*flags, f"--needs-settings {shlex.quote(settings_json(settings))}"] if needs else [])
 
     def method_settings(self, wildcards) -> str:
-        return settings_json(self._method(wildcards))
+        return settings_json(self.configuration.method(wildcards.method))
+
+    def sampling_batch(self, wildcards) -> int:
+        return self.configuration.methods[wildcards.method]["batch_size"]
 
     def networks_of_method(self, wildcards) -> str:
-        roles = self._method(wildcards)["networks"]
-        return settings_json({role: self.configuration.networks[name] for role, name in roles.items()})
+        roles = self.configuration.methods[wildcards.method]["networks"]
+        return settings_json(self._networks(roles, int(wildcards.fold)))
 
     def trained_networks(self, wildcards) -> list[str]:
         """The provenance of a method's networks."""
         return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
-        method = MethodSettings(**self._method(wildcards))
+        method = ConfiguredMethod(**self.configuration.methods[wildcards.method])
         weights = {
             role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
         }
@@ -181,32 +196,50 @@ class Workflow:
     def metric_provenance(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.provenance.json")
 
-    def table_settings(self, wildcards) -> str:
-        """A table's own settings and what its caption must say of where the figures come from."""
-        experiment = self._experiment(wildcards)
+    def test_settings(self, wildcards) -> str:
+        """What the tests between a table's methods depend on: which scores there must be, of which settings."""
+        experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
         table = experiment["tables"][wildcards.table]
         return settings_json(
-            table
+            {key: table[key] for key in ("sizes", "metrics", "region", "mix_folds")}
             | {
-                "methods": table["methods"] or experiment["methods"],
+                "methods": methods,
+                "experiment": wildcards.experiment,
+                "protocol": experiment["protocol"],
+                "folds": experiment["folds"]["run"],
+                "expected": self._expected(methods, experiment["folds"]["run"]),
+            }
+        )
+
+    def table_settings(self, wildcards) -> str:
+        """A table's own settings and what its caption must say of where the figures come from."""
+        experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
+        expected = self._expected(methods, experiment["folds"]["run"])
+        return settings_json(
+            experiment["tables"][wildcards.table]
+            | {
+                "methods": methods,
+                "labels": self._labels(methods),
                 "experiment": wildcards.experiment,
                 "cohort": self.cohort["name"],
                 "phantom": "simulate" in self.cohort,
                 "protocol": experiment["protocol"],
                 "folds": experiment["folds"]["run"],
                 "folds_in_all": experiment["folds"]["number"],
-                "configuration": self._fingerprint(wildcards.experiment),
+                "configuration": self._fingerprint(wildcards.experiment, expected),
+                "expected": expected,
             }
         )
 
     def figure_settings(self, wildcards) -> str:
-        experiment = self._experiment(wildcards)
+        experiment, methods = self._experiment(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
         figure = experiment["figures"][wildcards.figure]
-        fold = figure["fold"] or experiment["folds"]["run"][0]
         return settings_json(
             figure
             | {
-                "fold": fold,
+                "fold": self._fold_of_figure(wildcards),
+                "methods": methods,
+                "labels": self._labels(methods),
                 "experiment": wildcards.experiment,
                 "phantom": "simulate" in self.cohort,
                 "protocol": experiment["protocol"],
@@ -218,10 +251,7 @@ class Workflow:
         return [f"{folder}/provenance.json" for folder in self.figure_folders(wildcards)]
 
     def figure_folders(self, wildcards) -> list[str]:
-        experiment = self._experiment(wildcards)
-        figure = experiment["figures"][wildcards.figure]
-        fold = figure["fold"] or experiment["folds"]["run"][0]
-        methods = figure["methods"] or experiment["methods"]
+        fold, methods = self._fold_of_figure(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
         return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
 
     # --- targets
@@ -276,25 +306,51 @@ class Workflow:
     def _experiment(self, wildcards) -> dict:
         return self.configuration.experiments[wildcards.experiment]
 
-    def _method(self, wildcards) -> dict:
-        return self.configuration.methods[wildcards.method]
+    def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
+        """The methods that a table or figure shows: its own list, or all of the experiment."""
+        experiment = self._experiment(wildcards)
+        return experiment[kind][name]["methods"] or experiment["methods"]
+
+    def _labels(self, methods: list[str]) -> dict[str, str]:
+        return {name: self.configuration.methods[name]["label"] for name in methods}
+
+    def _fold_of_figure(self, wildcards) -> int:
+        experiment = self._experiment(wildcards)
+        return experiment["figures"][wildcards.figure]["fold"] or experiment["folds"]["run"][0]
+
+    def _networks(self, roles: dict[str, str], fold: int) -> dict[str, dict]:
+        """By role, the settings that networks are trained with in a fold."""
+        return {role: self.configuration.network(name, fold) for role, name in roles.items()}
 
     def _trained(self, wildcards) -> dict[str, str]:
         """The folders of a method's networks, by role."""
-        return self._network_folders(wildcards, self._method(wildcards)["networks"])
+        return self._network_folders(wildcards, self.configuration.methods[wildcards.method]["networks"])
 
     def _needed(self, wildcards) -> dict[str, str]:
         """The folders of the networks that a network needs, by role."""
         return self._network_folders(wildcards, self.configuration.networks[wildcards.network]["needs"])
 
     def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
+        """By role, in the roles' order of names: the order of a file makes no difference."""
         place = wildcards.experiment, int(wildcards.fold)
-        return {role: self._network_folder(*place, network) for role, network in networks.items()}
+        return {role: self._network_folder(*place, network) for role, network in sorted(networks.items())}
 
     def _network_folder(self, experiment: str, fold: int, network: str) -> str:
         """Where a network lies: in the experiment that trains it for all that have an equal one."""
-        home = self.configuration.home_of(experiment, fold, network)
-        return f"results/{home}/fold-{fold}/networks/{network}"
+        return f"results/{self._home(experiment, fold, network)}/fold-{fold}/networks/{network}"
+
+    def _home(self, experiment: str, fold: int, network: str) -> str:
+        """The experiment that trains a network for all that have an equal one: one that has begun to, else the first.
+
+        So an experiment that is added later takes nothing over. Looked up once: what a run of the workflow makes itself
+        changes no plan of it.
+        """
+        asked = experiment, network, fold
+        if asked not in self._homes:
+            homes = self.configuration.homes_of(*asked)
+            begun = [home for home in homes if Path(f"results/{home}/fold-{fold}/networks/{network}").is_dir()]
+            self._homes[asked] = (begun or homes)[0]
+        return self._homes[asked]
 
     def _participants(self, wildcards) -> list[str]:
         """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
@@ -305,22 +361,25 @@ class Workflow:
         return [f"{self.folder}/{participant}/{name}" for participant in self._participants(wildcards)]
 
     def _of_table(self, wildcards, pattern: str) -> list[str]:
-        experiment = self._experiment(wildcards)
-        methods = experiment["tables"][wildcards.table]["methods"] or experiment["methods"]
         return [
             f"results/{wildcards.experiment}/fold-{fold}/{pattern.format(method=method)}"
-            for method in methods
-            for fold in experiment["folds"]["run"]
+            for method in self._methods_of("tables", wildcards.table, wildcards)
+            for fold in self._experiment(wildcards)["folds"]["run"]
         ]
 
-    def _fingerprint(self, experiment: str) -> str:
-        """A short hash of all that decides an experiment's figures: cohort, its networks and methods, folds."""
-        configuration = self.configuration
-        studied = configuration.experiments[experiment]
-        networks = {name: configuration.networks[name] for name in configuration.networks_of(experiment)}
-        methods = {name: configuration.methods[name] for name in studied["methods"]}
-        parts = {key: value for key, value in studied.items() if key not in ("tables", "figures")}
-        return fingerprint(configuration.cohort, networks, methods, parts)
+    def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
+        """By method and fold, the fingerprint of the settings that its maps are made with."""
+        settings = {name: self.configuration.method(name) for name in methods}
+        return {
+            name: {str(fold): sampling_fingerprint(each, self._networks(each["networks"], fold)) for fold in folds}
+            for name, each in settings.items()
+        }
+
+    def _fingerprint(self, experiment: str, expected: dict) -> str:
+        """A short hash of all that decides a table's figures: cohort, experiment, and its methods in each fold."""
+        studied = self.configuration.experiments[experiment]
+        parts = {key: value for key, value in studied.items() if key not in ("methods", "tables", "figures")}
+        return fingerprint(self.cohort, parts, expected)
 
 
 def check_participants(experiment: dict, names: list[str], where: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 
 import evaluated
 import numpy as np
@@ -56,7 +57,9 @@ def table(run_script, metrics, folder, **changes):
 
 
 def compare(run_script, files, out, **changes):
-    return run_script("compare", "--metrics", *files, "--settings", json.dumps(SETTINGS | changes), "--out", out)
+    records = [file.with_suffix(".provenance.json") for file in files]
+    settings = json.dumps(SETTINGS | changes)
+    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, "--out", out)
 
 
 def refused(done, message):
@@ -74,7 +77,11 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
     assert written.schema.metadata[b"protocol"] == b"clean" and written.schema.metadata[b"experiment"] == b"demo"
     assert written.num_rows == 3 * 3 * 2 * 2 * 4 * 2  # participants, slices, metabolites, sizes, metrics, regions
     record = json.loads(path.with_name("fold-1-munet.provenance.json").read_text())
-    assert record["label"] == "MUNet" and record["parameters"] == 967_601 and record["sampling_device"] == "a CPU"
+    assert (
+        record["networks"]["network"]["channels"] == 2
+        and record["parameters"] == 967_601
+        and record["sampling_device"] == "a CPU"
+    )
     assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
 
 
@@ -167,3 +174,32 @@ def test_a_file_that_is_no_metrics_file_is_named(metrics, run_script, tmp_path):
     refused(
         compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"), "bad.parquet is not a metrics"
     )
+
+
+def of_another_network(metrics, folder):
+    """The same files, but those of one fold made with another learning rate."""
+    path = next(path for path in metrics[1] if path.name.startswith("fold-2-munet"))
+    record = json.loads(path.read_text())
+    record["networks"]["network"]["learning_rate"] = 2e-4
+    for file in [*metrics[0], *metrics[1]]:
+        shutil.copy(file, folder)
+    (folder / path.name).write_text(json.dumps(record))
+    return sorted(folder.glob("*.parquet")), sorted(folder.glob("*.json"))
+
+
+def test_tables_and_tests_refuse_folds_of_different_settings_until_told(metrics, run_script, tmp_path):
+    mixed, out = of_another_network(metrics, tmp_path), tmp_path / "out"
+    said = "networks.munet.learning_rate is 0.01 in fold 1 and 0.0002 in fold 2"
+    for done in (table(run_script, mixed, out), compare(run_script, mixed[0], out / "tests.csv")):
+        refused(done, said)
+        assert "set mix_folds: true" in done.stderr and not out.exists()
+    assert table(run_script, mixed, out, mix_folds=True).returncode == 0
+    assert compare(run_script, mixed[0], out / "tests.csv", mix_folds=True).returncode == 0
+    assert said in (out / "table.md").read_text()
+    assert set(pd.read_csv(out / "tests.csv").mixed_folds) == {said}
+
+
+def test_tables_refuse_scores_of_another_configuration(metrics, run_script, tmp_path):
+    wrong = {"munet": {"1": "0123456789abcdef"}}
+    refused(table(run_script, metrics, tmp_path, expected=wrong), "fold-1-munet.parquet was made with other settings")
+    assert not list(tmp_path.glob("*"))

@@ -58,7 +58,7 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     keys = ("architecture", "objective", "channels", "batch_size", "learning_rate", "iterations")
     done = run_script("train", *arguments(cohort, tmp_path, {key: MUNET[key] for key in keys}))
     assert done.returncode == 0, done.stderr
-    completed = MUNET | {"validate_every": 1000, "checkpoint_every": 1000}
+    completed = MUNET | {"validate_every": 1000}
     assert json.loads((tmp_path / "provenance.json").read_text())["settings"] == completed
     with safe_open(tmp_path / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["settings"] == completed

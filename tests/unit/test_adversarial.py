@@ -20,9 +20,7 @@ torch.set_num_threads(1)
 
 CPU = torch.device("cpu")
 TOY = {"critic_channels": 2, "critic_steps": 2}
-COMMON = {
-    key: MUNET[key] for key in ("batch_size", "learning_rate", "iterations", "validate_every", "checkpoint_every")
-}
+COMMON = {key: MUNET[key] for key in ("batch_size", "learning_rate", "iterations", "validate_every")}
 CWGAN = resolve_network({
     "architecture": "munet", "channels": 1, "modulation": "filter_scaling", "sharpness": True,
     "objective": "adversarial", **TOY, **COMMON,
@@ -203,10 +201,11 @@ def maps():
 
 @pytest.mark.parametrize("settings", [CWGAN, GENERATOR], ids=["cwgan", "tdpm"])
 def test_an_adversarial_run_interrupted_and_resumed_is_bit_identical(settings, maps, tmp_path, monkeypatch):
-    settings = settings | {"iterations": 4, "validate_every": 2, "checkpoint_every": 2}
+    settings = settings | {"iterations": 4, "validate_every": 2}
 
     def train(name):
-        return training.train(settings, *maps, seed=1, checkpoint=Checkpoint(tmp_path / name, "a"), device=CPU)
+        checkpoint = Checkpoint(tmp_path / name, "a")
+        return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU, checkpoint_every=2)
 
     whole, step = train("whole"), training.Run.step
 

@@ -218,13 +218,14 @@ def test_a_flow_learns_the_mean_and_the_spread_of_gaussian_maps():
 def test_an_interrupted_flow_resumes_with_the_actnorms_that_it_was_initialised_with(tmp_path, monkeypatch):
     settings = resolve_network({
         "architecture": "flow", "features": 4, "levels": 2, "steps": 1, "objective": "likelihood", "batch_size": 3,
-        "learning_rate": 1e-3, "iterations": 4, "validate_every": 2, "checkpoint_every": 1, "ema": 0.9,
+        "learning_rate": 1e-3, "iterations": 4, "validate_every": 2, "ema": 0.9,
     })  # fmt: skip
     maps = [MapsOnDevice([participant(f"sub-{seed}", seed)], "clean", [4, 8]) for seed in (1, 2)]
     prepared_for = []
 
     def train(path):
-        return training.train(settings, *maps, seed=1, checkpoint=Checkpoint(path, "a"), device=torch.device("cpu"))
+        given = {"seed": 1, "checkpoint": Checkpoint(path, "a"), "device": torch.device("cpu")}
+        return training.train(settings, *maps, **given, checkpoint_every=1)
 
     def recording(rule, network, batch, generator):
         prepared_for.append(len(batch.target))

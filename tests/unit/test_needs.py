@@ -224,7 +224,7 @@ def saved(folder, name, settings, seed):
 def test_a_method_of_single_scale_networks_counts_them_all_and_needs_one_for_each_size(tmp_path, caplog):
     settings = {f"size_{n}": resolve_network(MUNET_RAW | {"sizes": [n]}) for n in (4, 8)}
     paths = {role: saved(tmp_path, role, each, seed) for seed, (role, each) in enumerate(settings.items())}
-    method = MethodSettings.of(label="S", sampler={"kind": "single_pass"}, networks={role: role for role in settings})
+    method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={role: role for role in settings})
 
     def build(sizes):
         return Method("single", method, settings, paths, fold=1, protocol="clean", sizes=sizes, device=CPU)
@@ -257,8 +257,8 @@ def test_an_objective_prepares_the_network_once_and_resuming_does_not(maps, tmp_
                 network.head.bias.fill_(3.0)
 
     monkeypatch.setitem(objectives.OBJECTIVES, "regression", Prepares)
-    settings = MUNET | {"iterations": 2, "checkpoint_every": 1, "learning_rate": 1e-6, "ema": 0.5}
-    given = {"seed": 1, "checkpoint": Checkpoint(tmp_path / "run", "a"), "device": CPU}
+    settings = MUNET | {"iterations": 2, "learning_rate": 1e-6, "ema": 0.5}
+    given = {"seed": 1, "checkpoint": Checkpoint(tmp_path / "run", "a"), "device": CPU, "checkpoint_every": 1}
     trained = training.train(settings, *maps, **given)
     for weights in (trained.last, trained.best):  # the moving average starts from what was prepared
         assert torch.allclose(weights["head.bias"], torch.tensor(3.0), atol=1e-3)

@@ -14,7 +14,7 @@ from mrsi_sr.sampling import Measurements, sample_participant
 pytestmark = pytest.mark.slow
 
 SIZES = [4]
-LENGTH = {"batch_size": 4, "decay": "none", "halve_epochs": None, "validate_every": 100, "checkpoint_every": 1000}
+LENGTH = {"batch_size": 4, "decay": "none", "halve_epochs": None, "validate_every": 100}
 CHANGES = {
     "munet": LENGTH | {"channels": 2, "iterations": 150, "learning_rate": 1e-2},
     "denoising_unet": LENGTH | {"channels": [16, 24], "attention_at": [32], "iterations": 600, "learning_rate": 2e-3},

@@ -83,12 +83,12 @@ def cohort(tmp_path_factory):
 
 def compose(cohort, sampled=("munet", "zero_filled"), **settings):
     folders = [cohort["samples"][method, 1] for method in sampled]
-    settings = QualitativeSettings.of(**{"size": 4} | settings)
+    settings = QualitativeSettings.of(**{"size": 4, "labels": {"munet": "MUNet"}} | settings)
     return qualitative.compose(folders, cohort["slices"], cohort["low_resolution"], settings)
 
 
 def test_the_zero_filled_map_stands_first_and_is_measured_where_no_method_is(cohort):
-    assert [panel.label for panel in compose(cohort).panels] == ["Zero-filled", "MUNet"]
+    assert [panel.label for panel in compose(cohort).panels] == ["zero_filled", "MUNet"]
     assert [panel.label for panel in compose(cohort, ["munet"]).panels] == ["Zero-filled", "MUNet"]
 
 

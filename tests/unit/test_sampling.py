@@ -44,12 +44,13 @@ def weights_file(folder, settings: dict, **changes):
     return path
 
 
-def method_of(name: str, folder, protocol: str = "clean", **settings) -> Method:
+def method_of(name: str, folder, protocol: str = "clean", batch_size: int = 64, **settings) -> Method:
     sampler, roles = SAMPLERS[name]
     names = dict.fromkeys(roles, "some-network")
     weights = {role: weights_file(folder, roles[role], protocol=protocol) for role in roles}
-    settings = MethodSettings.of(label=name, sampler=sampler, networks=names, **settings)
-    return Method(name, settings, roles, weights, fold=1, protocol=protocol, sizes=[4, 8], device=CPU)
+    settings = MethodSettings.of(sampler=sampler, networks=names, **settings)
+    facts = {"fold": 1, "protocol": protocol, "sizes": [4, 8], "device": CPU}
+    return Method(name, settings, roles, weights, **facts, batch_size=batch_size)
 
 
 def sample(method: Method, folder, protocol: str = "clean", slices=None, sizes=(4, 8)) -> dict:
@@ -168,7 +169,7 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
 def test_weights_of_another_training_are_refused(changes, message, tmp_path):
     settings = changes.pop("settings", MUNET)
     path = weights_file(tmp_path, settings, **changes)
-    method = MethodSettings.of(label="MUNet", sampler={"kind": "single_pass"}, networks={"network": "munet"})
+    method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={"network": "munet"})
     with pytest.raises(UserError, match=message):
         Method("munet", method, {"network": MUNET}, {"network": path}, fold=1, protocol="clean", sizes=[4], device=CPU)
 

@@ -11,7 +11,7 @@ from mrsi_sr import metrics, networks, settings
 from mrsi_sr.cli import UserError
 from mrsi_sr.figures.qualitative import QualitativeSettings
 from mrsi_sr.folds import FoldSettings
-from mrsi_sr.method_settings import MethodSettings
+from mrsi_sr.method_settings import ConfiguredMethod, MethodSettings
 from mrsi_sr.network_settings import TrainingSettings
 from mrsi_sr.phantom.settings import PhantomSettings
 from mrsi_sr.quality import QualitySettings
@@ -21,7 +21,8 @@ from mrsi_sr.slicing import SliceSettings
 
 KINDS = sorted(path.name.removesuffix(".schema.yaml") for path in settings.SCHEMAS.glob("*.schema.yaml"))
 CLASSES = [
-    FoldSettings, MethodSettings, PhantomSettings, QualitativeSettings, QualitySettings, SliceSettings, TableSettings,
+    ConfiguredMethod, FoldSettings, MethodSettings, PhantomSettings, QualitativeSettings, QualitySettings,
+    SliceSettings, TableSettings,
 ]  # fmt: skip
 KEYWORDS = {
     "type", "items", "enum", "default", "description", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
@@ -100,8 +101,8 @@ def test_no_other_file_of_the_package_repeats_what_a_schema_says():
         ("quality", {"min_snr": "high"}, 'min_snr is "high", expected number, null'),
         ("table", {"region": "brain"}, 'region is "brain", expected one of mask, frame, null'),
         ("phantom", {"matrix": [64, 64]}, "matrix is [64, 64], expected at least 3 entries"),
-        ("method", {"label": "", "sampler": {}}, 'label is "", expected at least 1 letters'),
-        ("method", {}, "the whole lacks label, sampler"),
+        ("method-configured", {"label": ""}, 'label is "", expected at least 1 letters'),
+        ("method", {}, "the whole lacks sampler"),
         ("folds", [1], "the whole is [1], expected object"),
     ],
 )

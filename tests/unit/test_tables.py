@@ -3,9 +3,11 @@
 import re
 from dataclasses import replace
 
+import evaluated
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_cohort import MUNET
 
 from mrsi_sr import tables
 from mrsi_sr.cli import UserError
@@ -14,6 +16,7 @@ from mrsi_sr.scores import TableSettings
 SETTINGS = TableSettings.of(
     sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,
     folds=[1, 2], folds_in_all=5, configuration="abc123",
+    labels={"zero_filled": "Zero-filled", "munet": "MUNet & co_1"},
 )  # fmt: skip
 
 
@@ -32,7 +35,8 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 
 
 def record(method, fold, **changes):
-    facts = {"method": method, "fold": fold, "label": {"munet": "MUNet & co_1"}.get(method, "Zero-filled"), "nfe": 1}
+    facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
+    facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET)
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
     return facts | {"sampling_device": "a CPU"} | changes
 
@@ -128,11 +132,32 @@ def test_other_folds_than_asked_for_are_refused():
         tables.build(long_table(folds=[1]), RECORDS, SETTINGS)
 
 
-@pytest.mark.parametrize(("key", "value"), [("nfe", 100), ("parameters", 5), ("label", "other")])
+@pytest.mark.parametrize(("key", "value"), [("nfe", 100), ("parameters", 5)])
 def test_folds_of_different_configurations_are_refused(key, value):
     records = [*RECORDS[:3], record("munet", 2, **{key: value})]
     with pytest.raises(UserError, match=f"munet differs between folds in {key}"):
         tables.build(long_table(), records, SETTINGS)
+
+
+def test_folds_of_different_settings_are_averaged_where_the_table_says_so_and_the_caption_says_what_differs():
+    other = MUNET | {"channels": 4, "learning_rate": 2e-4}
+    records = [*RECORDS[:3], record("munet", 2, networks={"network": other}, parameters=1_067_601)]
+    with pytest.raises(UserError, match="set mix_folds: true in the table"):
+        tables.build(long_table(), records, SETTINGS)
+    mixed = tables.build(long_table(), records, replace(SETTINGS, mix_folds=True))
+    said = "Folds of different settings are averaged: networks.munet.channels is 2 in fold 1 and 4 in fold 2"
+    assert (
+        said in mixed.caption and "networks.munet.learning_rate is 0.01 in fold 1 and 0.0002 in fold 2" in mixed.caption
+    )
+    assert tables.csv(mixed).query("method == 'munet'").parameters.tolist() == [1_017_601] * 2
+    equal = tables.build(long_table(), RECORDS, replace(SETTINGS, mix_folds=True))
+    assert "Folds of different settings" not in equal.caption
+
+
+def test_a_method_without_a_label_is_called_by_its_name():
+    assert tables.build(long_table(), RECORDS, replace(SETTINGS, labels={})).rows.label.tolist() == [
+        "zero_filled", "munet",
+    ]  # fmt: skip
 
 
 def test_a_missing_provenance_is_named():

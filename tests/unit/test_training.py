@@ -34,7 +34,7 @@ def maps():
 
 
 def train(settings, maps, checkpoint):
-    return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU)
+    return training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU, checkpoint_every=2)
 
 
 def same(one: training.Trained, other: training.Trained) -> bool:
@@ -52,7 +52,7 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize(("settings", "at"), [(MUNET, 3), (DENOISER, 3), (DENOISER, 5)])
 def test_a_run_interrupted_and_resumed_is_bit_identical(settings, at, maps, tmp_path, monkeypatch):
-    settings = settings | {"iterations": 6, "validate_every": 3, "checkpoint_every": 2}
+    settings = settings | {"iterations": 6, "validate_every": 3}
     whole = train(settings, maps, Checkpoint(tmp_path / "whole", "a"))
     step = training.Run.step
 

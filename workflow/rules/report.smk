@@ -28,6 +28,7 @@ rule compare:
     input:
         code=code_of("workflow/scripts/compare.py"),
         metrics=plan.metric_files,
+        provenance=plan.metric_provenance,
     output:
         report(
             "results/{experiment}/tables/{table}.tests.csv",
@@ -44,10 +45,10 @@ rule compare:
         runtime=20,
         mem_mb=4000,
     params:
-        settings=plan.table_settings,
+        settings=plan.test_settings,
     shell:
-        "python workflow/scripts/compare.py --metrics {input.metrics:q} --settings {params.settings:q}"
-        " --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 
 rule table:

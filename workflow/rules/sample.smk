@@ -24,8 +24,10 @@ rule sample:
         sizes=plan.evaluation_sizes,
         protocol=plan.protocol,
         out=subpath(output[0], parent=True),
+        batch_size=plan.untracked(plan.sampling_batch),
     shell:
         "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
         " --network-settings {params.networks:q} {params.weights} --slices {params.slices:q}"
         " --low-resolution {params.low_resolution:q} --folds {input.folds:q} --fold {wildcards.fold}"
-        " --protocol {params.protocol} --sizes {params.sizes} --threads {threads} --out {params.out:q} 2>&1 | tee -a {log:q}"
+        " --protocol {params.protocol} --sizes {params.sizes} --batch-size {params.batch_size} --threads {threads}"
+        " --out {params.out:q} 2>&1 | tee -a {log:q}"

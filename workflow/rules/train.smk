@@ -23,7 +23,9 @@ rule train:
         seed=plan.seed,
         needs=plan.needs_flags,
         out=subpath(output[0], parent=True),
+        checkpoint_every=plan.untracked(plan.checkpoint_every),
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {params.slices:q}"
         " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
-        " --seed {params.seed} {params.needs} --threads {threads} --out {params.out:q} 2>&1 | tee -a {log:q}"
+        " --seed {params.seed} {params.needs} --checkpoint-every {params.checkpoint_every} --threads {threads}"
+        " --out {params.out:q} 2>&1 | tee -a {log:q}"

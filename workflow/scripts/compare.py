@@ -3,6 +3,7 @@
 # Not called statistics.py: this folder comes first in the path of every script here, and would hide Python's own module
 # of that name from torch.compile.
 import argparse
+from pathlib import Path
 
 from mrsi_sr.cli import run
 from mrsi_sr.settings import help_of
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
     )
+    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
     p.add_argument(
         "--settings", default="{}", help="JSON object of settings, see below; those of a table serve as they are"
     )
@@ -25,12 +27,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import scores, statistics
+    from mrsi_sr import origins, scores, statistics
     from mrsi_sr.files import writing
 
     table_settings = scores.TableSettings.from_json(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
+    mixed = origins.check_origins(table, origins.read_records(arguments.provenance), table_settings)
+    tests["mixed_folds"] = "; ".join(mixed)
     with writing(arguments.out) as temporary:
         tests.to_csv(temporary, index=False, float_format="%.6g")
 

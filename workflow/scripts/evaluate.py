@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, progress, run
 
-CARRIED = ("label", "sampler", "nfe", "seconds_per_slice", "parameters", "seed")  # from the samples' provenance
+CARRIED = ("networks", "nfe", "seconds_per_slice", "parameters")  # from the samples' provenance
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from mrsi_sr.cli import UserError, run
-from mrsi_sr.settings import allowed, from_json, help_of
+from mrsi_sr.cli import UserError, positive, run
+from mrsi_sr.settings import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +29,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--fold", required=True, type=int, metavar="F", help="the fold to sample, from 1")
     parser.add_argument("--protocol", required=True, choices=["paper", "clean"], help="of truncation and scaling")
     parser.add_argument("--sizes", required=True, metavar="N,N,..", help="low-resolution matrix sizes to start from")
+    parser.add_argument(
+        "--batch-size", type=positive, default=default("method-configured", "batch_size"), metavar="N",
+        help="maps sampled at a time; they do not depend on it (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="out: PARTICIPANT.npz each, and provenance.json")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if any")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as many as torch takes)")
@@ -64,7 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
     low_resolution = files_of(participants, arguments.low_resolution)
     method = Method(
         arguments.method, settings, network_settings, weights, fold=arguments.fold, protocol=arguments.protocol,
-        sizes=sizes, device=device,
+        sizes=sizes, device=device, batch_size=arguments.batch_size,
     )  # fmt: skip
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
     provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
@@ -79,7 +83,6 @@ def main(arguments: argparse.Namespace) -> None:
         provenance.write(
             claim.folder / "provenance.json",
             method=arguments.method,
-            label=settings.label,
             sampler=settings.sampler,
             networks=network_settings,
             seed=settings.seed,

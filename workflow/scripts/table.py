@@ -1,7 +1,6 @@
 """Make a table of methods from their metrics: CSV, Markdown and LaTeX."""
 
 import argparse
-import json
 from pathlib import Path
 
 from mrsi_sr.cli import run
@@ -26,12 +25,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import scores, tables
+    from mrsi_sr import origins, scores, tables
     from mrsi_sr.files import writing
 
     table_settings = scores.TableSettings.from_json(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
-    records = [json.loads(path.read_text()) for path in arguments.provenance]
+    records = origins.read_records(arguments.provenance)
     table = tables.build(values, records, table_settings)
     with writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")

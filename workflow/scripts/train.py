@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings import allowed, from_json, help_of
+from mrsi_sr.cli import UserError, log, positive, run
+from mrsi_sr.settings import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +29,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--needs-settings", default="{}", metavar="JSON", help="by role, those networks' settings")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
+    parser.add_argument(
+        "--checkpoint-every", type=positive, default=default("network-configured", "checkpoint_every"), metavar="N",
+        help="iterations between checkpoints (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--out", required=True, metavar="DIR",
         help="out: best.safetensors (of lowest validation loss), last.safetensors, losses.csv and provenance.json",
@@ -91,7 +95,7 @@ def main(arguments: argparse.Namespace) -> None:
         if record is None:
             trained = training.train(
                 settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
-                needed=needed, beat=claim.beat,
+                needed=needed, beat=claim.beat, checkpoint_every=arguments.checkpoint_every,
             )  # fmt: skip
             record = {
                 "iterations": trained.iterations, "best_iteration": trained.best_iteration,

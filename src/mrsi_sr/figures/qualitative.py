@@ -47,6 +47,7 @@ class QualitativeSettings(Settings):
     protocol: str
     experiment: str | None
     phantom: bool
+    labels: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def compose(
     for name in methods:
         record = records[by_method[name]]
         samples = Samples.load(by_method[name] / f"{truth.participant}.npz")
-        shown = panel(record["label"], samples, truth, s, m, settings)
+        shown = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
         panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), shown)
     if not any(records[by_method[name]]["sampler"]["kind"] == "zero_filled" for name in methods):
         measured = files_of([truth.participant], low_resolution)[truth.participant]
