@@ -14,7 +14,7 @@ from mrsi_sr.scores import TableSettings, methods_of
 from mrsi_sr.settings import listed
 
 ABSENT = "not there"  # in messages, a key that one of two settings lacks
-NEEDED = ("method", "fold", "sampling_settings", "networks")  # of a record
+NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # of a record
 EVALUATE = "evaluate.py writes them: run it again"
 
 
@@ -60,11 +60,12 @@ def check_origins(table: pd.DataFrame, records: Iterable[dict], settings: TableS
 
     table: of scores.read. records: the provenance of its files.
     Raises UserError where a file is not of the settings that are expected, methods share a network that differs between
-    them, a method's folds differ and the settings do not allow it, or a record is not there.
+    them, LPIPS weights differ, a method's folds differ and the settings do not allow it, or a record is not there.
     """
     scored = _scored(table, list(records), methods_of(table, settings))
     _check_expected(scored, settings.expected or {})
     _check_shared(scored)
+    _check_lpips(scored, settings.metrics)
     mixed = []
     for method, folds in groupby(scored, key=lambda each: each.method):
         said = _differences({f"fold {each.fold}": each.settings for each in folds})
@@ -124,6 +125,24 @@ def _check_shared(scored: list[Scored]) -> None:
                     f" {'; '.join(said)}\n  {first.file}\n  {each.file}\n"
                     "  sample and evaluate both again with one configuration"
                 )
+
+
+def _check_lpips(scored: list[Scored], metrics: list[str]) -> None:
+    """Every LPIPS metric that is shown was computed with the same weights everywhere."""
+
+    def weights(record: dict) -> dict:
+        named, sums = record["settings"]["lpips_weights"], record["inputs_sha256"]
+        return {name: {key: sums.get(value, value) for key, value in named[name].items()} for name in named}
+
+    used = {each.file: weights(each.record) for each in scored}
+    lpips = sorted({name for each in used.values() for name in each} & set(metrics))
+    said = _differences(
+        {file: {f"lpips_weights.{name}": each.get(name) for name in lpips} for file, each in used.items()}
+    )
+    if said:
+        raise UserError(
+            f"the scores are of different LPIPS weights: {'; '.join(said)}\n  evaluate all with the same ones"
+        )
 
 
 def _differences(made: dict[str, dict]) -> list[str]:

@@ -19,7 +19,8 @@ OTHER = MUNET | {"learning_rate": 2e-4}
 def record(method: str, fold: int, network: dict = MUNET, **changes) -> dict:
     own = SETTINGS[method] | changes
     networks = dict.fromkeys(own["networks"], network)
-    return {"method": method, "fold": fold, "sampling_settings": own, "networks": networks}
+    origin = {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
+    return origin | {"method": method, "fold": fold, "sampling_settings": own, "networks": networks}
 
 
 def check(*records: dict, **settings) -> list[str]:
@@ -94,6 +95,17 @@ def test_a_fold_with_settings_of_its_own_is_as_expected_when_they_are_the_config
 def test_methods_that_the_table_does_not_show_are_not_looked_at():
     records = [record("munet", 1), record("munet", 2), record("sharp", 1), record("sharp", 2, OTHER)]
     assert check(*records, methods=["munet"]) == []
+
+
+def test_lpips_of_different_weights_is_not_shown_together():
+    def scored(path: str, checksum: str) -> dict:
+        return {"settings": {"lpips_weights": {"lpips_vgg": {"backbone": path}}}, "inputs_sha256": {path: checksum}}
+
+    same = [record("munet", 1) | scored("a.pth", "1"), record("zero_filled", 1) | scored("b.pth", "1")]
+    other = [same[0], record("zero_filled", 1) | scored("a.pth", "2")]
+    assert check(*same, metrics=["lpips_vgg"]) == check(*other, metrics=["psnr"]) == []
+    with pytest.raises(UserError, match=r"of different LPIPS weights: lpips_weights\.lpips_vgg is .*munet\.parquet"):
+        check(*other, metrics=["lpips_vgg"])
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"method": "munet", "fold": 1, "sampling_settings": {}})])

@@ -36,6 +36,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 
 def record(method, fold, **changes):
     facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
+    facts |= {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
     facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET)
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
     return facts | {"sampling_device": "a CPU"} | changes

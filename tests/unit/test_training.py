@@ -69,6 +69,16 @@ def test_a_run_interrupted_and_resumed_is_bit_identical(settings, at, maps, tmp_
     assert same(train(settings, maps, Checkpoint(tmp_path / "part", "a")), whole)
 
 
+def test_the_distance_of_checkpoints_changes_no_bit(maps, tmp_path):
+    one, other = (
+        training.train(
+            MUNET, *maps, seed=1, checkpoint=Checkpoint(tmp_path / str(every), "a"), device=CPU, checkpoint_every=every
+        )
+        for every in (1, 3)
+    )
+    assert same(one, other)
+
+
 def test_a_checkpoint_of_another_fingerprint_is_not_resumed(maps, tmp_path, caplog):
     train(DENOISER, maps, Checkpoint(tmp_path / "run.checkpoint", "a"))
     assert Checkpoint(tmp_path / "run.checkpoint", "a").load(CPU)["iteration"] == 4
