@@ -1,9 +1,18 @@
 """Files and folders appear whole or not at all."""
 
+import errno
+import os
+import re
+import shutil
+import time
+
 import pytest
 
+from mrsi_sr import files
 from mrsi_sr.cli import UserError
 from mrsi_sr.files import checksum, writing, writing_folder
+
+GONE = 2**22 + 1  # above the largest number that Linux gives a process
 
 
 def test_a_file_that_fails_half_way_does_not_appear(tmp_path):
@@ -51,3 +60,48 @@ def test_the_working_directory_is_never_replaced(tmp_path, monkeypatch):
         with pytest.raises(UserError, match="working directory"), writing_folder(folder):
             pass
     assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.parametrize("write", [writing, writing_folder])
+def test_what_killed_processes_left_is_removed_and_what_others_are_writing_is_not(write, tmp_path):
+    stale = [f".{files.HOST}.{GONE}.out", ".other-host.7.out"]
+    fresh = [f".{files.HOST}.{os.getppid()}.out", ".another-host.8.out", f".{files.HOST}.{GONE}.other"]
+    for name in stale + fresh:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").touch()
+    two_days_ago = time.time() - 2 * files.SECONDS_TO_STALE
+    os.utime(tmp_path / ".other-host.7.out", (two_days_ago, two_days_ago))
+    with write(tmp_path / "out") as place:
+        if write is writing:
+            place.touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*fresh, "out"])
+
+
+def test_between_an_old_folder_and_a_new_one_there_is_none(tmp_path, monkeypatch):
+    """A kill then leaves nothing that counts as whole."""
+    (tmp_path / "out").mkdir()
+    for name in ("provenance.json", "old"):
+        (tmp_path / "out" / name).touch()
+    seen = []
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda place, **_: seen.append(str(place)) or remove(place))
+    with writing_folder(tmp_path / "out") as folder:
+        (folder / "new").touch()
+    assert not any(place.endswith("/out") for place in seen)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("write", [writing, writing_folder])
+def test_an_error_of_the_system_names_the_file_that_a_person_knows(write, tmp_path):
+    for error in (OSError(errno.ENOSPC, "No space left"), None):
+        with (
+            pytest.raises(OSError, match=re.escape(f"{tmp_path / 'out'}'")) as raised,
+            write(tmp_path / "out") as place,
+        ):
+            if error:
+                raise error
+            (place / "no folder" / "file").open("w")
+        assert str(os.getpid()) not in str(raised.value)
+    with pytest.raises(OSError, match=r"input\.csv"), write(tmp_path / "out"):
+        (tmp_path / "input.csv").read_text()
+    assert not list(tmp_path.iterdir())
