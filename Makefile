@@ -24,7 +24,7 @@ demo demo-all: setup
 	@cat results/$(NAME)/tables/comparison.md
 	@echo
 	@echo "table    results/$(NAME)/tables/comparison.md (.csv, .tex; tests between methods: .tests.csv)"
-	@echo "figures  results/$(NAME)/figures/, results/cohorts/demo/*/mask.png, results/$(NAME)/fold-1/networks/*.losses.png"
+	@echo "figures  results/$(NAME)/figures/, results/cohorts/demo/*/mask.png, results/$(NAME)/fold-1/losses.png"
 	@echo "report   results/$(NAME)-report.html"
 
 test: setup

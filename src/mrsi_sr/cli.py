@@ -2,13 +2,25 @@
 
 import argparse
 import difflib
+import errno
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 log = logging.getLogger("mrsi_sr")
 
+WHAT_TO_DO = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "your quota is used up: make room",
+    errno.EACCES: "look at the permissions of the file and of the folders above it",
+    errno.EROFS: "the file system can only be read: write elsewhere",
+    errno.ENOENT: "look at the name",
+    errno.EIO: "the disk or the network file system fails: see whether it can be read and written otherwise",
+}
 SECONDS_BETWEEN_LINES = 10  # of progress, where standard error is a log file and not a terminal
 
 
@@ -16,8 +28,17 @@ class UserError(Exception):
     """Something that the person at the keyboard can mend: what is wrong, where, what was expected, what to do."""
 
 
+class Stopped(BaseException):
+    """SIGTERM came: Slurm's warning before a time limit ends or a job is cancelled. Like KeyboardInterrupt no error."""
+
+
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Parse the command line and call main; a UserError becomes one message and exit code 2."""
+    """Parse the command line and call main.
+
+    A UserError becomes one message and exit code 2, and so does what the system refuses (a full disk, a file that may
+    not be read): an OSError. SIGTERM ends the script as an error would, with what it has begun cleared away, and exit
+    code 143 (128 + 15), as shells report it; a second one ends it at once.
+    """
     parser.allow_abbrev = False
     arguments, unknown = parser.parse_known_args()
     if unknown:
@@ -25,14 +46,47 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     # Libraries speak up only with warnings: fontTools, for one, logs every glyph of a PDF.
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         main(arguments)
     except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(parser, str(error), 2)
+    except OSError as error:
+        _end(parser, _refused(error), 2)
+    except Stopped as error:
+        _end(parser, str(error) or "stopped by SIGTERM; the same again goes on with what is finished", 143)
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end(parser, "interrupted", 130)
+
+
+@contextmanager
+def stop_noted() -> Iterator[Callable[[], bool]]:
+    """Within the block SIGTERM is only noted: the caller asks whether it came, and stops where it is best."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, _) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Stopped
+
+
+def _end(parser: argparse.ArgumentParser, message: str, code: int) -> None:
+    """Say why the script ends, and end it, also where nobody reads the pipe any more: Slurm stops `tee` too."""
+    try:
+        print(f"{parser.prog}: {message}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)
+
+
+def _refused(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}\n  {WHAT_TO_DO.get(error.errno, 'mend that')}, and run the same again"
 
 
 def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:

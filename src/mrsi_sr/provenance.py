@@ -23,12 +23,23 @@ class Provenance:
         self.inputs = {str(path): checksum(path) for path in inputs}
 
     def write(self, path: str | Path, **facts) -> None:
-        """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names."""
+        """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names.
+
+        Circumstances among them, of the process that made the result before, replace this one's.
+        """
         record = {
             "settings": self.settings,
             "inputs_sha256": self.inputs,
-            **facts,
             "version": __version__,
+            **self.circumstances(),
+            **facts,
+        }
+        with writing(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+    def circumstances(self) -> dict:
+        """Where, when and how long this process has worked so far: what differs between runs of equal results."""
+        return {
             "git_revision": git_revision(),
             "python": platform.python_version(),
             "device": device_name(),
@@ -36,8 +47,6 @@ class Provenance:
             "seconds": round(time.time() - self.started, 2),
             "peak_memory_mb": peak_memory_mb(),
         }
-        with writing(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
 def fingerprint(*parts) -> str:

@@ -1,9 +1,9 @@
 """A method's maps of the test participants: measured k-space in, super-resolved maps out, each with its own seed."""
 
 import json
-import shutil
 import time
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mrsi_sr import devices
+from mrsi_sr.claims import Held
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.conditions import Condition
 from mrsi_sr.dataset import conditioned, generator_of, usable_maps
-from mrsi_sr.files import writing, writing_folder
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.methods import Method
+from mrsi_sr.provenance import device_name
 from mrsi_sr.slices import ParticipantSlices, load
 
 
@@ -105,12 +106,12 @@ class Batches:
 @torch.no_grad()
 def sample_participant(
     method: Method, slices: ParticipantSlices, measurements: Measurements, protocol: str, sizes: Sequence[int],
-    what: str = "",
+    what: str = "", beat: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, np.ndarray], dict]:  # fmt: skip
     """All usable maps of a participant: the arrays of its file (maps [N, H, W] in the maps' unit) and their cost.
 
-    The cost has maps, seconds (of the sampler alone) and nfe. Raises UserError for metabolites that the method's
-    networks do not know.
+    beat: called before every batch. The cost has maps, seconds (of the sampler alone), nfe and the device's name.
+    Raises UserError for metabolites that the method's networks do not know.
     """
     settings = method.settings
     method.check_metabolites(slices.participant, slices.metabolites)
@@ -126,6 +127,7 @@ def sample_participant(
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
     starts = range(0, len(tasks), settings.batch_size)
     for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
+        beat()
         chosen = tasks[start : start + settings.batch_size]
         condition, scale = batches.condition(chosen)
         noise = MapNoise([_noise_key(settings.seed, slices, task) for task in chosen])
@@ -144,57 +146,55 @@ def sample_participant(
         "size": np.array([task.size for task in tasks], np.int16),
         "sample": np.array([task.sample for task in tasks], np.int16),
     }
-    return arrays, {"maps": len(tasks), "seconds": seconds, "nfe": nfe}
+    return arrays, {"maps": len(tasks), "seconds": seconds, "nfe": nfe, "device": device_name()}
 
 
 def sample_all(
     method: Method, slices: dict[str, Path], low_resolution: dict[str, Path], protocol: str, sizes: Sequence[int],
-    partial: Path, fingerprint: str,
+    claim: Held, fingerprint: str,
 ) -> list[dict]:  # fmt: skip
-    """Sample the participants, one at a time, into the folder `partial`, and return what each one cost.
+    """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is claimed; return their costs.
 
-    A participant that an interrupted run with the same fingerprint has finished is kept; a folder of another
-    fingerprint is emptied first.
+    A participant's file with the same fingerprint, of a run before, is kept. Files of others are removed at the end.
     """
-    _prepare(partial, fingerprint)
-    costs = []
+    out, costs = claim.folder, []
     for number, (participant, path) in enumerate(slices.items(), 1):
-        cost_file = partial / f"{participant}.cost.json"
-        if cost_file.exists():
+        file = out / f"{participant}.npz"
+        cost = cost_of(file, fingerprint)
+        if cost is not None:
             log.info("%s: %s was sampled before", method.name, participant)
         else:
             held = load(path)
             measurements = Measurements(low_resolution[participant], held, protocol, sizes)
             what = f" ({number} of {len(slices)})"
-            arrays, cost = sample_participant(method, held, measurements, protocol, sizes, what)
-            with writing(partial / f"{participant}.npz") as temporary:
-                np.savez_compressed(temporary, **arrays)
-            with writing(cost_file) as temporary:  # last: where it lies, the maps are whole
-                temporary.write_text(json.dumps(cost))
-        costs.append(json.loads(cost_file.read_text()))
+            arrays, cost = sample_participant(
+                method, held, measurements, protocol, sizes, what,
+                beat=lambda: claim.beat(len(costs), len(slices), "participants"),
+            )  # fmt: skip
+            claim.check()
+            (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
+            with claim.writing(file) as temporary:
+                np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
+        costs.append(cost)
+    claim.check()
+    for file in out.glob("*.npz"):
+        if file.stem not in slices:
+            file.unlink()
     return costs
 
 
-def finish(partial: Path, out: Path, participants: Sequence[str], write_provenance) -> None:
-    """Put the participants' files and the provenance into the folder `out`, which appears whole; drop `partial`."""
-    with writing_folder(out) as folder:
-        for participant in participants:
-            shutil.copyfile(partial / f"{participant}.npz", folder / f"{participant}.npz")
-        write_provenance(folder / "provenance.json")
-    shutil.rmtree(partial)
+def cost_of(file: Path, fingerprint: str) -> dict | None:
+    """What a participant's maps cost; None where the file is absent, damaged or of another fingerprint."""
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            return json.loads(str(held["cost"])) if str(held["fingerprint"]) == fingerprint else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        log.warning("%s cannot be read (%r): it is sampled again", file, error)
+        return None
 
 
 def _noise_key(seed: int, slices: ParticipantSlices, task: Task) -> tuple:
     number, metabolite = slices.slices[task.slice], slices.metabolites[task.metabolite]
     return seed, slices.participant, number, metabolite, task.size, task.sample
-
-
-def _prepare(partial: Path, fingerprint: str) -> None:
-    mark = partial / "fingerprint"
-    if partial.exists() and not (mark.exists() and mark.read_text() == fingerprint):
-        log.warning("%s is of other settings, weights, data or code: sampling starts anew", partial)
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True, exist_ok=True)
-    if not mark.exists():
-        with writing(mark) as temporary:
-            temporary.write_text(fingerprint)

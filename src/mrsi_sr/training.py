@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from mrsi_sr import devices, networks, objectives
 from mrsi_sr.checkpoints import Checkpoint
-from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
+from mrsi_sr.cli import SECONDS_BETWEEN_LINES, Stopped, UserError, log, stop_noted
 from mrsi_sr.critics import Critic, set_learning_rate
 from mrsi_sr.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.network_settings import TrainingSettings
@@ -39,13 +40,15 @@ class Trained:
 def train(
     settings: dict, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
     device: torch.device, needed: dict[str, nn.Module] | None = None,
+    beat: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Trained:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
     settings: complete, as network_settings.resolve_network returns them. needed: the trained networks, by role, that
-    the objective builds on.
-    Raises UserError when a loss or a weight is not finite any more.
+    the objective builds on. beat: told after every iteration how far the run is.
+    Raises UserError when a loss or a weight is not finite any more, and Stopped, with the checkpoint saved, when
+    SIGTERM came.
     """
     run = Run(settings, training, validation, seed, device, needed)
     saved = checkpoint.load(device)
@@ -55,14 +58,22 @@ def train(
         run.restore(saved)
         log.info("resuming at iteration %d of %d from %s", run.iteration, run.total, checkpoint.path)
     lines = ProgressLines(run)
-    while run.iteration < run.total:
-        run.step()
-        if run.is_due(run.settings.validate_every):
-            run.validate()
-        if run.is_due(run.settings.checkpoint_every):
-            run.check_weights()
-            checkpoint.save(run.state())
-        lines.tell()
+    with stop_noted() as stop:
+        while run.iteration < run.total:
+            run.step()
+            if run.is_due(run.settings.validate_every):
+                run.validate()
+            stopping = stop()
+            if stopping or run.is_due(run.settings.checkpoint_every):
+                run.check_weights()
+                checkpoint.save(run.state())
+            lines.tell()
+            beat(run.iteration, run.total, "iterations")
+            if stopping:
+                raise Stopped(
+                    f"stopped by SIGTERM after iteration {run.iteration} of {run.total}\n"
+                    f"  the same again resumes from {checkpoint.path}"
+                )
     return Trained(
         run.best["weights"], run.best["iteration"], run.averaged.state_dict(), run.total, run.losses, run.seconds,
         networks.count_parameters(run.network),

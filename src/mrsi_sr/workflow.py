@@ -130,15 +130,16 @@ class Workflow:
     def network_settings(self, wildcards) -> str:
         return settings_json(self.configuration.networks[wildcards.network])
 
-    def needed_weights(self, wildcards) -> list[str]:
-        """The weights of the networks that this one's training needs."""
-        return list(self._needed(wildcards).values())
+    def needed_networks(self, wildcards) -> list[str]:
+        """The provenance of the networks that this one's training needs: it lies there when they are whole."""
+        return [f"{folder}/provenance.json" for folder in self._needed(wildcards).values()]
 
     def needs_flags(self, wildcards) -> str:
-        """`--needs role=PATH` for each of them, and their settings."""
+        """`--needs role=WEIGHTS` for each of them, and their settings."""
         needs = self.configuration.networks[wildcards.network]["needs"]
         settings = {role: self.configuration.networks[name] for role, name in needs.items()}
-        flags = [f"--needs {role}={shlex.quote(path)}" for role, path in self._needed(wildcards).items()]
+        weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
+        flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
         return " ".join([*flags, f"--needs-settings {shlex.quote(settings_json(settings))}"] if needs else [])
 
     def method_settings(self, wildcards) -> str:
@@ -148,11 +149,16 @@ class Workflow:
         roles = self._method(wildcards)["networks"]
         return settings_json({role: self.configuration.networks[name] for role, name in roles.items()})
 
-    def weights(self, wildcards) -> list[str]:
-        return list(self._weights(wildcards).values())
+    def trained_networks(self, wildcards) -> list[str]:
+        """The provenance of a method's networks."""
+        return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
-        return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in self._weights(wildcards).items())
+        method = MethodSettings(**self._method(wildcards))
+        weights = {
+            role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
+        }
+        return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in weights.items())
 
     # --- scores, tables and figures
 
@@ -204,6 +210,10 @@ class Workflow:
         )
 
     def figure_samples(self, wildcards) -> list[str]:
+        """The provenance of the samples that a figure shows."""
+        return [f"{folder}/provenance.json" for folder in self.figure_folders(wildcards)]
+
+    def figure_folders(self, wildcards) -> list[str]:
         experiment = self._experiment(wildcards)
         figure = experiment["figures"][wildcards.figure]
         fold = figure["fold"] or experiment["folds"]["run"][0]
@@ -221,10 +231,10 @@ class Workflow:
         return targets
 
     def all_networks(self) -> list[str]:
-        """The best weights of every network of every experiment and fold that is to be run."""
+        """The provenance of every network of every experiment and fold that is to be run."""
         return sorted(
             {
-                self._weights_file(name, fold, network, "best")
+                f"{self._network_folder(name, fold, network)}/provenance.json"
                 for name, experiment in self.configuration.experiments.items()
                 for fold in experiment["folds"]["run"]
                 for network in self.configuration.networks_of(name)
@@ -242,22 +252,22 @@ class Workflow:
     def _method(self, wildcards) -> dict:
         return self.configuration.methods[wildcards.method]
 
-    def _weights(self, wildcards) -> dict[str, str]:
-        method = MethodSettings(**self._method(wildcards))
-        return {
-            role: self._weights_file(wildcards.experiment, int(wildcards.fold), network, method.weights_of(role))
-            for role, network in method.networks.items()
-        }
+    def _trained(self, wildcards) -> dict[str, str]:
+        """The folders of a method's networks, by role."""
+        return self._network_folders(wildcards, self._method(wildcards)["networks"])
 
     def _needed(self, wildcards) -> dict[str, str]:
-        needs = self.configuration.networks[wildcards.network]["needs"]
-        place = wildcards.experiment, int(wildcards.fold)
-        return {role: self._weights_file(*place, network, "best") for role, network in needs.items()}
+        """The folders of the networks that a network needs, by role."""
+        return self._network_folders(wildcards, self.configuration.networks[wildcards.network]["needs"])
 
-    def _weights_file(self, experiment: str, fold: int, network: str, which: str) -> str:
-        """Where a network's weights lie, in the experiment that trains it for all that have an equal one."""
+    def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
+        place = wildcards.experiment, int(wildcards.fold)
+        return {role: self._network_folder(*place, network) for role, network in networks.items()}
+
+    def _network_folder(self, experiment: str, fold: int, network: str) -> str:
+        """Where a network lies: in the experiment that trains it for all that have an equal one."""
         home = self.configuration.home_of(experiment, fold, network)
-        return f"results/{home}/fold-{fold}/networks/{network}.{which}.safetensors"
+        return f"results/{home}/fold-{fold}/networks/{network}"
 
     def _participants(self, wildcards) -> list[str]:
         chosen = self._experiment(wildcards)["participants"]

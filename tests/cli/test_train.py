@@ -21,9 +21,7 @@ def arguments(cohort: dict, folder, network: dict, **changes) -> list:
     flags = {
         "settings": json.dumps(network), "slices": cohort["slices"], "folds": cohort["folds"], "fold": 1,
         "protocol": "clean", "sizes": "4,8", "seed": 3, "device": "cpu", "threads": 1,
-        "weights": folder / "net.best.safetensors", "last": folder / "net.last.safetensors",
-        "losses": folder / "net.losses.csv", "curve": folder / "net.losses.png",
-        "provenance": folder / "net.provenance.json",
+        "out": folder,
     }  # fmt: skip
     words = []
     for name, value in (flags | changes).items():
@@ -32,27 +30,26 @@ def arguments(cohort: dict, folder, network: dict, **changes) -> list:
 
 
 @pytest.mark.parametrize("settings", [MUNET, DENOISER], ids=["munet", "denoiser"])
-def test_training_writes_weights_losses_curve_and_provenance(settings, cohort, tmp_path, run_script):
+def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_path, run_script):
     done = run_script("train", *arguments(cohort, tmp_path, settings))
     assert done.returncode == 0, done.stderr
     assert "training: iteration 4 of 4, loss" in done.stderr and "s left" in done.stderr
-    names = {"net.best.safetensors", "net.last.safetensors", "net.losses.csv", "net.losses.png", "net.provenance.json"}
+    names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json"}
     assert {file.name for file in tmp_path.iterdir()} == names
     for kind in ("best", "last"):
-        with safe_open(tmp_path / f"net.{kind}.safetensors", "pt") as file:
+        with safe_open(tmp_path / f"{kind}.safetensors", "pt") as file:
             facts = json.loads(file.metadata()["mrsi_sr"])
         assert facts["settings"] == settings
         assert (facts["fold"], facts["protocol"], facts["sizes"]) == (1, "clean", [4, 8])
         assert facts["metabolites"] == list(METABOLITES)
     assert facts["iteration"] == 4
-    with (tmp_path / "net.losses.csv").open() as file:
+    with (tmp_path / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["iteration"], row["part"]) for row in rows] == [
         ("2", "train"), ("2", "validation"), ("4", "train"), ("4", "validation"),
     ]  # fmt: skip
     assert all(float(row["loss"]) > 0 for row in rows)
-    assert (tmp_path / "net.losses.png").read_bytes().startswith(b"\x89PNG")
-    provenance = json.loads((tmp_path / "net.provenance.json").read_text())
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert provenance["participants"] == {"train": ["sub-1"], "validation": ["sub-2"]}
     assert len(provenance["inputs_sha256"]) == 2 and provenance["seed"] == 3 and provenance["parameters"] > 0
 
@@ -62,8 +59,8 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     done = run_script("train", *arguments(cohort, tmp_path, {key: MUNET[key] for key in keys}))
     assert done.returncode == 0, done.stderr
     completed = MUNET | {"validate_every": 1000, "checkpoint_every": 1000}
-    assert json.loads((tmp_path / "net.provenance.json").read_text())["settings"] == completed
-    with safe_open(tmp_path / "net.best.safetensors", "pt") as file:
+    assert json.loads((tmp_path / "provenance.json").read_text())["settings"] == completed
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["settings"] == completed
 
 
@@ -107,9 +104,9 @@ def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_pat
     needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET})}
     done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
     assert done.returncode == 0, done.stderr
-    with safe_open(tmp_path / "net.best.safetensors", "pt") as file:
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["sizes"] == [8]
-    provenance = json.loads((tmp_path / "net.provenance.json").read_text())
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert str(path) in provenance["inputs_sha256"]
 
 

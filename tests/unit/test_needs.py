@@ -155,7 +155,10 @@ def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repositor
     plan = Workflow(raw)
     wildcards = SimpleNamespace(experiment="toy", fold="1", method="enhancer", network="enhancer")
     folder = "results/toy/fold-1/networks"
-    assert plan.weights(wildcards) == [f"{folder}/enhancer.last.safetensors", f"{folder}/munet.best.safetensors"]
+    assert plan.trained_networks(wildcards) == [f"{folder}/{name}/provenance.json" for name in ("enhancer", "munet")]
+    assert plan.weight_flags(wildcards) == (
+        f"--weights flow={folder}/enhancer/last.safetensors --weights super_resolver={folder}/munet/best.safetensors"
+    )
     raw["methods"]["enhancer"]["weights"] = {"flow": "last"}
     refused(raw, "methods.enhancer.weights names the roles flow, expected flow, super_resolver")
     raw["methods"]["enhancer"]["weights"] = "latest"
@@ -169,9 +172,11 @@ def test_training_waits_for_what_it_needs_and_takes_its_own_sizes(raw, repositor
     def of(network):
         return SimpleNamespace(experiment="toy", fold="1", network=network)
 
-    path = "results/toy/fold-1/networks/munet.best.safetensors"
-    assert plan.needed_weights(of("enhancer")) == [path] and plan.needed_weights(of("munet")) == []
-    assert plan.needs_flags(of("enhancer")).startswith(f"--needs super_resolver={path} --needs-settings ")
+    folder = "results/toy/fold-1/networks/munet"
+    assert plan.needed_networks(of("enhancer")) == [f"{folder}/provenance.json"]
+    assert plan.needed_networks(of("munet")) == []
+    weights = f"{folder}/best.safetensors"
+    assert plan.needs_flags(of("enhancer")).startswith(f"--needs super_resolver={weights} --needs-settings ")
     assert plan.needs_flags(of("munet")) == ""
     assert plan.training_sizes(of("size_8")) == "8"
     assert plan.training_sizes(of("munet")) == ",".join(map(str, range(8, 33, 2)))

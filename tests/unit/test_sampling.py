@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
 
-from mrsi_sr import networks, sampling
+from mrsi_sr import claims, networks, sampling
 from mrsi_sr.checkpoints import Weights
 from mrsi_sr.cli import UserError
 from mrsi_sr.method_settings import MethodSettings
@@ -181,28 +181,68 @@ def test_other_metabolites_than_trained_on_are_refused(tmp_path):
         sampling.sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
 
 
-def test_sampling_resumes_with_the_participant_that_was_interrupted(tmp_path, monkeypatch):
+@pytest.fixture
+def two(tmp_path):
+    """The slices and the measured k-space of two participants, by name."""
     slices, low_resolution = {}, {}
     for seed in (1, 2):
         made = participant(f"sub-{seed}", seed)
         slices[made.participant] = tmp_path / f"{seed}.npz"
         made.save(slices[made.participant])
         low_resolution[made.participant] = truncate(made, tmp_path / f"low-{seed}.npz", "clean", [4])
-    method, partial, done = method_of("zero_filled", tmp_path), tmp_path / ".partial", []
+    return slices, low_resolution
+
+
+def sample_all(method: Method, slices: dict, low_resolution: dict, out, fingerprint: str) -> list[dict]:
+    with claims.taken(out) as claim:
+        return sampling.sample_all(method, slices, low_resolution, "clean", [4], claim, fingerprint)
+
+
+def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_path, monkeypatch):
+    method, out, done = method_of("zero_filled", tmp_path), tmp_path / "out", []
     whole = sampling.sample_participant
 
-    def interrupted(method, slices, *rest):
-        if slices.participant == "sub-2" and not done:
+    def interrupted(method, slices, *rest, **more):
+        if slices.participant == "sub-2" and not done.count("sub-2") and len(done) == 1:
+            done.append("interrupted")
             raise KeyboardInterrupt
         done.append(slices.participant)
-        return whole(method, slices, *rest)
+        return whole(method, slices, *rest, **more)
 
     monkeypatch.setattr(sampling, "sample_participant", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        done.clear()
-        sampling.sample_all(method, {"sub-2": slices["sub-2"]}, low_resolution, "clean", [4], partial, "a")
-    sampling.sample_all(method, {"sub-1": slices["sub-1"]}, low_resolution, "clean", [4], partial, "a")
-    assert sampling.sample_all(method, slices, low_resolution, "clean", [4], partial, "a")[0]["maps"] == 6
-    assert done == ["sub-1", "sub-2"]
-    sampling.sample_all(method, slices, low_resolution, "clean", [4], partial, "b")
-    assert done == ["sub-1", "sub-2"] * 2
+        sample_all(method, *two, out, "a")
+    assert sorted(file.name for file in out.iterdir()) == ["sub-1.npz"]
+    assert [cost["maps"] for cost in sample_all(method, *two, out, "a")] == [6, 6]
+    assert done == ["sub-1", "interrupted", "sub-2"]
+    sample_all(method, *two, out, "b")
+    assert done == ["sub-1", "interrupted", "sub-2", "sub-1", "sub-2"]
+
+
+def test_samples_of_participants_that_do_not_belong_are_removed(two, tmp_path):
+    slices, low_resolution = two
+    sample_all(method_of("zero_filled", tmp_path), *two, tmp_path / "out", "a")
+    sample_all(method_of("zero_filled", tmp_path), {"sub-2": slices["sub-2"]}, low_resolution, tmp_path / "out", "a")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["sub-2.npz"]
+
+
+def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, monkeypatch):
+    method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
+    sample_all(method, *two, out, "a")
+    (out / "provenance.json").write_text("{}")
+    sample_all(method, *two, out, "a")
+    assert (out / "provenance.json").exists()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        sample_all(method, *two, out, "b")
+    assert not (out / "provenance.json").exists()
+
+
+def test_a_damaged_file_of_samples_is_sampled_again(two, tmp_path, caplog):
+    method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
+    sample_all(method, *two, out, "a")
+    before = np.load(out / "sub-1.npz")["maps"]
+    (out / "sub-1.npz").write_bytes((out / "sub-1.npz").read_bytes()[:300])
+    sample_all(method, *two, out, "a")
+    assert "sub-1.npz cannot be read" in caplog.text
+    assert np.array_equal(np.load(out / "sub-1.npz")["maps"], before)

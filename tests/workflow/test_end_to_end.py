@@ -33,7 +33,7 @@ def test_scores_are_those_of_the_held_out_participants_alone(finished):
 
 
 def test_the_network_says_where_it_comes_from(finished):
-    record = json.loads((finished.folder / "results/toy/fold-2/networks/munet.provenance.json").read_text())
+    record = json.loads((finished.folder / "results/toy/fold-2/networks/munet/provenance.json").read_text())
     assert record["settings"]["channels"] == 2
     assert record["inputs_sha256"]
 

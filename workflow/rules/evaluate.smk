@@ -1,7 +1,7 @@
 rule evaluate:
     input:
         code=code_of("workflow/scripts/evaluate.py"),
-        samples="results/{experiment}/fold-{fold}/samples/{method}",
+        samples="results/{experiment}/fold-{fold}/samples/{method}/provenance.json",
         slices=plan.slices,
         lpips=plan.lpips_files,
     output:
@@ -18,8 +18,9 @@ rule evaluate:
         metrics=plan.metrics,
         protocol=plan.protocol,
         lpips=plan.lpips_weights,
+        samples=subpath(input.samples, parent=True),
     shell:
-        "python workflow/scripts/evaluate.py --samples {input.samples:q} --slices {input.slices:q}"
+        "python workflow/scripts/evaluate.py --samples {params.samples:q} --slices {input.slices:q}"
         " --experiment {wildcards.experiment} --fold {wildcards.fold} --method {wildcards.method}"
         " --protocol {params.protocol} --metrics {params.metrics}"
         " --lpips-weights {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"

@@ -78,7 +78,8 @@ rule qualitative:
         mem_mb=4000,
     params:
         settings=plan.figure_settings,
+        samples=plan.figure_folders,
     shell:
-        "python workflow/scripts/qualitative.py --samples {input.samples:q} --slices {input.slices:q}"
+        "python workflow/scripts/qualitative.py --samples {params.samples:q} --slices {input.slices:q}"
         " --low-resolution {input.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"

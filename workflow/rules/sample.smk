@@ -1,12 +1,12 @@
 rule sample:
     input:
         code=code_of("workflow/scripts/sample.py"),
-        weights=plan.weights,
+        networks=plan.trained_networks,
         slices=plan.slices,
         low_resolution=plan.low_resolution,
         folds="results/{experiment}/folds.csv",
     output:
-        directory("results/{experiment}/fold-{fold}/samples/{method}"),
+        "results/{experiment}/fold-{fold}/samples/{method}/provenance.json",
     log:
         "logs/{experiment}/fold-{fold}/sample-{method}.log",
     conda:
@@ -22,8 +22,9 @@ rule sample:
         networks=plan.networks_of_method,
         sizes=plan.evaluation_sizes,
         protocol=plan.protocol,
+        out=subpath(output[0], parent=True),
     shell:
         "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
-        " --network-settings {params.networks:q} {params.weights} --slices {input.slices:q} --low-resolution {input.low_resolution:q} --folds {input.folds:q}"
-        " --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes} --threads {threads}"
-        " --out {output:q} 2>&1 | tee -a {log:q}"
+        " --network-settings {params.networks:q} {params.weights} --slices {input.slices:q}"
+        " --low-resolution {input.low_resolution:q} --folds {input.folds:q} --fold {wildcards.fold}"
+        " --protocol {params.protocol} --sizes {params.sizes} --threads {threads} --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -3,19 +3,9 @@ rule train:
         code=code_of("workflow/scripts/train.py"),
         slices=plan.slices,
         folds="results/{experiment}/folds.csv",
-        needs=plan.needed_weights,
+        needs=plan.needed_networks,
     output:
-        best="results/{experiment}/fold-{fold}/networks/{network}.best.safetensors",
-        last="results/{experiment}/fold-{fold}/networks/{network}.last.safetensors",
-        losses="results/{experiment}/fold-{fold}/networks/{network}.losses.csv",
-        curve=report(
-            "results/{experiment}/fold-{fold}/networks/{network}.losses.png",
-            category="Training",
-            subcategory="{experiment}",
-            caption="../report/losses.rst",
-            labels={"network": "{network}", "fold": "{fold}"},
-        ),
-        provenance="results/{experiment}/fold-{fold}/networks/{network}.provenance.json",
+        "results/{experiment}/fold-{fold}/networks/{network}/provenance.json",
     log:
         "logs/{experiment}/fold-{fold}/train-{network}.log",
     conda:
@@ -31,8 +21,8 @@ rule train:
         protocol=plan.protocol,
         seed=plan.seed,
         needs=plan.needs_flags,
+        out=subpath(output[0], parent=True),
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {input.slices:q}"
         " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol} --sizes {params.sizes}"
-        " --seed {params.seed} {params.needs} --threads {threads} --weights {output.best:q} --last {output.last:q}"
-        " --losses {output.losses:q} --curve {output.curve:q} --provenance {output.provenance:q} 2>&1 | tee -a {log:q}"
+        " --seed {params.seed} {params.needs} --threads {threads} --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -42,7 +42,7 @@ def explained() -> list[tuple[str, str]]:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import checkpoints, devices, folds, sampling
+    from mrsi_sr import checkpoints, claims, devices, folds, sampling
     from mrsi_sr.dataset import sizes_of
     from mrsi_sr.method_settings import MethodSettings
     from mrsi_sr.methods import Method
@@ -70,26 +70,28 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
     fingerprint = checkpoints.fingerprint(
         sampling.__file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
-        participants=participants, data=list(provenance.inputs.values()), device=device.type, **identity,
+        participants=participants, data=list(provenance.inputs.values()), **identity,
     )  # fmt: skip
-    out = Path(arguments.out)
-    partial = out.with_name(f".{out.name}.partial")
-    costs = sampling.sample_all(method, slices, low_resolution, arguments.protocol, sizes, partial, fingerprint)
-    facts = {
-        "method": arguments.method,
-        "label": settings.label,
-        "sampler": settings.sampler,
-        "networks": network_settings,
-        "seed": settings.seed,
-        "nfe": max(cost["nfe"] for cost in costs),
-        "seconds_per_slice": sum(cost["seconds"] for cost in costs) / max(sum(cost["maps"] for cost in costs), 1),
-        "parameters": method.parameters,
-        "maps": sum(cost["maps"] for cost in costs),
-        "participants": participants,
-        "sampled_on": device.type,
-        **identity,
-    }
-    sampling.finish(partial, out, participants, lambda path: provenance.write(path, **facts))
+    with claims.taken(Path(arguments.out)) as claim:
+        costs = sampling.sample_all(method, slices, low_resolution, arguments.protocol, sizes, claim, fingerprint)
+        maps, seconds = (sum(cost[name] for cost in costs) for name in ("maps", "seconds"))
+        claim.check()
+        provenance.write(
+            claim.folder / "provenance.json",
+            method=arguments.method,
+            label=settings.label,
+            sampler=settings.sampler,
+            networks=network_settings,
+            seed=settings.seed,
+            nfe=max(cost["nfe"] for cost in costs),
+            seconds_per_slice=seconds / max(maps, 1),
+            sampling_seconds=round(seconds, 2),
+            parameters=method.parameters,
+            maps=maps,
+            participants=participants,
+            device=", ".join(sorted({cost["device"] for cost in costs})),
+            **identity,
+        )
 
 
 if __name__ == "__main__":

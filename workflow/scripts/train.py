@@ -1,7 +1,7 @@
 """Train one network on one fold."""
 
 import argparse
-import csv
+from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, run
 from mrsi_sr.settings import allowed, from_json, help_of
@@ -29,11 +29,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--needs-settings", default="{}", metavar="JSON", help="by role, those networks' settings")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
-    parser.add_argument("--weights", required=True, metavar="SAFETENSORS", help="out: weights of best validation loss")
-    parser.add_argument("--last", required=True, metavar="SAFETENSORS", help="out: weights at the end")
-    parser.add_argument("--losses", required=True, metavar="CSV", help="out: training and validation losses")
-    parser.add_argument("--curve", required=True, metavar="PNG", help="out: the losses drawn")
-    parser.add_argument("--provenance", required=True, metavar="JSON", help="out: where the network comes from")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR",
+        help="out: best.safetensors (of lowest validation loss), last.safetensors, losses.csv and provenance.json",
+    )  # fmt: skip
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if any")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as many as torch takes)")
     return parser
@@ -49,15 +48,16 @@ def explained() -> list[tuple[str, str]]:
 def main(arguments: argparse.Namespace) -> None:
     import torch
 
-    from mrsi_sr import checkpoints, devices, folds, trained, training
+    from mrsi_sr import checkpoints, claims, devices, folds, training
     from mrsi_sr.dataset import MapsOnDevice, sizes_of
     from mrsi_sr.network_settings import check_metabolites, resolve_network
     from mrsi_sr.provenance import Provenance
     from mrsi_sr.slices import files_of, load
+    from mrsi_sr.trained import paths_of
 
     settings = resolve_network(from_json(arguments.settings, "--settings"))
     sizes = sorted(settings["sizes"] or sizes_of(arguments.sizes))
-    needs = trained.paths_of("--needs", arguments.needs)
+    needs = paths_of("--needs", arguments.needs)
     device = devices.choose(arguments.device, arguments.threads)
     table = folds.load(arguments.folds)
     parts = {
@@ -82,19 +82,28 @@ def main(arguments: argparse.Namespace) -> None:
         training.__file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
         participants=participants, **identity,
     )  # fmt: skip
-    checkpoint = checkpoints.Checkpoint.beside(arguments.weights, fingerprint)
-    done = training.train(
-        settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
-        needed=needed,
-    )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}
-    write(arguments, done, settings, identity)
-    provenance.write(
-        arguments.provenance, seed=arguments.seed, iterations=done.iterations, best_iteration=done.best_iteration,
-        parameters=done.parameters, training_seconds=round(done.seconds, 2), trained_on=device.type,
-        threads=torch.get_num_threads(), maps=counts, participants=participants, **identity,
-    )  # fmt: skip
-    checkpoint.remove()
+    out = Path(arguments.out)
+    with claims.taken(out) as claim:
+        results = checkpoints.Results(out, fingerprint, claim.writing)
+        checkpoint = checkpoints.Checkpoint(out / "checkpoint", fingerprint, claim.writing)
+        record = results.record()
+        if record is None:
+            trained = training.train(
+                settings, maps["train"], maps["validation"], seed=arguments.seed, checkpoint=checkpoint, device=device,
+                needed=needed, beat=claim.beat,
+            )  # fmt: skip
+            record = {
+                "iterations": trained.iterations, "best_iteration": trained.best_iteration,
+                "parameters": trained.parameters, "training_seconds": round(trained.seconds, 2),
+                "trained_on": device.type, "threads": torch.get_num_threads(), **provenance.circumstances(),
+            }  # fmt: skip
+            results.save(trained, record, settings, identity)
+        claim.check()
+        checkpoint.remove()
+        provenance.write(
+            out / "provenance.json", seed=arguments.seed, maps=counts, participants=participants, **identity, **record
+        )
 
 
 def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[str], identity: dict, device) -> dict:
@@ -121,24 +130,6 @@ def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[st
             )
         networks[role] = held.network
     return networks
-
-
-def write(arguments: argparse.Namespace, done, settings: dict, identity: dict) -> None:
-    """Write weights, losses and curve."""
-    from mrsi_sr.checkpoints import Weights
-    from mrsi_sr.figures.losses import draw
-    from mrsi_sr.files import writing
-
-    Weights(done.best, settings, iteration=done.best_iteration, **identity).save(arguments.weights)
-    Weights(done.last, settings, iteration=done.iterations, **identity).save(arguments.last)
-    with writing(arguments.losses) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(done.losses[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(done.losses)
-    what = f"{settings['architecture']}, {settings['objective']}"
-    title = f"{what}, fold {identity['fold']}, protocol {identity['protocol']}"
-    with writing(arguments.curve) as temporary:
-        draw(done.losses, done.best_iteration, title, temporary)
 
 
 if __name__ == "__main__":
