@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from mrsi_sr import participants
 from mrsi_sr.config import Configuration
 
 LONGEST_VALUE = 60  # characters of a setting's value that are shown
@@ -17,13 +18,14 @@ FOLLOWS = "configuration"  # key of a table's settings: a hash of what its metho
 PLACES = {
     ("simulate", "settings"): "cohort.simulate",
     ("simulate", "seed"): "cohort.simulate.seed",
+    ("ingest", "flags"): "cohort.ingest",
     ("mask", "settings"): "cohort.quality",
     ("montage", "settings"): "cohort.quality",
     ("slices", "settings"): "cohort.slices",
     ("*", "metabolites"): "cohort.metabolites",
     ("*", "unit"): "cohort.unit",
     ("*", "excluded"): "participants.exclude",
-    ("truncate", "sizes"): "experiments.evaluate_sizes",
+    ("truncate", "sizes"): "experiments.*.evaluate_sizes",
     ("folds", "settings"): "experiments.{experiment}.folds",
     ("train", "settings"): "networks.{network}",
     ("train", "sizes"): "experiments.{experiment}.sizes",
@@ -122,18 +124,16 @@ def differences(old: Any, new: Any, keys: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def participant_finder(files: Iterable[tuple[str, str]]) -> Callable[[str], str | None]:
-    """A function from a path to the participant that it belongs to. files: known participants and a file of each.
+    """A function from a path to the participant whose folder it is or lies in, None for others.
 
-    It knows participants that are not among them too: by the place where the others' files lie.
+    files: participants and files of theirs. Folders beside theirs are taken for those of participants that were.
     """
-    shapes = {path.replace(f"/{participant}/", "/{}/") for participant, path in files}
-    patterns = [re.compile(re.escape(shape).replace(r"/\{\}/", "/([A-Za-z0-9_-]+)/")) for shape in sorted(shapes)]
+    places = {path.split(f"/{participant}/")[0] for participant, path in files if f"/{participant}/" in path}
+    pattern = re.compile(f"(?:{'|'.join(map(re.escape, sorted(places)))})/([A-Za-z0-9_-]+)(?:/.*)?")
 
     def participant_of(path: str) -> str | None:
-        for pattern in patterns:
-            if match := pattern.fullmatch(path):
-                return match[1]
-        return None
+        match = pattern.fullmatch(path)
+        return match[1] if match else None
 
     return participant_of
 
@@ -159,6 +159,10 @@ def _place(rule: str, name: str, keys: tuple[str, ...], wildcards: dict, configu
         roles, keys = configuration.networks[wildcards["network"]]["needs"], keys[1:]
     if keys and keys[0] in roles:
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
+    if name == "flags" and (column := keys[0].replace("-", "_")) in participants.EMPTY:
+        return f"participants.{column}"
+    if name == "flags" and ("*", keys[0]) in PLACES:
+        name, keys = keys[0], keys[1:]
     place = PLACES.get((rule, name)) or PLACES.get(("*", name)) or f"{rule}'s {name}"
     return ".".join([place.format(**wildcards), *keys])
 

@@ -185,7 +185,7 @@ class Status:
             for name, folds in names.items():
                 of_folds.setdefault(folds_in_words(folds), []).append(name)
             for folds, same in of_folds.items():
-                listed = ", ".join(filter(None, same)) if len(same) <= NAMES_SHOWN else f"{len(same)} of them"
+                listed = ", ".join(sorted(filter(None, same))) if len(same) <= NAMES_SHOWN else f"{len(same)} of them"
                 where = f"in {experiment}" if experiment else ""
                 parts.append(", ".join(filter(None, [f"{rule} {listed}".strip(), folds, where])))
         return "; ".join(parts)
