@@ -15,7 +15,7 @@ import pytest
 FOLD = "results/toy/fold-2"
 
 
-def status(clone, configuration="toy.yaml", *options):
+def by_snakemake(clone, configuration, *options):
     """What `snakemake status` prints on standard output."""
     done = clone.snakemake("status", "--profile", "profiles/local", *options, "--configfile", configuration)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -28,24 +28,24 @@ def cell(text, method):
     return row.removeprefix(method).strip()
 
 
-@pytest.fixture
+def by_hand(clone, configuration="toy.yaml"):
+    """The finished process of status.py, run in a clone as a person would."""
+    return subprocess.run(
+        [sys.executable, "workflow/scripts/status.py", "--config", configuration],
+        cwd=clone.folder, env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def status(clone, configuration="toy.yaml"):
+    done = by_hand(clone, configuration)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def environment():
     """This environment's Python first, and the package of the clone that one works in."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return os.environ | {"PATH": path, "PYTHONPATH": "src"}
-
-
-@pytest.fixture
-def run_by_hand(environment):
-    """Run status.py in a clone, as a person would."""
-
-    def run(clone, configuration):
-        return subprocess.run(
-            [sys.executable, "workflow/scripts/status.py", "--config", configuration],
-            cwd=clone.folder, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-
-    return run
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def put_aside(path):
 
 
 def test_a_finished_workflow_is_fresh_everywhere(finished):
-    text = status(finished)
+    text = by_snakemake(finished, "toy.yaml")
     assert {cell(text, method) for method in ("zero_filled", "munet", "ddpm")} == {"fresh"}
     assert "Everything is up to date." in text
 
@@ -123,12 +123,8 @@ def test_a_claim_is_a_run_until_it_has_been_silent_for_long(finished, seconds, s
 
 
 def test_keys_given_on_snakemakes_command_line_count(finished):
-    text = status(finished, "toy.yaml", "--config", "methods={munet: {label: Other}}")
+    text = by_snakemake(finished, "toy.yaml", "--config", "methods={munet: {label: Other}}")
     assert "methods.munet.label: MUNet -> Other  (sample munet, fold 2)" in text
-
-
-def test_status_by_hand_says_the_same(finished, run_by_hand):
-    assert run_by_hand(finished, "toy.yaml").stdout == status(finished)
 
 
 def test_without_results_all_is_missing_and_costs_are_unknown(clone):
@@ -137,29 +133,29 @@ def test_without_results_all_is_missing_and_costs_are_unknown(clone):
     assert "train     4 jobs  4 of unknown length" in text
 
 
-def test_a_scans_missing_file_is_named_and_ends_with_code_2(clone, run_by_hand):
+def test_a_scans_missing_file_is_named_and_ends_with_code_2(clone):
     demo = (clone.folder / "config" / "demo_participants.tsv").read_text()
     place = "results/simulated/sub-01/t1.nii.gz"
     assert place in demo
     (clone.folder / "config" / "demo_participants.tsv").write_text(demo.replace(place, "data/absent.nii.gz"))
-    done = run_by_hand(clone, "config/demo.yaml")
+    done = by_hand(clone, "config/demo.yaml")
     assert done.returncode == 2
     assert "Missing input files for rule" in done.stderr
     assert "data/absent.nii.gz" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_status_answers_while_a_workflow_runs_in_the_same_folder(clone, environment):
+def test_status_answers_while_a_workflow_runs_in_the_same_folder(clone):
     command = [sys.executable, "-m", "snakemake", "cohort", "--profile", "profiles/local"]
     with subprocess.Popen(
-        [*command, "--configfile", "config/demo.yaml"], cwd=clone.folder, env=environment, start_new_session=True,
+        [*command, "--configfile", "config/demo.yaml"], cwd=clone.folder, env=environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as running:  # fmt: skip
         try:
             while not (clone.folder / "logs" / "simulate").exists():
                 assert running.poll() is None
                 time.sleep(0.2)
-            text = status(clone, "config/demo.yaml")
+            text = by_snakemake(clone, "config/demo.yaml")
             assert running.poll() is None
         finally:
             os.killpg(running.pid, signal.SIGKILL)
