@@ -1,10 +1,12 @@
 """How far the experiments are: a table of method x fold, why results are stale, and what it will cost to renew them."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mrsi_sr import claims
+from mrsi_sr.claims import Claim
 from mrsi_sr.config import Configuration
 
 STAGES = ("train", "sample", "evaluate")  # rules that make a method's scores, in order
@@ -49,7 +51,7 @@ class Status:
     """A plan, and by the jobs' positions in it the claims of runs on their folders and the seconds that they took."""
 
     plan: Plan
-    claims: dict[int, object] = field(default_factory=dict)
+    claims: dict[int, Claim] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
@@ -60,13 +62,13 @@ class Status:
             self.chains.append(frozenset([position]).union(*(self.chains[other] for other in job.above)))
 
     @classmethod
-    def read(cls, plan: Plan, read_claim: Callable[[Path], object]) -> "Status":
+    def read(cls, plan: Plan) -> "Status":
         """The same, with claims and earlier timings read from the results' folders."""
         status = cls(plan)
         for position, job in enumerate(plan.jobs):
             if job.rule not in STAGES or job.record is None:
                 continue
-            if job.rule != "evaluate" and (claim := read_claim(job.record.parent)):
+            if job.rule != "evaluate" and (claim := claims.read(job.record.parent)):
                 status.claims[position] = claim
             try:
                 seconds = seconds_of(job.record)
@@ -111,28 +113,36 @@ class Status:
     def cell(self, position: int) -> str:
         """One method on one fold: fresh, running, or from which stage on its scores are made (again)."""
         chain = sorted(self.chains[position])
-        needed = [self.jobs[each] for each in chain if self.jobs[each].needed]
         for each in chain:
             if each in self.claims and is_alive(self.claims[each]):
                 return f"running {_done(self.claims[each])}".rstrip()
-        if not needed:
+        if not self.jobs[position].needed:
             return "fresh"
         for each in chain:
             if each in self.claims and self.jobs[each].needed:
                 return f"interrupted {_done(self.claims[each])}".rstrip()
-        stage = min((job.rule for job in needed if job.rule in STAGES), key=STAGES.index)
+        rules = {self.jobs[each].rule for each in chain if self.jobs[each].needed}
+        stage = next(rule for rule in STAGES if rule in rules)
         return f"{'missing' if self.jobs[position].missing else 'stale'} ({stage})"
 
     def causes(self) -> list[str]:
-        """One line for each cause, with the jobs where it strikes; those that only follow from them are left out."""
+        """One line for each cause, with the jobs where it strikes; those that only follow from them are left out.
+
+        Modules that strike the same jobs share a line.
+        """
         struck: dict[str, list[Job]] = {}
         for position, job in enumerate(self.jobs):
-            above = self.chains[position] - {position}
-            inherited = {cause for each in above for cause in self.jobs[each].causes}
             for cause in job.causes:
-                if cause not in inherited:
+                if not any(cause in self.jobs[each].causes for each in self.chains[position] - {position}):
                     struck.setdefault(cause, []).append(job)
-        return [f"{cause}  ({self.called(jobs)})" for cause, jobs in struck.items()]
+        lines, modules = [], {}
+        for cause, jobs in struck.items():
+            where = self.called(jobs)
+            if cause.endswith(".py changed"):
+                modules.setdefault(where, []).append(cause.removesuffix(" changed"))
+            else:
+                lines.append(f"{cause}  ({where})")
+        return lines + [f"{', '.join(paths)} changed  ({where})" for where, paths in modules.items()]
 
     def costs(self) -> list[str]:
         """For each rule how many jobs there are to do and how long they will take, one after the other."""
@@ -185,7 +195,7 @@ class Status:
             for name, folds in names.items():
                 of_folds.setdefault(folds_in_words(folds), []).append(name)
             for folds, same in of_folds.items():
-                listed = ", ".join(sorted(filter(None, same))) if len(same) <= NAMES_SHOWN else f"{len(same)} of them"
+                listed = ", ".join(sorted(filter(None, same))) if len(same) <= NAMES_SHOWN else f"({len(same)} jobs)"
                 where = f"in {experiment}" if experiment else ""
                 parts.append(", ".join(filter(None, [f"{rule} {listed}".strip(), folds, where])))
         return "; ".join(parts)
@@ -217,7 +227,7 @@ def seconds_of(record: Path) -> float | None:
         raise ValueError("it does not say how many seconds the result took") from None
 
 
-def is_alive(claim) -> bool:
+def is_alive(claim: Claim) -> bool:
     return claim.age_seconds < SECONDS_ALIVE
 
 
@@ -246,7 +256,7 @@ def aligned(rows: list[list[str]]) -> list[str]:
     return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _done(claim) -> str:
+def _done(claim: Claim) -> str:
     return f"{claim.done}/{claim.total}" if claim.total else ""
 
 

@@ -1,10 +1,10 @@
 """The table of method x fold, the causes in few words and the costs, of plans made by hand."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
+from mrsi_sr.claims import Claim
 from mrsi_sr.config import Configuration
 from mrsi_sr.status import Job, Plan, Status, folds_in_words, in_words, seconds_of
 
@@ -39,10 +39,11 @@ def planned():
     return Jobs()
 
 
-def claim(age_seconds: float, done: int = 1200) -> SimpleNamespace:
-    return SimpleNamespace(
-        done=done, total=5000, what="iterations", host="gpu07", slurm_job="4711", age_seconds=age_seconds
-    )
+def claim(age_seconds: float, done: int = 1200) -> Claim:
+    return Claim(
+        token="x", host="gpu07", pid=1, slurm_job="4711", started="2026-01-01 10:00:00", done=done, total=5000,
+        what="iterations", age_seconds=age_seconds,
+    )  # fmt: skip
 
 
 def cells(configuration, planned, **facts) -> list[str]:
@@ -74,8 +75,9 @@ def test_scores_are_stale_not_missing_where_only_something_before_them_is_missin
 
 
 def test_a_run_that_is_heard_of_is_running_and_a_silent_one_interrupted(configuration, planned):
-    planned.change("train", 1, missing=True)
-    planned.change("train", 2, missing=True)
+    for fold in (1, 2):
+        for rule in ("train", "sample", "evaluate"):
+            planned.change(rule, fold, missing=True)
     claims = {planned.position("train", 1): claim(12), planned.position("train", 2): claim(3600)}
     assert cells(configuration, planned, claims=claims) == ["running 1200/5000", "interrupted 1200/5000"]
     report = Status(Plan(configuration, planned.jobs), claims=claims).report()
@@ -101,6 +103,20 @@ def test_a_cause_is_not_said_again_of_what_follows(configuration, planned):
         "src/a.py changed  (train ddpm, fold 1)",
         "src/b.py changed  (sample ddpm, fold 1)",
     ]
+
+
+def test_modules_that_strike_the_same_jobs_share_a_line(configuration, planned):
+    planned.change("sample", 1, causes=("src/a.py changed", "src/b.py changed"))
+    assert Status(Plan(configuration, planned.jobs)).causes() == [
+        "src/a.py, src/b.py changed  (sample ddpm, fold 1)",
+    ]
+
+
+def test_many_jobs_are_counted_not_named(configuration, planned):
+    names = ("a", "b", "c", "d", "e")
+    jobs = [Job("ingest", {"participant": name}, needed=True, missing=False) for name in names]
+    assert Status(Plan(configuration, planned.jobs)).called(jobs) == "ingest (5 jobs)"
+    assert Status(Plan(configuration, planned.jobs)).called(jobs[:2]) == "ingest a, b"
 
 
 def test_a_cost_is_the_jobs_own_time_else_the_mean_of_the_other_folds_else_unknown(configuration, planned):
@@ -138,11 +154,11 @@ def test_timings_come_from_provenance_and_an_unreadable_one_is_named(configurati
     position = planned.position("train", 1)
     plan = Plan(configuration, planned.jobs)
 
-    assert Status.read(plan, lambda folder: None).seconds == {}
+    assert Status.read(plan).seconds == {}
     record.write_text(json.dumps({"training_seconds": 90, "seconds": 5}))
-    assert Status.read(plan, lambda folder: None).seconds == {position: 90}
+    assert Status.read(plan).seconds == {position: 90}
     record.write_text("{")
-    report = Status.read(plan, lambda folder: None).report()
+    report = Status.read(plan).report()
     assert "Provenance that cannot be read" in report
     assert str(record) in report
     for text in ("[]", "{}", '{"seconds": null}'):

@@ -36,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import claims
     from mrsi_sr.dry_run import Invocation, plan
     from mrsi_sr.status import Status
 
@@ -45,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
         max_checksum_file_size=arguments.max_checksum_file_size, rerun_triggers=arguments.rerun_triggers,
         deployment=arguments.software_deployment_method,
     )  # fmt: skip
-    sys.stdout.write(Status.read(plan(invocation), claims.read).report())
+    sys.stdout.write(Status.read(plan(invocation)).report())
 
 
 def overrides(pairs: list[str]) -> dict:
