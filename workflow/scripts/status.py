@@ -1,0 +1,67 @@
+"""Print how far the experiments are: method x fold, why results are stale, and what it will cost to renew them."""
+
+import argparse
+import sys
+
+from mrsi_sr.cli import UserError, run
+
+TRIGGERS = ("code", "input", "mtime", "params", "software-env")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="status.py",
+        description=__doc__,
+        epilog="It runs nothing, and may be called while a workflow runs. Snakemake itself is asked, by a dry run.",
+    )
+    parser.add_argument(
+        "--config", required=True, nargs="+", metavar="YAML", help="configuration, like config/config.yaml"
+    )
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="keys on top of it, as snakemake's --config"
+    )
+    # The other defaults are what the profiles set.
+    parser.add_argument(
+        "--max-checksum-file-size", type=int, default=sys.maxsize, metavar="BYTES",
+        help="inputs above it are compared by time, not by content (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rerun-triggers", nargs="+", choices=TRIGGERS, default=TRIGGERS, help="as snakemake's (default: all)"
+    )
+    parser.add_argument(
+        "--software-deployment-method", nargs="+", choices=["conda", "apptainer", "env-modules"], default=[],
+        help="as snakemake's",
+    )  # fmt: skip
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr.dry_run import Invocation, plan
+    from mrsi_sr.status import Status
+
+    invocation = Invocation(
+        config=arguments.config, overrides=overrides(arguments.set),
+        max_checksum_file_size=arguments.max_checksum_file_size, rerun_triggers=arguments.rerun_triggers,
+        deployment=arguments.software_deployment_method,
+    )  # fmt: skip
+    sys.stdout.write(Status.read(plan(invocation)).report())
+
+
+def overrides(pairs: list[str]) -> dict:
+    """The keys that --set gives. Raises UserError for one without a value or whose value is not YAML."""
+    import yaml
+
+    given = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        try:
+            given[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {pair} is not YAML after the =: {error}") from None
+        if not equals:
+            raise UserError(f"--set {pair} has no value\n  expected KEY=VALUE")
+    return given
+
+
+if __name__ == "__main__":
+    run(main, parser())
