@@ -16,10 +16,11 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
+# A prefix replaces Snakemake's own, bash's strict mode: without it a program's failure is lost in the pipe to its log.
 # The package is used from the clone, also where a rule runs in an environment that it is not installed in. Threads that
 # wait give their core away and freed memory is kept: without these two jobs on two cores are several times slower.
 shell.prefix(
-    "export PYTHONPATH=src${{PYTHONPATH:+:$PYTHONPATH}} OMP_WAIT_POLICY=passive"
+    "set -euo pipefail; export PYTHONPATH=src${{PYTHONPATH:+:$PYTHONPATH}} OMP_WAIT_POLICY=passive"
     " MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; "
 )
 
