@@ -4,6 +4,7 @@ from snakemake.exceptions import WorkflowError
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.dependencies import code_of
+from mrsi_sr.failures import Failures
 from mrsi_sr.workflow import Workflow
 
 if "cohort" not in config:
@@ -15,6 +16,17 @@ try:
     plan = Workflow(config)
 except UserError as error:
     raise WorkflowError(str(error))
+
+failures = Failures()
+
+
+onstart:
+    failures.listen()
+
+
+onerror:
+    failures.summarise(workflow.scheduler.failed)
+
 
 # A prefix replaces Snakemake's own, bash's strict mode: without it a program's failure is lost in the pipe to its log.
 # The package is used from the clone, also where a rule runs in an environment that it is not installed in. Threads that
