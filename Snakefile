@@ -4,6 +4,7 @@ from snakemake.exceptions import WorkflowError
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.dependencies import code_of
+from mrsi_sr.failures import Failures
 from mrsi_sr.records import keep_with_results, lock_results
 from mrsi_sr.workflow import Workflow
 
@@ -18,19 +19,27 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 keep_with_results()
+failures = Failures()
 
 
 onstart:
     try:
-        lock_results()
+        if any(job.rule.name != "status" for job in workflow.dag.jobs):
+            lock_results()
     except UserError as error:
         raise WorkflowError(str(error))
+    failures.listen()
 
 
+onerror:
+    failures.summarise(workflow.scheduler.failed)
+
+
+# A prefix replaces Snakemake's own, bash's strict mode: without it a program's failure is lost in the pipe to its log.
 # The package is used from the clone, also where a rule runs in an environment that it is not installed in. Threads that
 # wait give their core away and freed memory is kept: without these two jobs on two cores are several times slower.
 shell.prefix(
-    "export PYTHONPATH=src${{PYTHONPATH:+:$PYTHONPATH}} OMP_WAIT_POLICY=passive"
+    "set -euo pipefail; export PYTHONPATH=src${{PYTHONPATH:+:$PYTHONPATH}} OMP_WAIT_POLICY=passive"
     " MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; "
 )
 

@@ -23,7 +23,12 @@ class Provenance:
     def __init__(self, settings: dict, inputs: Iterable[str | Path] = ()):
         self.started = time.time()
         self.settings = settings
-        self.inputs = {str(path): checksum(path) for path in inputs}
+        self.inputs: dict[str, str] = {}
+        self.add(inputs)
+
+    def add(self, inputs: Iterable[str | Path]) -> None:
+        """Take the checksums of further inputs. Raises UserError for one that is not there."""
+        self.inputs |= {str(path): checksum(path) for path in inputs}
 
     def write(self, path: str | Path, **facts) -> None:
         """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names.

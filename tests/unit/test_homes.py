@@ -19,7 +19,7 @@ def two(raw, repository, tmp_path, monkeypatch):
 
 
 def weights(raw: dict, experiment: str, network: str = "munet") -> str:
-    (path,) = Workflow(raw).weights(SimpleNamespace(experiment=experiment, fold="1", method=network))
+    (path,) = Workflow(raw).trained_networks(SimpleNamespace(experiment=experiment, fold="1", method=network))
     return path.split("/networks/")[0]
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from clone import REPOSITORY, Clone
 
 from mrsi_sr.dependencies import code_of
 
@@ -150,7 +150,7 @@ def test_nothing_runs_again_in_a_fresh_clone_with_copied_results_and_touched_fil
     (clone / "toy.yaml").write_text("# a comment\n" + text)
     rows = (clone / "toy_participants.tsv").read_text().splitlines()
     (clone / "toy_participants.tsv").write_text("\n".join(["# a comment", rows[0], *rows[:0:-1]]) + "\n")
-    copy = type(finished).__new__(type(finished))
-    copy.folder = clone
+    copy = Clone.__new__(Clone)
+    copy.folder, copy.environment = clone, finished.environment
     resources = ("--set-resources", "train:mem_mb=3000", "train:runtime=7", "--set-threads", "train=1")
     assert copy.planned(*resources, *TOY) == set()

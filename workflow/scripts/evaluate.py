@@ -46,11 +46,11 @@ def main(arguments: argparse.Namespace) -> None:
                 f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
             )
     truths = slices.files_of([each.participant for each in samples], arguments.slices)
+    lpips = {name: Lpips(name, part) for name, part in weights.items()}
     provenance = Provenance(
         {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
         [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
     )
-    lpips = {name: Lpips(name, part) for name, part in weights.items()}
     for name in evaluation.not_available(metrics, lpips):
         log.info("%s is not available: --lpips-weights names no weights for it", name)
     parts = [

@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
     for part, files in parts.items():
         if not files:
             raise UserError(f"fold {arguments.fold} of {arguments.folds} has no {part} participants")
-    provenance = Provenance(settings, [*(path for files in parts.values() for path in files.values()), *needs.values()])
+    provenance = Provenance(settings, [path for files in parts.values() for path in files.values()])
     maps = {
         part: MapsOnDevice([load(path) for path in files.values()], arguments.protocol, sizes, device)
         for part, files in parts.items()
@@ -82,6 +82,7 @@ def main(arguments: argparse.Namespace) -> None:
     log.info("fold %d: %d maps to train on, %d to validate on", arguments.fold, *counts.values())
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
     needed = needed_networks(arguments, settings, needs, maps["train"].metabolites, identity, device)
+    provenance.add(needs.values())
     fingerprint = checkpoints.fingerprint(
         training.__file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
         participants=participants, **identity,

@@ -55,11 +55,12 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
 
 
 def write(participant: Participant, folder: str | Path) -> None:
-    """Write the participant's files into an empty folder.
+    """Write the participant's files into a folder that is empty or not there.
 
     lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
     """
     folder, settings = Path(folder), participant.settings
+    folder.mkdir(parents=True, exist_ok=True)
     _write_tables(participant, folder)
     _save(participant.t1, settings.mri_affine, folder / "t1.nii.gz")
     _save(participant.flair, settings.mri_affine, folder / "flair.nii.gz")

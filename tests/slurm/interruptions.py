@@ -1,0 +1,76 @@
+"""What happens to jobs on a cluster, done to the training jobs of a running workflow."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from one_node import OneNodeSlurm
+
+CONDITIONS = ("out_of_time", "cancelled", "killed", "node_lost")
+
+
+class Interruptions:
+    """Interrupts a job of each network that is named after a condition, between its first checkpoint and its end.
+
+    networks: the folder of the fold's networks. undisturbed: one of them that keeps its node.
+    """
+
+    def __init__(self, slurm: OneNodeSlurm, networks: Path, undisturbed: str):
+        self.slurm, self.networks, self.undisturbed = slurm, networks, undisturbed
+        self.jobs: dict[str, str] = {}  # by condition, the Slurm job that was interrupted
+        self.held: dict[str, int] = {}  # by condition, the process that is stopped and waits for its fate
+        self.a_job_waited_for_a_gpu = False
+
+    def step(self) -> None:
+        """Look at the jobs and do what can be done now."""
+        jobs = self.slurm.jobs()
+        for job in jobs:
+            name = network(job)
+            there = (self.networks / name / "checkpoint").exists()
+            if name in CONDITIONS and name not in self.jobs and job["JobState"] == "RUNNING" and there:
+                self._hold(name, job["JobId"])
+            # Slurm starts a job that lost its node after two minutes; these are for the node to come back.
+            if job["JobState"] == "PENDING" and job["Restarts"] != "0" and job["Reason"] == "BeginTime":
+                self.slurm.run("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
+        for name in [name for name in self.held if name != "node_lost" or self._node_can_go(jobs)]:
+            getattr(self, f"_{name}")(self.jobs[name], self.held.pop(name))
+        running = [job for job in jobs if asks_for_gpu(job) and job["JobState"] == "RUNNING"]
+        waiting = [job for job in jobs if asks_for_gpu(job) and job["Reason"] in ("Resources", "Priority")]
+        assert len(running) <= self.slurm.gpus
+        self.a_job_waited_for_a_gpu |= len(running) == self.slurm.gpus and bool(waiting)
+
+    def _hold(self, name: str, job: str) -> None:
+        """Stop the program, so that it does not end before it is interrupted."""
+        for process in self.slurm.processes(job, "workflow/scripts/train.py"):
+            os.kill(process, signal.SIGSTOP)
+            self.jobs[name], self.held[name] = job, process
+
+    def _out_of_time(self, job: str, process: int) -> None:
+        self.slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now")  # a limit has at least a minute
+
+    def _cancelled(self, job: str, process: int) -> None:
+        self.slurm.run("scancel", job)
+
+    def _killed(self, job: str, process: int) -> None:
+        os.kill(process, signal.SIGKILL)
+
+    def _node_lost(self, job: str, process: int) -> None:
+        self.slurm.lose_node()
+        self.slurm.start_node()
+
+    def _node_can_go(self, jobs: list[dict]) -> bool:
+        """Whether no job that is running out of time or must not be disturbed is on it."""
+        states = {job["JobId"]: job["JobState"] for job in jobs}
+        in_time = "out_of_time" not in self.jobs or states[self.jobs["out_of_time"]] == "TIMEOUT"
+        return in_time and any(network(job) == self.undisturbed and job["JobState"] == "COMPLETED" for job in jobs)
+
+
+def network(job: dict[str, str]) -> str:
+    """The network that a Slurm job trains; empty for other jobs."""
+    found = re.fullmatch(r"rule_train_wildcards_toy_2_(\w+)", job.get("Comment", ""))
+    return found[1] if found else ""
+
+
+def asks_for_gpu(job: dict[str, str]) -> bool:
+    return "gpu" in job.get("TresPerJob", "") + job.get("TresPerNode", "")

@@ -1,0 +1,137 @@
+"""The toy workflow on a Slurm controller, where four trainings are interrupted and one participant cannot be read."""
+
+import re
+import time
+
+import pandas as pd
+import pytest
+import yaml
+from clone import Clone
+from interruptions import CONDITIONS, Interruptions, asks_for_gpu
+from safetensors import safe_open
+
+NETWORKS = "results/toy/fold-2/networks"
+TABLE = "results/toy/tables/comparison"
+SECONDS = 400
+
+# What the shipped profile leaves to the site, and patience that suits jobs of seconds. Sampling asks for its GPU
+# as sites want it that refuse --gpus.
+SITE = [
+    "--set-resources", "train:slurm_partition=gpu", "sample:slurm_partition=gpu", "sample:gpu=0", "sample:gres=gpu:1",
+    "--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "5", "--retries", "1",
+]  # fmt: skip
+
+
+def configured(clone: Clone, toy: str) -> None:
+    """Write the toy configuration with one trained method, and four networks more that differ in nothing but the name.
+
+    A fourth participant, who takes part in no experiment, cannot be read.
+    """
+    configuration = yaml.safe_load(toy)
+    network = configuration["networks"]["munet"] | {"iterations": 8, "validate_every": 4}
+    configuration["networks"] = dict.fromkeys(["munet", *CONDITIONS], network)
+    del configuration["methods"]["ddpm"]
+    experiment = configuration["experiments"]["toy"]
+    experiment |= {"methods": ["zero_filled", "munet"], "participants": ["sub-01", "sub-02", "sub-03"]}
+    (clone.folder / "toy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+    clone.participants("toy_participants.tsv", 3)
+    (clone.folder / "broken.tar.gz").write_text("no archive")
+    for name in ("reference", "t1", "flair", "brain_mask"):
+        (clone.folder / f"{name}.nii.gz").touch()
+    with (clone.folder / "toy_participants.tsv").open("a") as table:
+        table.write("sub-04\tbroken.tar.gz\tvienna\treference.nii.gz\tt1.nii.gz\tflair.nii.gz\tbrain_mask.nii.gz\t\n")
+
+
+class Ran:
+    """A workflow that ended: what it said, its files, and its jobs as Slurm remembers them."""
+
+    def __init__(self, clone: Clone, slurm, interruptions: Interruptions, code: int):
+        self.folder, self.interruptions, self.code = clone.folder, interruptions, code
+        self.said = (clone.folder / "said").read_text()
+        self.jobs, self.devices = slurm.jobs(), slurm.devices()
+
+    def of_rule(self, rule: str) -> list[dict]:
+        return [job for job in self.jobs if job["Comment"].startswith(f"rule_{rule}")]
+
+    def log_of(self, network: str) -> str:
+        return (self.folder / f"logs/toy/fold-2/train-{network}.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def ran(slurm, repository, tmp_path_factory) -> Ran:
+    """The toy workflow, run by the shipped profile."""
+    clone = Clone(tmp_path_factory.mktemp("slurm") / "clone")
+    configured(clone, (repository / "tests/workflow/toy.yaml").read_text())
+    targets = ["all", *(f"{NETWORKS}/{name}/provenance.json" for name in CONDITIONS)]
+    snakemake = clone.start_snakemake(
+        *targets, "--profile", "slurm", *SITE, "--configfile", "toy.yaml",
+        log=clone.folder / "said", SLURM_CONF=slurm.environment["SLURM_CONF"],
+    )  # fmt: skip
+    interruptions = Interruptions(slurm, clone.folder / NETWORKS, undisturbed="munet")
+    end = time.monotonic() + SECONDS
+    try:
+        while snakemake.poll() is None:
+            assert time.monotonic() < end, (clone.folder / "said").read_text()[-8000:]
+            interruptions.step()
+            time.sleep(0.2)
+    finally:
+        snakemake.kill()
+    return Ran(clone, slurm, interruptions, snakemake.returncode)
+
+
+def test_the_toy_workflow_ends_with_its_table(ran):
+    table = pd.read_csv(ran.folder / f"{TABLE}.csv")
+    assert sorted(table.method) == ["munet", "munet", "zero_filled", "zero_filled"]
+    for file in (f"{TABLE}.tests.csv", "results/toy/figures/qualitative.png"):
+        assert (ran.folder / file).stat().st_size > 0
+    assert {job["JobState"] for job in ran.of_rule("evaluate") + ran.of_rule("table")} == {"COMPLETED"}
+
+
+def test_a_participant_is_one_job(ran):
+    states = sorted(job["JobState"] for job in ran.of_rule("participant"))
+    assert states == ["COMPLETED"] * 3 + ["FAILED"] * 2  # the one that cannot be read was tried twice
+
+
+def test_training_and_sampling_alone_get_a_gpu(ran):
+    with_gpu = {job["JobId"] for job in ran.of_rule("train") + ran.of_rule("sample")}
+    assert {job["JobId"] for job in ran.jobs if asks_for_gpu(job)} == with_gpu
+    assert {job["Partition"] for job in ran.jobs if job["JobId"] in with_gpu} == {"gpu"}
+    assert {job["Partition"] for job in ran.jobs if job["JobId"] not in with_gpu} == {"cpu"}
+    for job, devices in ran.devices.items():
+        assert devices <= {"0", "1", "2"} if job in with_gpu else devices == {"-"}
+
+
+def test_a_job_waits_when_all_gpus_are_taken(ran):
+    assert ran.interruptions.a_job_waited_for_a_gpu
+
+
+@pytest.mark.parametrize(
+    ("condition", "state"),
+    [("out_of_time", "TIMEOUT"), ("cancelled", "CANCELLED"), ("killed", "FAILED"), ("node_lost", "COMPLETED")],
+)
+def test_an_interrupted_training_resumes_and_ends_with_the_same_bits(ran, condition, state):
+    interrupted = next(job for job in ran.jobs if job["JobId"] == ran.interruptions.jobs[condition])
+    assert interrupted["JobState"] == state
+    assert (interrupted["Restarts"] != "0") == (condition == "node_lost")  # the same job, started again
+    assert re.search(r"resuming at iteration [246] of 8", ran.log_of(condition))
+    assert "resuming" not in ran.log_of("munet")
+    for which in ("best", "last"):
+        assert weights(ran, condition, which) == weights(ran, "munet", which)
+    losses = [(ran.folder / NETWORKS / name / "losses.csv").read_bytes() for name in (condition, "munet")]
+    assert losses[0] == losses[1]
+
+
+def weights(ran: Ran, network: str, which: str) -> dict[str, bytes]:
+    with safe_open(ran.folder / NETWORKS / network / f"{which}.safetensors", framework="np") as file:
+        return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
+def test_what_failed_for_good_is_summed_up_with_the_end_of_its_log(ran):
+    assert ran.code == 1
+    summary = ran.said[ran.said.index("failed for good") :]
+    assert "ingest toy sub-04" in summary
+    log = "logs/cohorts/toy/ingest-sub-04.log"
+    last = (ran.folder / log).read_text().splitlines()[-1]
+    assert f"  {log}\n" in summary
+    assert last in summary
+    assert "out_of_time" not in summary
