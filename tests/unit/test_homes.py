@@ -59,6 +59,6 @@ def test_sizes_of_its_own_make_a_network_equal_in_experiments_of_other_sizes(two
 
 def test_what_a_run_makes_itself_changes_no_plan_of_it(two, tmp_path):
     plan, wildcards = Workflow(two), SimpleNamespace(experiment="first", fold="1", method="munet")
-    before = plan.weights(wildcards)
+    before = plan.trained_networks(wildcards)
     begin(tmp_path, "later")
-    assert plan.weights(wildcards) == before != Workflow(two).weights(wildcards)
+    assert plan.trained_networks(wildcards) == before != Workflow(two).trained_networks(wildcards)
