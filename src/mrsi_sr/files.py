@@ -1,7 +1,9 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import glob
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -50,7 +52,7 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
     if Path.cwd().is_relative_to(path):
         raise UserError(f"{path} would be replaced, and the working directory lies in it: name a folder of its own")
     temporary = _temporary(path)
-    new, old = temporary / "new", temporary / "old"
+    new = temporary / "new"
     with _naming(path, temporary):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path)
@@ -58,9 +60,7 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
         new.mkdir(parents=True)
         try:
             yield new
-            if path.exists():
-                path.replace(old)
-            new.replace(path)
+            _put(new, path)
         finally:
             _remove(temporary)
 
@@ -76,6 +76,19 @@ def remove_stale(path: Path) -> None:
 def _temporary(path: Path) -> Path:
     """A name of this process alone: nodes that share a file system may have equal process numbers."""
     return path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move what is at the path away, beside the new folder, and that in its place, until nobody else was faster."""
+    for attempt in itertools.count():
+        with suppress(FileNotFoundError):
+            path.replace(new.with_name(f"old-{attempt}"))
+        try:
+            new.replace(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 def _is_stale(place: Path, host: str, process: int) -> bool:

@@ -194,6 +194,15 @@ def test_a_newer_run_of_another_configuration_wins_wherever_the_older_one_is(cha
     train.check_whole(out)
 
 
+def test_an_older_sampling_adds_nothing_to_a_newer_ones_folder(sample, tmp_path):
+    out, at = tmp_path / "out", sample.moment("os.rename sub-3.npz") - 1
+    older = sample.start(out, "--sizes", "4", at=at, sends=signal.SIGSTOP).wait(stopped=True)
+    assert sample.run(out).code == 0
+    os.kill(older.pid, signal.SIGCONT)
+    assert older.wait().code == 2 and "was taken over by another run" in older.said
+    sample.check_whole(out)
+
+
 def test_sigterm_saves_the_checkpoint_of_the_running_iteration(train, tmp_path):
     out = tmp_path / "out"
     running = train.start(out, at=train.moment("os.rename checkpoint"), sends=signal.SIGSTOP).wait(stopped=True)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,21 @@ def test_between_an_old_folder_and_a_new_one_there_is_none(tmp_path, monkeypatch
         (folder / "new").touch()
     assert not any(place.endswith("/out") for place in seen)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_the_folder_of_another_process_that_was_faster_is_replaced_too(tmp_path, monkeypatch):
+    replace, faster = Path.replace, iter([True, False])
+
+    def slower(place: Path, target: Path) -> Path:
+        if place.name == "new" and next(faster):
+            target.mkdir()
+            (target / "other").touch()
+        return replace(place, target)
+
+    monkeypatch.setattr(Path, "replace", slower)
+    with writing_folder(tmp_path / "out") as folder:
+        (folder / "mine").touch()
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["out", "out/mine"]
 
 
 @pytest.mark.parametrize("write", [writing, writing_folder])
