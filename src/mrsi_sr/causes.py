@@ -159,6 +159,8 @@ def _place(rule: str, name: str, keys: tuple[str, ...], wildcards: dict, configu
         roles, keys = configuration.networks[wildcards["network"]]["needs"], keys[1:]
     if keys and keys[0] in roles:
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
+    if keys[:1] == ("labels",):
+        return f"methods.{keys[1]}.label"
     if name == "flags" and (column := keys[0].replace("-", "_")) in participants.EMPTY:
         return f"participants.{column}"
     if name == "flags" and ("*", keys[0]) in PLACES:

@@ -71,7 +71,9 @@ class Status:
             if job.rule != "evaluate" and (claim := claims.read(job.record.parent)):
                 status.claims[position] = claim
             try:
-                seconds = seconds_of(job.record)
+                seconds = seconds_of(
+                    job.record, plan.configuration.networks.get(job.name) if job.rule == "train" else None
+                )
             except (OSError, ValueError) as error:
                 status.unreadable.append(f"{job.record}: {error}")
             else:
@@ -212,18 +214,22 @@ class Status:
         return lines
 
 
-def seconds_of(record: Path) -> float | None:
+def seconds_of(record: Path, network: dict | None = None) -> float | None:
     """How long the result took that a provenance describes, or None where there is none.
 
+    network: today's settings of the one that was trained; as many iterations as they have are counted.
     Raises OSError or ValueError for one that cannot be read.
     """
     try:
         told = json.loads(record.read_text())
-        seconds = next(told[key] for key in ("training_seconds", "sampling_seconds", "seconds") if key in told)
-        return float(seconds)
+        seconds = float(next(told[key] for key in ("training_seconds", "sampling_seconds", "seconds") if key in told))
+        for key in ("iterations", "epochs"):
+            if network and network[key] and told["settings"].get(key):
+                seconds *= network[key] / told["settings"][key]
+        return seconds
     except FileNotFoundError:
         return None
-    except (TypeError, StopIteration):
+    except (TypeError, KeyError, AttributeError, StopIteration):
         raise ValueError("it does not say how many seconds the result took") from None
 
 

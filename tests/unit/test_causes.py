@@ -41,6 +41,13 @@ def test_the_networks_of_a_method_are_called_by_their_names_not_by_their_roles(c
     assert said == ["networks.ddpm.learning_rate: 1 -> 2"]
 
 
+def test_what_a_table_is_told_of_a_method_is_called_as_the_method_has_it(configuration):
+    old, new = ({"labels": {"ddpm": label}, "configuration": label} for label in ("DDPM", "Other"))
+    wildcards = {"experiment": "toy", "table": "comparison"}
+    said = lines(configuration, "table", [json.dumps(old)], {"settings": json.dumps(new)}, **wildcards)
+    assert said == ["methods.ddpm.label: DDPM -> Other"]
+
+
 def test_parameters_recorded_without_names_find_their_successors():
     recorded = ["8,16", json.dumps({"steps": 4, "seed": 1}), "clean", 1]
     today = {

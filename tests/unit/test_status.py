@@ -155,7 +155,7 @@ def test_timings_come_from_provenance_and_an_unreadable_one_is_named(configurati
     plan = Plan(configuration, planned.jobs)
 
     assert Status.read(plan).seconds == {}
-    record.write_text(json.dumps({"training_seconds": 90, "seconds": 5}))
+    record.write_text(json.dumps({"training_seconds": 90, "seconds": 5, "settings": {"iterations": 4}}))
     assert Status.read(plan).seconds == {position: 90}
     record.write_text("{")
     report = Status.read(plan).report()
@@ -165,6 +165,14 @@ def test_timings_come_from_provenance_and_an_unreadable_one_is_named(configurati
         record.write_text(text)
         with pytest.raises(ValueError, match="how many seconds"):
             seconds_of(record)
+
+
+@pytest.mark.parametrize("key", ["iterations", "epochs"])
+def test_a_training_made_ten_times_as_long_is_expected_to_take_ten_times_as_long(key, tmp_path):
+    record = tmp_path / "provenance.json"
+    record.write_text(json.dumps({"training_seconds": 90, "settings": {key: 4}}))
+    network = {"iterations": None, "epochs": None} | {key: 40}
+    assert seconds_of(record, network) == 900
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_a_claim_is_a_run_until_it_has_been_silent_for_long(finished, seconds, s
 
 
 def test_keys_given_on_snakemakes_command_line_count(finished):
-    text = by_snakemake(finished, "toy.yaml", "--config", "methods={munet: {label: Other}}")
-    assert "methods.munet.label: MUNet -> Other  (sample munet, fold 2)" in text
+    text = by_snakemake(finished, "toy.yaml", "--config", "cohort={unit: mmol}")
+    assert "cohort.unit: mM -> mmol" in text
 
 
 def test_without_results_all_is_missing_and_costs_are_unknown(clone):
