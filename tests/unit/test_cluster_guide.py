@@ -14,7 +14,7 @@ import yaml
 from clone import REPOSITORY
 
 SCRIPTS = {path.stem: path for path in (REPOSITORY / "workflow/scripts").glob("*.py")}
-COMMAND = re.compile(r"python workflow/scripts/(\w+)\.py([^\"`]*)")
+COMMAND = re.compile(r"python workflow/scripts/(\w+)\.py([^\"`\n]*)")
 COMMANDS = COMMAND.findall((REPOSITORY / "docs/cluster.md").read_text().replace("\\\n", " "))
 
 
