@@ -60,10 +60,10 @@ class Interruptions:
         self.slurm.start_node()
 
     def _node_can_go(self, jobs: list[dict]) -> bool:
-        """Whether no job that is running out of time or must not be disturbed is on it."""
-        states = {job["JobId"]: job["JobState"] for job in jobs}
-        in_time = "out_of_time" not in self.jobs or states[self.jobs["out_of_time"]] == "TIMEOUT"
-        return in_time and any(network(job) == self.undisturbed and job["JobState"] == "COMPLETED" for job in jobs)
+        """Whether no other interrupted job is still ending on it, and the undisturbed one has ended."""
+        ending = set(self.jobs.values()) - {self.jobs["node_lost"]}
+        ended = not any(job["JobId"] in ending and job["JobState"] in ("RUNNING", "COMPLETING") for job in jobs)
+        return ended and any(network(job) == self.undisturbed and job["JobState"] == "COMPLETED" for job in jobs)
 
 
 def network(job: dict[str, str]) -> str:
