@@ -14,6 +14,19 @@ REPOSITORY = Path(__file__).parents[1]
 WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
 
 
+EXPENSIVE = ("slurm", "finished")  # fixtures that one process makes for all tests that use them
+
+
+def pytest_collection_modifyitems(config, items):
+    """In several processes, tests of a file or of an expensive fixture share one, and the long ones come first."""
+    if not config.getoption("numprocesses", None):
+        return
+    shared = {item: next((name for name in EXPENSIVE if name in item.fixturenames), "") for item in items}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shared[item] or item.path.stem))
+    items.sort(key=lambda item: not shared[item])
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
