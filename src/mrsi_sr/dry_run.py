@@ -21,10 +21,10 @@ from snakemake.settings.types import (
 
 from mrsi_sr import causes
 from mrsi_sr.cli import UserError
+from mrsi_sr.cohort_plan import SIMULATED
 from mrsi_sr.config import Configuration
 from mrsi_sr.settings import settings_json
 from mrsi_sr.status import Job, Plan
-from mrsi_sr.workflow import SIMULATED
 
 SCAN_FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns that hold paths
 

@@ -4,27 +4,20 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from mrsi_sr import participants
 from mrsi_sr.cli import UserError
+from mrsi_sr.cohort_plan import CohortPlan, comma
 from mrsi_sr.config import Configuration
 from mrsi_sr.lpips_metric import weights_files
 from mrsi_sr.method_settings import ConfiguredMethod, sampling_fingerprint
-from mrsi_sr.provenance import RECORD, fingerprint
-from mrsi_sr.quality import QualitySettings
+from mrsi_sr.provenance import fingerprint
 from mrsi_sr.settings import check_known, settings_json
 
-SIMULATED = Path("results/simulated")
 
-
-class Workflow:
-    """Answers the rules' questions about a raw configuration. The methods take Snakemake's wildcards."""
+class Workflow(CohortPlan):
+    """Answers the rules' questions about a raw configuration: of the cohort, and of the experiments."""
 
     def __init__(self, raw: dict):
-        self.configuration = Configuration.resolve(raw)
-        self.cohort = self.configuration.cohort
-        self.folder = f"results/cohorts/{self.cohort['name']}"
-        self.rows = participants.read(self.cohort["participants"])
-        self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+        super().__init__(Configuration.resolve(raw))
         self._homes: dict[tuple[str, str, int], str] = {}
         for name, experiment in self.configuration.experiments.items():
             check_participants(experiment, list(self.scans), f"experiments.{name}")
@@ -36,78 +29,6 @@ class Workflow:
         Snakemake does not compare parameters whose function asks for `threads`.
         """
         return lambda wildcards, threads: answer(wildcards)
-
-    # --- the cohort
-
-    def phantom_settings(self, wildcards) -> str:
-        row = self._scan(wildcards)
-        settings = {key: value for key, value in self.cohort["simulate"].items() if key != "seed"}
-        return settings_json(
-            settings
-            | {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
-        )
-
-    def phantom_seed(self, wildcards) -> int:
-        return self.cohort["simulate"]["seed"]
-
-    def files(self, *columns: str) -> Callable:
-        """What must exist before a rule reads these columns' files: the files, or the record of their phantom."""
-
-        def paths(wildcards) -> list[str]:
-            row = self._scan(wildcards)
-            return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
-
-        return paths
-
-    def file_flags(self, *columns: str) -> Callable:
-        """`--t1 PATH` for each of these columns that the participant's row fills."""
-
-        def flags(wildcards) -> str:
-            return _flags({column: self._scan(wildcards)[column] for column in columns})
-
-        return flags
-
-    def ingest_flags(self, wildcards) -> str:
-        row, settings = self._scan(wildcards), self.cohort["ingest"]
-        flags = {"metabolites": self.metabolites()}
-        if row["maps"]:
-            return _flags(flags | {"maps": row["maps"], "files": settings_json(settings["maps"])})
-        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings["pattern"]}
-        flags |= {"flip": row["flip"] or settings["flip"], "reference": row["reference"]}
-        if not row["reference"]:
-            flags |= {key: settings[key] for key in ("matrix", "voxel_mm")}
-        return _flags(flags)
-
-    def settings(self, part: str) -> str:
-        """One part of the cohort's settings."""
-        return settings_json(self.cohort[part])
-
-    def metabolites(self) -> str:
-        return ",".join(self.cohort["metabolites"])
-
-    def external_maps(self, wildcards) -> list[str]:
-        """The SNR and line width maps that the quality mask takes in place of the volumes' own."""
-        settings = QualitySettings(**self.cohort["quality"])
-        return list(settings.external_maps(wildcards.participant).values())
-
-    def cohort_files(self, name: str) -> list[str]:
-        return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
-
-    def cohort_summary(self) -> str:
-        return f"{self.folder}/summary.csv"
-
-    def all_slices(self) -> list[str]:
-        return self.cohort_files("slices.npz")
-
-    def montages(self) -> list[str]:
-        return self.cohort_files("mask.png")
-
-    def cohort_sizes(self) -> str:
-        experiments = self.configuration.experiments.values()
-        return _comma({size for each in experiments for size in each["evaluate_sizes"]})
-
-    def excluded(self) -> str:
-        return settings_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
 
     # --- one experiment
 
@@ -133,10 +54,10 @@ class Workflow:
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def training_sizes(self, wildcards) -> str:
-        return _comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network, int(wildcards.fold)))
+        return comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network, int(wildcards.fold)))
 
     def evaluation_sizes(self, wildcards) -> str:
-        return _comma(self._experiment(wildcards)["evaluate_sizes"])
+        return comma(self._experiment(wildcards)["evaluate_sizes"])
 
     # --- networks and methods
 
@@ -300,9 +221,6 @@ class Workflow:
 
     # --- inside
 
-    def _scan(self, wildcards) -> dict[str, str]:
-        return self.scans[wildcards.participant]
-
     def _experiment(self, wildcards) -> dict:
         return self.configuration.experiments[wildcards.experiment]
 
@@ -393,24 +311,3 @@ def check_participants(experiment: dict, names: list[str], where: str) -> None:
     number = len(chosen) if isinstance(chosen, list) else chosen or len(names)
     if folds > number:
         raise UserError(f"{where}.folds.number is {folds}, but it has {number} participants: {there}")
-
-
-def _phantom_record(path: str) -> str | None:
-    """The record of the simulated participant whose folder a path lies in, or None for a file of one's own."""
-    place = Path(path)
-    if not place.is_relative_to(SIMULATED):
-        return None
-    return str(SIMULATED / place.relative_to(SIMULATED).parts[0] / RECORD)
-
-
-def _flags(values: dict) -> str:
-    """Command-line flags, quoted; empty values are left out, lists become several words."""
-    words = []
-    for name, value in values.items():
-        if value:
-            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
-    return shlex.join(words)
-
-
-def _comma(sizes: set[int] | list[int]) -> str:
-    return ",".join(map(str, sorted(sizes)))
