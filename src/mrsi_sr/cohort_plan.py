@@ -1,4 +1,4 @@
-"""What the rules of one participant's chain, simulate to truncate, and the cohort's summary ask of the configuration."""
+"""What the rules of one participant's chain, from simulate to truncate, and the cohort's summary must be told."""
 
 import shlex
 from collections.abc import Callable
