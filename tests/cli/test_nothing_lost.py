@@ -86,7 +86,7 @@ def train(server, cohort, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sample(server, cohort, tmp_path_factory):
-    settings = {"label": "Zero-filled", "sampler": {"kind": "zero_filled"}}
+    settings = {"sampler": {"kind": "zero_filled"}}
     arguments = [
         "--method", "zero_filled", "--settings", json.dumps(settings), "--slices", *cohort["slices"],
         "--low-resolution", *cohort["low_resolution"], "--folds", cohort["two_to_test"], "--fold", 1, "--protocol",
