@@ -15,7 +15,7 @@ import tiny_cohort
 from tiny_cohort import DENOISER
 
 GRID = Path(__file__).parents[1] / "data/lcmodel/grid"
-NETWORK = DENOISER | {"iterations": 6, "validate_every": 3, "checkpoint_every": 2}
+NETWORK = DENOISER | {"iterations": 6, "validate_every": 3}
 MEASURED = {"provenance.json", "training.json"}  # duration, memory and time of day: they differ between equal runs
 
 
@@ -79,14 +79,14 @@ def content(path: Path):
 def train(server, cohort, tmp_path_factory):
     arguments = [
         "--settings", json.dumps(NETWORK), "--slices", *cohort["slices"], "--folds", cohort["folds"], "--fold", 1,
-        "--protocol", "clean", "--sizes", "4,8", "--device", "cpu", "--threads", 1,
+        "--protocol", "clean", "--sizes", "4,8", "--checkpoint-every", 2, "--device", "cpu", "--threads", 1,
     ]  # fmt: skip
     return Script(server, "train", arguments, tmp_path_factory.mktemp("train") / "whole")
 
 
 @pytest.fixture(scope="module")
 def sample(server, cohort, tmp_path_factory):
-    settings = {"label": "Zero-filled", "sampler": {"kind": "zero_filled"}}
+    settings = {"sampler": {"kind": "zero_filled"}}
     arguments = [
         "--method", "zero_filled", "--settings", json.dumps(settings), "--slices", *cohort["slices"],
         "--low-resolution", *cohort["low_resolution"], "--folds", cohort["two_to_test"], "--fold", 1, "--protocol",
