@@ -13,24 +13,29 @@ CONDITIONS = ("out_of_time", "cancelled", "killed", "node_lost")
 class Interruptions:
     """Interrupts a job of each network that is named after a condition, between its first checkpoint and its end.
 
-    networks: the folder of the fold's networks. undisturbed: one of them that keeps its node.
+    networks: the folder of the fold's networks in the clone. undisturbed: one of them that keeps its node.
     """
 
-    def __init__(self, slurm: OneNodeSlurm, networks: Path, undisturbed: str):
-        self.slurm, self.networks, self.undisturbed = slurm, networks, undisturbed
+    def __init__(self, slurm: OneNodeSlurm, clone: Path, networks: str, undisturbed: str):
+        self.slurm, self.clone, self.networks, self.undisturbed = slurm, clone, clone / networks, undisturbed
         self.jobs: dict[str, str] = {}  # by condition, the Slurm job that was interrupted
         self.held: dict[str, int] = {}  # by condition, the process that is stopped and waits for its fate
         self.a_job_waited_for_a_gpu = False
 
-    def step(self) -> None:
-        """Look at the jobs and do what can be done now."""
+    def hold(self) -> None:
+        """Stop each program that has a checkpoint, so that it does not end before it is interrupted."""
+        for name in CONDITIONS:
+            folder = self.networks / name
+            if name not in self.jobs and (folder / "checkpoint").exists():
+                for process, job in self.slurm.processes(str(folder.relative_to(self.clone))).items():
+                    os.kill(process, signal.SIGSTOP)
+                    self.jobs[name], self.held[name] = job, process
+
+    def interrupt(self) -> None:
+        """Look at the jobs, and do to those that are held what can be done now."""
         jobs = self.slurm.jobs()
         for job in jobs:
-            name = network(job)
-            there = (self.networks / name / "checkpoint").exists()
-            if name in CONDITIONS and name not in self.jobs and job["JobState"] == "RUNNING" and there:
-                self._hold(name, job["JobId"])
-            # Slurm starts a job that lost its node after two minutes; these are for the node to come back.
+            # Slurm waits two minutes before it starts a job again that lost its node.
             if job["JobState"] == "PENDING" and job["Restarts"] != "0" and job["Reason"] == "BeginTime":
                 self.slurm.run("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
         for name in [name for name in self.held if name != "node_lost" or self._node_can_go(jobs)]:
@@ -39,12 +44,6 @@ class Interruptions:
         waiting = [job for job in jobs if asks_for_gpu(job) and job["Reason"] in ("Resources", "Priority")]
         assert len(running) <= self.slurm.gpus
         self.a_job_waited_for_a_gpu |= len(running) == self.slurm.gpus and bool(waiting)
-
-    def _hold(self, name: str, job: str) -> None:
-        """Stop the program, so that it does not end before it is interrupted."""
-        for process in self.slurm.processes(job, "workflow/scripts/train.py"):
-            os.kill(process, signal.SIGSTOP)
-            self.jobs[name], self.held[name] = job, process
 
     def _out_of_time(self, job: str, process: int) -> None:
         self.slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now")  # a limit has at least a minute

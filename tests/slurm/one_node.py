@@ -160,14 +160,14 @@ class OneNodeSlurm:
             devices.setdefault(job, set()).add(visible)
         return devices
 
-    def processes(self, job: str, word: str) -> list[int]:
-        """The processes of a job whose command line has this word."""
-        return [
-            int(process.name)
-            for process in Path("/proc").glob("[0-9]*")
-            if f"SLURM_JOB_ID={job}".encode() in _bytes(process / "environ").split(b"\0")
-            and word.encode() in _bytes(process / "cmdline").split(b"\0")
-        ]
+    def processes(self, word: str) -> dict[int, str]:
+        """The jobs' processes whose command line has this word, each with its job."""
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            job = re.search(rb"(?:^|\0)SLURM_JOB_ID=(\d+)", _bytes(process / "environ"))
+            if job and word.encode() in _bytes(process / "cmdline").split(b"\0"):
+                found[int(process.name)] = job[1].decode()
+        return found
 
     def lose_node(self) -> None:
         """As when the node's power goes: its daemon and all of its jobs' processes die, and the controller notices."""
