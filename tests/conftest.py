@@ -17,9 +17,10 @@ WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
 EXPENSIVE = ("slurm", "finished")  # fixtures that one process makes for all tests that use them
 
 
-def pytest_collection_modifyitems(config, items):
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
     """In several processes, tests of a file or of an expensive fixture share one, and the long ones come first."""
-    if not config.getoption("numprocesses", None):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     shared = {item: next((name for name in EXPENSIVE if name in item.fixturenames), "") for item in items}
     for item in items:

@@ -46,17 +46,13 @@ class Plan:
     absent: list[str] = field(default_factory=list)  # scans' files that are not there, in words
 
 
-@dataclass
 class Status:
     """A plan, and by the jobs' positions in it the claims of runs on their folders and the seconds that they took."""
 
-    plan: Plan
-    claims: dict[int, Claim] = field(default_factory=dict)
-    seconds: dict[int, float] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
-
-    def __post_init__(self):
-        self.configuration, self.jobs = self.plan.configuration, self.plan.jobs
+    def __init__(self, plan: Plan, claims: dict[int, Claim] | None = None, seconds: dict[int, float] | None = None):
+        self.plan, self.configuration, self.jobs = plan, plan.configuration, plan.jobs
+        self.claims, self.seconds = claims or {}, seconds or {}
+        self.unreadable: list[str] = []
         self.chains: list[frozenset[int]] = []  # of each job: itself and all that it waits for
         for position, job in enumerate(self.jobs):
             self.chains.append(frozenset([position]).union(*(self.chains[other] for other in job.above)))
