@@ -1,5 +1,6 @@
 """What a change makes run again, and nothing else: read from dry runs of a finished toy workflow."""
 
+import fcntl
 import os
 import shutil
 
@@ -154,3 +155,12 @@ def test_nothing_runs_again_in_a_fresh_clone_with_copied_results_and_touched_fil
     copy.folder, copy.environment = clone, finished.environment
     resources = ("--set-resources", "train:mem_mb=3000", "train:runtime=7", "--set-threads", "train=1")
     assert copy.planned(*resources, *TOY) == set()
+
+
+def test_a_second_workflow_on_the_same_results_starts_nothing(finished):
+    with (finished.folder / "results/.snakemake/lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = finished.snakemake("--profile", "profiles/local", "--forcerun", "folds", "--until", "folds", *TOY)
+    assert done.returncode != 0
+    assert "another workflow is writing to" in done.stdout + done.stderr
+    assert finished.planned(*TOY) == set()
