@@ -172,10 +172,11 @@ class OneNodeSlurm:
     def lose_node(self) -> None:
         """As when the node's power goes: its daemon and all of its jobs' processes die, and the controller notices."""
         _kill(_pid(self.folder / "slurmd.pid"), signal.SIGKILL)
-        for process in Path("/proc").glob("[0-9]*"):
-            of_job = b"SLURM_JOB_ID=" in _bytes(process / "environ")
-            if of_job or _bytes(process / "cmdline").startswith(b"slurmstepd:"):
-                _kill(int(process.name), signal.SIGKILL)
+        processes = list(Path("/proc").glob("[0-9]*"))
+        watchers = [each for each in processes if _bytes(each / "cmdline").startswith(b"slurmstepd:")]
+        programs = [each for each in processes if b"SLURM_JOB_ID=" in _bytes(each / "environ")]
+        for process in [*watchers, *programs]:  # in this order: a watcher would tell the controller of a program's end
+            _kill(int(process.name), signal.SIGKILL)
         self.run("scontrol", "update", f"NodeName={self.host}", "State=DOWN", "Reason=tests")
 
     def start_node(self) -> None:

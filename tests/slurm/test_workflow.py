@@ -118,7 +118,7 @@ def test_an_interrupted_training_resumes_and_ends_with_the_same_bits(ran, condit
     interrupted = next(job for job in ran.jobs if job["JobId"] == ran.interruptions.jobs[condition])
     assert interrupted["JobState"] == state
     assert (interrupted["Restarts"] != "0") == (condition == "node_lost")  # the same job, started again
-    assert re.search(r"resuming at iteration [246] of 8", ran.log_of(condition))
+    assert re.search(r"resuming at iteration [1-7] of 8", ran.log_of(condition))
     assert "resuming" not in ran.log_of("munet")
     for which in ("best", "last"):
         assert weights(ran, condition, which) == weights(ran, "munet", which)
