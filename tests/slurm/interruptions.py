@@ -56,7 +56,6 @@ class Interruptions:
 
     def _node_lost(self, job: str, process: int) -> None:
         self.slurm.lose_node()
-        self.slurm.start_node()
 
     def _node_can_go(self, jobs: list[dict]) -> bool:
         """Whether no other interrupted job is still ending on it, and the undisturbed one has ended."""

@@ -106,7 +106,7 @@ def _owner() -> int | None:
 
 
 class OneNodeSlurm:
-    """Starts the daemons, asks them, loses their node and brings it back."""
+    """Starts the daemons, asks them, and lets their node fail."""
 
     def __init__(self, gpus: int = 2):
         self.gpus, self.host = gpus, socket.gethostname().split(".")[0]
@@ -127,7 +127,8 @@ class OneNodeSlurm:
             f"--seed-file={self.folder}/munge.seed",
         )  # fmt: skip
         self.run("slurmctld", "-c", "-f", self.folder / "slurm.conf")
-        self.start_node()
+        self.run("slurmd", "-c", "-f", self.folder / "slurm.conf")
+        wait_until(lambda: self.run("sinfo", "--noheader", "--format=%T").startswith("idle"), "the node is idle")
 
     def stop(self) -> None:
         """Cancel all jobs, stop the daemons and remove what was written."""
@@ -170,19 +171,27 @@ class OneNodeSlurm:
         return found
 
     def lose_node(self) -> None:
-        """As when the node's power goes: its daemon and all of its jobs' processes die, and the controller notices."""
+        """As when the node's power goes and comes back: its daemon and its jobs' processes die at once.
+
+        The controller is told when the daemon is there again. Before, its order to clean up would wait for the daemon
+        and might hit a job that was started again.
+        """
         _kill(_pid(self.folder / "slurmd.pid"), signal.SIGKILL)
         processes = list(Path("/proc").glob("[0-9]*"))
         watchers = [each for each in processes if _bytes(each / "cmdline").startswith(b"slurmstepd:")]
         programs = [each for each in processes if b"SLURM_JOB_ID=" in _bytes(each / "environ")]
         for process in [*watchers, *programs]:  # in this order: a watcher would tell the controller of a program's end
             _kill(int(process.name), signal.SIGKILL)
-        self.run("scontrol", "update", f"NodeName={self.host}", "State=DOWN", "Reason=tests")
-
-    def start_node(self) -> None:
-        """Start the node's daemon, after `lose_node` too."""
         self.run("slurmd", "-c", "-f", self.folder / "slurm.conf")
-        wait_until(lambda: self.run("sinfo", "--noheader", "--format=%T").startswith("idle"), "the node is idle")
+        self.run("scontrol", "update", f"NodeName={self.host}", "State=DOWN", "Reason=lost")
+        wait_until(lambda: not self.jobs("COMPLETING"), "the node is cleaned up")
+        wait_until(self._node_is_back, "the node is back")
+
+    def _node_is_back(self) -> bool:
+        """Whether the node takes jobs. It does when its daemon registers; had that done so before, it is resumed."""
+        command = ["scontrol", "update", f"NodeName={self.host}", "State=RESUME"]
+        subprocess.run(command, env=self.environment, capture_output=True, timeout=60)  # refused if it is back already
+        return not self.run("sinfo", "--noheader", "--format=%T").startswith("down")
 
     def _write_files(self) -> None:
         ports = {"controller_port": _free_port(), "node_port": _free_port()}
