@@ -40,7 +40,7 @@ def run_script(tmp_path_factory):
     (site / "sitecustomize.py").write_text(WITHOUT_SNAKEMAKE)
     # The package of this clone, whichever one is installed.
     path = os.pathsep.join([str(site), str(REPOSITORY / "src")])
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "2"}
+    environment = os.environ | {"PYTHONPATH": path}
 
     def run(name: str, *arguments) -> subprocess.CompletedProcess:
         script = REPOSITORY / "workflow" / "scripts" / f"{name}.py"
