@@ -1,11 +1,16 @@
 """From LCModel output to super-resolved metabolic maps, and to the papers' tables and figures."""
 
+import sys
+
 from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, f"{workflow.basedir}/src")  # the package of this clone, installed or not
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.dependencies import code_of
 from mrsi_sr.failures import Failures
 from mrsi_sr.records import keep_with_results, lock_results
+from mrsi_sr.started import started_with
 from mrsi_sr.workflow import Workflow
 
 if "cohort" not in config:
@@ -14,7 +19,7 @@ if "cohort" not in config:
 
 
 try:
-    plan = Workflow(config)
+    plan = Workflow(*started_with(config))
 except UserError as error:
     raise WorkflowError(str(error))
 

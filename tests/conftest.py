@@ -17,15 +17,20 @@ WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
 EXPENSIVE = ("slurm", "finished")  # fixtures that one process makes for all tests that use them
 
 
-@pytest.hookimpl(tryfirst=True)
+def expensive(item) -> str:
+    """The expensive fixture that a test uses, or none."""
+    return next((name for name in EXPENSIVE if name in getattr(item, "fixturenames", ())), "")
+
+
+def pytest_itemcollected(item):
+    """Where tests run in several processes, those of a file or of an expensive fixture share one."""
+    item.add_marker(pytest.mark.xdist_group(expensive(item) or item.path.stem))
+
+
 def pytest_collection_modifyitems(items):
-    """In several processes, tests of a file or of an expensive fixture share one, and the long ones come first."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    shared = {item: next((name for name in EXPENSIVE if name in item.fixturenames), "") for item in items}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared[item] or item.path.stem))
-    items.sort(key=lambda item: not shared[item])
+    """In several processes, what takes long begins."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not expensive(item))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ folder made or removed. At the moment asked for the process sends itself a signa
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -115,8 +116,9 @@ def _become(script: str, arguments: list[str], log: str, out: str, at: int | Non
         changes = event in CHANGES or (event == "open" and isinstance(given[2], int) and given[2] & WRITING)
         if not changes or not str(given[0]).startswith((out, _beside(out))):
             return
-        name = given[1] if event == "os.rename" else given[0]
-        os.write(trace, f"{event} {Path(str(name)).name}\n".encode())
+        name = Path(str(given[1] if event == "os.rename" else given[0])).name
+        name = re.sub("^checkpoint-.*", "checkpoint", name)  # of whatever fingerprint
+        os.write(trace, f"{event} {name}\n".encode())
         count += 1
         if count - 1 == at:
             os.kill(os.getpid(), sends)

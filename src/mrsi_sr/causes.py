@@ -161,9 +161,9 @@ def _place(rule: str, name: str, keys: tuple[str, ...], wildcards: dict, configu
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
     if keys[:1] == ("labels",):
         return f"methods.{keys[1]}.label"
-    if name == "flags" and (column := keys[0].replace("-", "_")) in participants.EMPTY:
+    if name == "flags" and keys and (column := keys[0].replace("-", "_")) in participants.EMPTY:
         return f"participants.{column}"
-    if name == "flags" and ("*", keys[0]) in PLACES:
+    if name == "flags" and keys and ("*", keys[0]) in PLACES:
         name, keys = keys[0], keys[1:]
     place = PLACES.get((rule, name)) or PLACES.get(("*", name)) or f"{rule}'s {name}"
     return ".".join([place.format(**wildcards), *keys])

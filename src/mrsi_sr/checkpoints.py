@@ -20,12 +20,13 @@ from mrsi_sr.files import checksum, remove_stale, writing
 Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of a claim
 
 
-def fingerprint(module: str, **decisive) -> str:
+def fingerprint(script: str, **decisive) -> str:
     """A hash of all that decides a result: what is given, the package's version, and the bytes of the code.
 
-    module: the file of the module that makes the result; the code is that and all it imports of the package.
+    script: the file of the script that makes the result; the code is that and all it imports of the package, so that
+    what Snakemake runs again for an edited module is made again.
     """
-    code = [checksum(file) for file in code_of(module)]
+    code = [checksum(file) for file in code_of(script)]
     return provenance.fingerprint(decisive, __version__, code)
 
 
@@ -38,6 +39,18 @@ class Checkpoint:
 
     def __init__(self, path: Path, fingerprint: str, writing: Writing = writing):
         self.path, self.fingerprint, self.writing = path, fingerprint, writing
+
+    @classmethod
+    def of(cls, folder: Path, fingerprint: str, writing: Writing) -> "Checkpoint":
+        """The checkpoint of a run in a network's folder. Of other runs' there the newest is kept, as they may go on."""
+        checkpoint = cls(folder / f"checkpoint-{fingerprint}", fingerprint, writing)
+        others = {file for file in folder.glob("checkpoint-*") if file != checkpoint.path}
+        for file in sorted(others, key=lambda file: file.stat().st_mtime)[:-1]:
+            file.unlink()
+            others.remove(file)
+        for file in others:
+            log.warning("%s is of other settings, fold, seed, data or code: it is kept for those, and not used", file)
+        return checkpoint
 
     def load(self, device: torch.device) -> dict | None:
         """The state of the run, or None where there is none to resume; the log says why."""

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from uuid import uuid4
 
 from mrsi_sr import files
 from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
 
 NAME = "claim"
+SECONDS_BETWEEN_SIGNS = 60  # of life, whether or not a run has come further
 _BYTES = 1024  # of the file, filled up with spaces: rewriting it leaves nothing of a longer text before
 
 
@@ -76,9 +78,11 @@ class Held:
             "started": time.strftime("%Y-%m-%d %H:%M:%S"), "done": 0, "total": 0, "what": "",
         }  # fmt: skip
         self._last_beat = float("-inf")
+        self._over = Event()
         with files.writing(folder / NAME) as temporary:
             self._file = temporary.open("wb", buffering=0)
             self._write()
+        Thread(target=self._live, daemon=True).start()
 
     def check(self) -> None:
         """Raise UserError where the folder is another run's by now."""
@@ -110,15 +114,31 @@ class Held:
 
     def release(self) -> None:
         """Give the folder up: the claim goes, unless it is another run's."""
+        self._over.set()
         if self._is_own():
             (self.folder / NAME).unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 self.folder.rmdir()
         self._file.close()
 
+    def _live(self) -> None:
+        """Show that the process lives, also through an hour's batch or validation between two beats."""
+        while not self._over.wait(SECONDS_BETWEEN_SIGNS):
+            with suppress(OSError, ValueError):  # ValueError: released just now
+                os.utime(self._file.fileno())
+
     def _is_own(self) -> bool:
+        """Whether the claim that lies there is this one. One that cannot be read just now counts as such."""
         found = read(self.folder)
-        return found is not None and found.token == self._claim["token"]
+        if found:
+            return found.token == self._claim["token"]
+        try:
+            (self.folder / NAME).stat()
+        except FileNotFoundError:
+            return False
+        except OSError:  # a file system that is away for a moment
+            pass
+        return True
 
     def _write(self) -> None:
         # Into the file that is open, not into whatever has its name now: that may be a newer run's.

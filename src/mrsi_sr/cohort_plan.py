@@ -16,11 +16,11 @@ SIMULATED = Path("results/simulated")
 class CohortPlan:
     """Answers questions about the cohort, whose data all experiments share. The methods take Snakemake's wildcards."""
 
-    def __init__(self, configuration: Configuration):
+    def __init__(self, configuration: Configuration, rows: list[dict[str, str]] | None = None):
         self.configuration = configuration
         self.cohort = configuration.cohort
         self.folder = f"results/cohorts/{self.cohort['name']}"
-        self.rows = participants.read(self.cohort["participants"])
+        self.rows = rows or participants.read(self.cohort["participants"])
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
 
     def phantom_settings(self, wildcards) -> str:

@@ -60,6 +60,9 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
         new.mkdir(parents=True)
         try:
             yield new
+            for file in new.rglob("*"):
+                if file.is_file():
+                    _to_disk(file)
             _put(new, path)
         finally:
             _remove(temporary)
@@ -133,15 +136,15 @@ def _naming(path: Path, temporary: Path) -> Iterator[None]:
 
 
 def checksum(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, or of a folder's file names and bytes in order. Raises UserError for neither."""
+    """SHA-256 of a file's bytes; of a folder, of its files' names and checksums. Raises UserError for neither."""
     path = Path(path)
     if not path.exists():
         raise UserError(f"no file {path}")
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    for file in sorted(path.rglob("*")):
         if file.is_file():
-            digest.update(file.relative_to(path).as_posix().encode())
-            with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+            digest.update(f"{file.relative_to(path).as_posix()} {checksum(file)}\n".encode())
     return digest.hexdigest()

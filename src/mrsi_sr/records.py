@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import getpass
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -26,6 +27,9 @@ def keep_with_results() -> None:
         (KEPT / name).mkdir(parents=True, exist_ok=True)
         link = Path(".snakemake") / name
         link.parent.mkdir(exist_ok=True)
+        if link.is_dir() and not link.is_symlink():  # made before there was a link
+            shutil.copytree(link, KEPT / name, dirs_exist_ok=True)
+            shutil.rmtree(link)
         if not link.exists():
             with contextlib.suppress(FileExistsError):  # jobs that start at the same moment read the Snakefile too
                 link.symlink_to(Path("..") / KEPT / name)

@@ -68,7 +68,8 @@ class Status:
                 status.claims[position] = claim
             try:
                 seconds = seconds_of(
-                    job.record, plan.configuration.networks.get(job.name) if job.rule == "train" else None
+                    job.record,
+                    plan.configuration.network(job.name, int(job.wildcards["fold"])) if job.rule == "train" else None,
                 )
             except (OSError, ValueError) as error:
                 status.unreadable.append(f"{job.record}: {error}")

@@ -16,8 +16,9 @@ from mrsi_sr.settings import check_known, settings_json
 class Workflow(CohortPlan):
     """Answers the rules' questions about a raw configuration: of the cohort, and of the experiments."""
 
-    def __init__(self, raw: dict):
-        super().__init__(Configuration.resolve(raw))
+    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
+        """rows: of the participants table, which is read where they are not given."""
+        super().__init__(Configuration.resolve(raw), rows)
         self._homes: dict[tuple[str, str, int], str] = {}
         for name, experiment in self.configuration.experiments.items():
             check_participants(experiment, list(self.scans), f"experiments.{name}")
@@ -266,7 +267,8 @@ class Workflow(CohortPlan):
         asked = experiment, network, fold
         if asked not in self._homes:
             homes = self.configuration.homes_of(*asked)
-            begun = [home for home in homes if Path(f"results/{home}/fold-{fold}/networks/{network}").is_dir()]
+            folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in homes}
+            begun = [home for home, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]
             self._homes[asked] = (begun or homes)[0]
         return self._homes[asked]
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from clone import REPOSITORY
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
 STANDALONE = {"describe_networks"}  # scripts that tell a person something, and that no rule runs

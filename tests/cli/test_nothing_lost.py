@@ -157,14 +157,15 @@ def test_what_is_there_is_not_computed_again(script, tmp_path):
 
 def test_results_that_are_being_replaced_count_no_more(train, tmp_path):
     """Killed between any two of its files, a run leaves nothing that another configuration takes for its own."""
-    out, other = tmp_path / "out", ["--seed", 9]
-    assert train.run(out, *other).code == 0
-    before = contents(out)
+    other = ["--seed", 9]
     for name in ("losses.csv", "training.json", "best.safetensors", "last.safetensors"):
+        out = tmp_path / name / "out"
+        assert train.run(out, *other).code == 0
+        before = contents(out)
         assert train.run(out, at=train.moment(f"os.rename {name}") + 1).code == -signal.SIGKILL
         assert "provenance.json" not in contents(out)
         assert train.run(out, *other).code == 0
-        assert contents(out) == before
+        assert contents_of(out) == before
 
 
 def test_a_second_run_of_the_same_training_takes_over(train, tmp_path):
@@ -191,6 +192,15 @@ def test_a_newer_run_of_another_configuration_wins_wherever_the_older_one_is(cha
     assert f"was taken over by process {newer.pid}" in older.said
     os.kill(newer.pid, signal.SIGCONT)
     assert newer.wait().code == 0
+    assert contents_of(out) == train.expected
+
+
+def test_an_interrupted_run_resumes_after_another_configuration_had_its_turn(train, tmp_path):
+    out, other = tmp_path / "out", ["--seed", 9]
+    assert train.run(out, at=train.moment("os.rename checkpoint") + 1).code == -signal.SIGKILL
+    assert "is kept for those" in train.run(out, *other).said
+    again = train.run(out)
+    assert "resuming at iteration 2 of 6" in again.said
     train.check_whole(out)
 
 
@@ -210,7 +220,7 @@ def test_sigterm_saves_the_checkpoint_of_the_running_iteration(train, tmp_path):
     os.kill(running.pid, signal.SIGCONT)
     assert running.wait().code == 128 + signal.SIGTERM
     assert f"stopped by SIGTERM after iteration 3 of 6\n  the same again resumes from {out}/checkpoint" in running.said
-    assert [path.name for path in out.iterdir()] == ["checkpoint"]
+    assert [path.name.split("-")[0] for path in out.iterdir()] == ["checkpoint"]
     again = train.run(out)
     assert again.code == 0 and "resuming at iteration 3 of 6" in again.said
     train.check_whole(out)
@@ -260,8 +270,9 @@ def test_a_full_disk_is_one_message_and_with_room_the_same_again_succeeds(script
 
 
 def contents_of(out: Path) -> dict:
-    """What lies there but for the checkpoint; nothing where there is no folder."""
-    return {name: held for name, held in contents(out).items() if name != "checkpoint"} if out.exists() else {}
+    """What lies there but for checkpoints; nothing where there is no folder."""
+    found = contents(out) if out.exists() else {}
+    return {name: held for name, held in found.items() if not name.startswith("checkpoint")}
 
 
 def test_a_folder_that_may_not_be_written_is_named(ingest, tmp_path):

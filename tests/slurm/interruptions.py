@@ -26,7 +26,7 @@ class Interruptions:
         """Stop each program that has a checkpoint, so that it does not end before it is interrupted."""
         for name in CONDITIONS:
             folder = self.networks / name
-            if name not in self.jobs and (folder / "checkpoint").exists():
+            if name not in self.jobs and any(folder.glob("checkpoint-*")):
                 for process, job in self.slurm.processes(str(folder.relative_to(self.clone))).items():
                     os.kill(process, signal.SIGSTOP)
                     self.jobs[name], self.held[name] = job, process

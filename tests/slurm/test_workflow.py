@@ -1,5 +1,6 @@
 """The toy workflow on a Slurm controller, where four trainings are interrupted and one participant cannot be read."""
 
+import json
 import re
 import time
 
@@ -71,6 +72,10 @@ def ran(slurm, repository, tmp_path_factory) -> Ran:
         log=clone.folder / "said", SLURM_CONF=slurm.environment["SLURM_CONF"],
     )  # fmt: skip
     interruptions = Interruptions(slurm, clone.folder, NETWORKS, undisturbed="munet")
+    while not (clone.folder / "logs/slurm").exists():  # the first job is on its way, trainings are to come
+        time.sleep(0.1)
+    toy = clone.folder / "toy.yaml"
+    toy.write_text(toy.read_text().replace("learning_rate: 0.001", "learning_rate: 0.1"))
     end = time.monotonic() + SECONDS
     try:
         while snakemake.poll() is None:
@@ -129,6 +134,13 @@ def test_an_interrupted_training_resumes_and_ends_with_the_same_bits(ran, condit
 def weights(ran: Ran, network: str, which: str) -> dict[str, bytes]:
     with safe_open(ran.folder / NETWORKS / network / f"{which}.safetensors", framework="np") as file:
         return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
+def test_a_configuration_edited_while_jobs_wait_is_not_theirs(ran):
+    assert "learning_rate: 0.1\n" in (ran.folder / "toy.yaml").read_text()
+    for name in ("munet", *CONDITIONS):
+        record = json.loads((ran.folder / NETWORKS / name / "provenance.json").read_text())
+        assert record["settings"]["learning_rate"] == 1e-3
 
 
 def test_what_failed_for_good_is_summed_up_with_the_end_of_its_log(ran):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REPOSITORY
+from clone import REPOSITORY
 
 FILES = sorted(path for folder in ("src", "workflow") for path in (REPOSITORY / folder).rglob("*.py"))
 UNPICKLING = {"pickle.load", "pickle.loads", "pickle.Unpickler", "joblib.load", "dill.load", "dill.loads",

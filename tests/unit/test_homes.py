@@ -24,7 +24,9 @@ def weights(raw: dict, experiment: str, network: str = "munet") -> str:
 
 
 def begin(folder, experiment: str, network: str = "munet") -> None:
-    (folder / f"results/{experiment}/fold-1/networks/{network}").mkdir(parents=True)
+    place = folder / f"results/{experiment}/fold-1/networks/{network}"
+    place.mkdir(parents=True)
+    (place / "checkpoint-0").touch()
 
 
 def test_the_first_by_name_trains_for_all_whatever_the_order_in_the_file(two):

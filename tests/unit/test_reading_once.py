@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from clone import REPOSITORY
 
 from mrsi_sr.lcmodel import archives
 from mrsi_sr.lcmodel.names import voxel_names

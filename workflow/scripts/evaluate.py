@@ -60,6 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
     table = pd.concat(parts, ignore_index=True).assign(
         method=arguments.method, fold=arguments.fold, protocol=arguments.protocol
     )
+    Path(arguments.provenance).unlink(missing_ok=True)  # of the scores that are replaced
     scores.write(table, arguments.out, protocol=arguments.protocol, experiment=arguments.experiment)
     provenance.write(
         arguments.provenance,

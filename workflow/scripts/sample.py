@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
     provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
     fingerprint = checkpoints.fingerprint(
-        sampling.__file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
+        __file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
         participants=participants, data=list(provenance.inputs.values()), **identity,
     )  # fmt: skip
     with claims.taken(Path(arguments.out)) as claim:

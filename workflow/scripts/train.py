@@ -84,14 +84,14 @@ def main(arguments: argparse.Namespace) -> None:
     needed = needed_networks(arguments, settings, needs, maps["train"].metabolites, identity, device)
     provenance.add(needs.values())
     fingerprint = checkpoints.fingerprint(
-        training.__file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
+        __file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
         participants=participants, **identity,
     )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}
     out = Path(arguments.out)
     with claims.taken(out) as claim:
         results = checkpoints.Results(out, fingerprint, claim.writing)
-        checkpoint = checkpoints.Checkpoint(out / "checkpoint", fingerprint, claim.writing)
+        checkpoint = checkpoints.Checkpoint.of(out, fingerprint, claim.writing)
         record = results.record()
         if record is None:
             trained = training.train(
@@ -103,6 +103,7 @@ def main(arguments: argparse.Namespace) -> None:
                 "parameters": trained.parameters, "training_seconds": round(trained.seconds, 2),
                 "trained_on": device.type, "threads": torch.get_num_threads(), **provenance.circumstances(),
             }  # fmt: skip
+            claim.check()
             results.save(trained, record, settings, identity)
         claim.check()
         checkpoint.remove()
