@@ -122,7 +122,8 @@ def test_a_job_waits_when_all_gpus_are_taken(ran):
 def test_an_interrupted_training_resumes_and_ends_with_the_same_bits(ran, condition, state):
     interrupted = next(job for job in ran.jobs if job["JobId"] == ran.interruptions.jobs[condition])
     assert interrupted["JobState"] == state
-    assert (interrupted["Restarts"] != "0") == (condition == "node_lost")  # the same job, started again
+    if condition == "node_lost":
+        assert int(interrupted["Restarts"]) > 0  # the same job, started again by Slurm
     assert re.search(r"resuming at iteration [1-7] of 8", ran.log_of(condition))
     assert "resuming" not in ran.log_of("munet")
     for which in ("best", "last"):
