@@ -34,11 +34,11 @@ class Clone:
             cwd=self.folder, env=os.environ | self.environment, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
 
-    def start_snakemake(self, *arguments: str, log: Path, **environment: str) -> subprocess.Popen:
-        """Start Snakemake here in the background, with what it says in a file."""
+    def start(self, script: Path, *arguments: str, log: Path, **environment: str) -> subprocess.Popen:
+        """Start a script here in the background, with what it says in a file."""
         with log.open("w") as stream:
             return subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *arguments],
+                [sys.executable, script, *arguments],
                 cwd=self.folder, env=os.environ | self.environment | environment, stdout=stream, stderr=stream,
             )  # fmt: skip
 

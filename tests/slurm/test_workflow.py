@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,13 +16,13 @@ NETWORKS = "results/toy/fold-2/networks"
 TABLE = "results/toy/tables/comparison"
 SECONDS = 800  # far above what it takes, for machines that are busy
 
-# What the shipped profile leaves to the site, and patience that suits jobs of seconds. Sampling asks for its GPU
-# as sites want it that refuse --gpus.
+IMPATIENT = Path(__file__).with_name("impatient.py")
+
+# What the shipped profile leaves to the site. Sampling asks for its GPU as sites want it that refuse --gpus.
 SITE = [
     "--set-resources", "train:slurm_partition=gpu", "sample:slurm_partition=gpu", "sample:gpu=0", "sample:gres=gpu:1",
-    "--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "5", "--retries", "1",
+    "--latency-wait", "5", "--retries", "1",
 ]  # fmt: skip
-
 
 pytestmark = pytest.mark.timeout(SECONDS + 100)
 
@@ -67,8 +68,8 @@ def ran(slurm, repository, tmp_path_factory) -> Ran:
     clone = Clone(tmp_path_factory.mktemp("slurm") / "clone")
     configured(clone, (repository / "tests/workflow/toy.yaml").read_text())
     targets = ["all", *(f"{NETWORKS}/{name}/provenance.json" for name in CONDITIONS)]
-    snakemake = clone.start_snakemake(
-        *targets, "--profile", "slurm", *SITE, "--configfile", "toy.yaml",
+    snakemake = clone.start(
+        IMPATIENT, *targets, "--profile", "slurm", *SITE, "--configfile", "toy.yaml",
         log=clone.folder / "said", SLURM_CONF=slurm.environment["SLURM_CONF"],
     )  # fmt: skip
     interruptions = Interruptions(slurm, clone.folder, NETWORKS, undisturbed="munet")
