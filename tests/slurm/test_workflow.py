@@ -109,7 +109,7 @@ def test_training_and_sampling_alone_get_a_gpu(ran):
     assert {job["Partition"] for job in ran.jobs if job["JobId"] in with_gpu} == {"gpu"}
     assert {job["Partition"] for job in ran.jobs if job["JobId"] not in with_gpu} == {"cpu"}
     for job, devices in ran.devices.items():
-        assert devices <= {"0", "1", "2"} if job in with_gpu else devices == {"-"}
+        assert devices <= {"0", "1", "2", "3"} if job in with_gpu else devices == {"-"}
 
 
 def test_a_job_waits_when_all_gpus_are_taken(ran):
