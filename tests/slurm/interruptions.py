@@ -34,10 +34,6 @@ class Interruptions:
     def interrupt(self) -> None:
         """Look at the jobs, and do to those that are held what can be done now."""
         jobs = self.slurm.jobs()
-        for job in jobs:
-            # Slurm waits two minutes before it starts a job again that lost its node.
-            if job["JobState"] == "PENDING" and job["Restarts"] != "0" and job["Reason"] == "BeginTime":
-                self.slurm.run("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
         for name in [name for name in self.held if name != "node_lost" or self._node_can_go(jobs)]:
             getattr(self, f"_{name}")(self.jobs[name], self.held.pop(name))
         running = [job for job in jobs if asks_for_gpu(job) and job["JobState"] == "RUNNING"]

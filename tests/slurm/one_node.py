@@ -44,7 +44,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
-ReturnToService=2
+ReturnToService=1
 KillWait=1
 MinJobAge=3600
 SlurmdTimeout=300
@@ -171,27 +171,21 @@ class OneNodeSlurm:
         return found
 
     def lose_node(self) -> None:
-        """As when the node's power goes and comes back: its daemon and its jobs' processes die at once.
-
-        The controller is told when the daemon is there again. Before, its order to clean up would wait for the daemon
-        and might hit a job that was started again.
-        """
+        """As when the node's power goes and comes back: its daemon and its jobs' processes die, and it boots anew."""
         _kill(_pid(self.folder / "slurmd.pid"), signal.SIGKILL)
         processes = list(Path("/proc").glob("[0-9]*"))
         watchers = [each for each in processes if _bytes(each / "cmdline").startswith(b"slurmstepd:")]
         programs = [each for each in processes if b"SLURM_JOB_ID=" in _bytes(each / "environ")]
         for process in [*watchers, *programs]:  # in this order: a watcher would tell the controller of a program's end
             _kill(int(process.name), signal.SIGKILL)
-        self.run("slurmd", "-c", "-f", self.folder / "slurm.conf")
-        self.run("scontrol", "update", f"NodeName={self.host}", "State=DOWN", "Reason=lost")
-        wait_until(lambda: not self.jobs("COMPLETING"), "the node is cleaned up")
-        wait_until(self._node_is_back, "the node is back")
-
-    def _node_is_back(self) -> bool:
-        """Whether the node takes jobs. It does when its daemon registers; had that done so before, it is resumed."""
-        command = ["scontrol", "update", f"NodeName={self.host}", "State=RESUME"]
-        subprocess.run(command, env=self.environment, capture_output=True, timeout=60)  # refused if it is back already
-        return not self.run("sinfo", "--noheader", "--format=%T").startswith("down")
+        time.sleep(2)  # it booted later than the controller last heard of it, and Slurm counts in seconds
+        self.run("slurmd", "-b", "-c", "-f", self.folder / "slurm.conf")
+        wait_until(lambda: "unexpectedly rebooted" in self.run("scontrol", "show", "node"), "the controller notices")
+        self.run("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
+        time.sleep(2)  # in the same second the daemon would take a job for the one that it was told to clean up
+        for job in self.jobs("PENDING"):
+            if job["Reason"] == "BeginTime":  # Slurm would wait two minutes
+                self.run("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
 
     def _write_files(self) -> None:
         ports = {"controller_port": _free_port(), "node_port": _free_port()}
