@@ -181,8 +181,8 @@ class OneNodeSlurm:
         time.sleep(2)  # it booted later than the controller last heard of it, and Slurm counts in seconds
         self.run("slurmd", "-b", "-c", "-f", self.folder / "slurm.conf")
         wait_until(lambda: "unexpectedly rebooted" in self.run("scontrol", "show", "node"), "the controller notices")
-        self.run("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
         time.sleep(2)  # in the same second the daemon would take a job for the one that it was told to clean up
+        self.run("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
         for job in self.jobs("PENDING"):
             if job["Reason"] == "BeginTime":  # Slurm would wait two minutes
                 self.run("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
