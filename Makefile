@@ -28,7 +28,7 @@ demo demo-all: setup
 	@echo "report   results/$(NAME)-report.html"
 
 test: setup
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

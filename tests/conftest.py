@@ -14,23 +14,24 @@ REPOSITORY = Path(__file__).parents[1]
 WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
 
 
-EXPENSIVE = ("slurm", "finished")  # fixtures that one process makes for all tests that use them
+LONG = ("tests/slurm/", "tests/workflow/")  # each with a fixture that takes a minute and that its tests share
 
 
-def expensive(item) -> str:
-    """The expensive fixture that a test uses, or none."""
-    return next((name for name in EXPENSIVE if name in getattr(item, "fixturenames", ())), "")
+def pytest_xdist_make_scheduler(config, log):
+    """Where tests run in several processes, those of a file share one, and so do all of a folder of long ones."""
+    from xdist.scheduler import LoadScopeScheduling
 
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in LONG if nodeid.startswith(folder)), nodeid.split("::")[0])
 
-def pytest_itemcollected(item):
-    """Where tests run in several processes, those of a file or of an expensive fixture share one."""
-    item.add_marker(pytest.mark.xdist_group(expensive(item) or item.path.stem))
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items):
     """In several processes, what takes long begins."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: not expensive(item))
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
