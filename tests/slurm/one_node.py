@@ -171,7 +171,7 @@ class OneNodeSlurm:
         return found
 
     def lose_node(self) -> None:
-        """As when the node's power goes and comes back: its daemon and its jobs' processes die, and it boots anew."""
+        """As when the node's power goes and comes back: its daemon and its jobs' processes die, then it is back."""
         _kill(_pid(self.folder / "slurmd.pid"), signal.SIGKILL)
         processes = list(Path("/proc").glob("[0-9]*"))
         watchers = [each for each in processes if _bytes(each / "cmdline").startswith(b"slurmstepd:")]
