@@ -44,7 +44,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
-ReturnToService=1
+ReturnToService=0
 KillWait=1
 MinJobAge=3600
 SlurmdTimeout=300
@@ -171,17 +171,16 @@ class OneNodeSlurm:
         return found
 
     def lose_node(self) -> None:
-        """As when the node's power goes and comes back: its daemon and its jobs' processes die, and it boots anew."""
+        """As when the node's power goes and comes back: its daemon and its jobs' processes die, then it is back."""
         _kill(_pid(self.folder / "slurmd.pid"), signal.SIGKILL)
         processes = list(Path("/proc").glob("[0-9]*"))
         watchers = [each for each in processes if _bytes(each / "cmdline").startswith(b"slurmstepd:")]
         programs = [each for each in processes if b"SLURM_JOB_ID=" in _bytes(each / "environ")]
         for process in [*watchers, *programs]:  # in this order: a watcher would tell the controller of a program's end
             _kill(int(process.name), signal.SIGKILL)
-        time.sleep(2)  # it booted later than the controller last heard of it, and Slurm counts in seconds
-        self.run("slurmd", "-b", "-c", "-f", self.folder / "slurm.conf")
-        wait_until(lambda: "unexpectedly rebooted" in self.run("scontrol", "show", "node"), "the controller notices")
-        time.sleep(2)  # in the same second the daemon would take a job for the one that it was told to clean up
+        self.run("scontrol", "update", f"NodeName={self.host}", "State=DOWN", "Reason=lost")
+        self.run("slurmd", "-c", "-f", self.folder / "slurm.conf")
+        time.sleep(5)  # the controller's order to clean up arrives, and must not find jobs that have started again
         self.run("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
         for job in self.jobs("PENDING"):
             if job["Reason"] == "BeginTime":  # Slurm would wait two minutes
