@@ -8,7 +8,7 @@ import pytest
 def slurm():
     if reason := one_node.why_not():
         pytest.skip(f"no Slurm of the tests' own: {reason}")
-    controller = one_node.OneNodeSlurm(gpus=4)
+    controller = one_node.OneNodeSlurm(gpus=3)
     try:
         controller.start()
         yield controller

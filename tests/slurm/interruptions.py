@@ -7,24 +7,27 @@ from pathlib import Path
 
 from one_node import OneNodeSlurm
 
-CONDITIONS = ("out_of_time", "cancelled", "killed", "node_lost")
+CONDITIONS = ("out_of_time", "cancelled", "killed")
 
 
 class Interruptions:
     """Interrupts a job of each network that is named after a condition, between its first checkpoint and its end.
 
-    networks: the folder of the fold's networks in the clone. undisturbed: one of them that keeps its node.
+    conditions: of CONDITIONS, or node_lost. networks: the folder of the fold's networks in the clone. undisturbed: one
+    of them that keeps its node.
     """
 
-    def __init__(self, slurm: OneNodeSlurm, clone: Path, networks: str, undisturbed: str):
-        self.slurm, self.clone, self.networks, self.undisturbed = slurm, clone, clone / networks, undisturbed
+    def __init__(self, slurm: OneNodeSlurm, conditions: tuple[str, ...], clone: Path, networks: str, undisturbed: str):
+        self.conditions, self.slurm, self.clone, self.networks, self.undisturbed = (
+            conditions, slurm, clone, clone / networks, undisturbed,
+        )  # fmt: skip
         self.jobs: dict[str, str] = {}  # by condition, the Slurm job that was interrupted
         self.held: dict[str, int] = {}  # by condition, the process that is stopped and waits for its fate
         self.a_job_waited_for_a_gpu = False
 
     def hold(self) -> None:
         """Stop each program that has a checkpoint, so that it does not end before it is interrupted."""
-        for name in CONDITIONS:
+        for name in self.conditions:
             folder = self.networks / name
             if name not in self.jobs and any(folder.glob("checkpoint-*")):
                 for process, job in self.slurm.processes(str(folder.relative_to(self.clone))).items():
