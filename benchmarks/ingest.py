@@ -66,7 +66,7 @@ def read(path: str, matrix: tuple[int, int, int]) -> tuple[float, float, float]:
 
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
-    from mrsi_sr.provenance import peak_memory_mb
+    from mrsi_sr.results.provenance import peak_memory_mb
 
     start, processor_start = time.perf_counter(), time.process_time()
     read_scan(path, voxel_names("vienna", matrix), METABOLITES, np.eye(4))

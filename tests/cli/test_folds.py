@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mrsi_sr import folds
+from mrsi_sr.maps import folds
 
 NAMES = [f"sub-{number:02d}" for number in range(1, 8)]
 

@@ -9,7 +9,7 @@ import torch
 from tiny_cohort import DENOISER, METABOLITES, MUNET
 
 from mrsi_sr import networks
-from mrsi_sr.checkpoints import Weights
+from mrsi_sr.results.checkpoint import Weights
 
 METHODS = {
     "zero_filled": ({"kind": "zero_filled"}, {}),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic_scan import METABOLITES, scan, write_mri
 
-from mrsi_sr import quality, slices
 from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.scan import quality, slices
 
 
 @pytest.fixture(scope="module")

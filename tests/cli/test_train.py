@@ -9,7 +9,7 @@ from safetensors import safe_open
 from tiny_cohort import DENOISER, METABOLITES, MUNET
 
 from mrsi_sr import networks
-from mrsi_sr.checkpoints import Weights
+from mrsi_sr.results.checkpoint import Weights
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from clone import REPOSITORY, Clone
 
-from mrsi_sr.dependencies import code_of
+from mrsi_sr.results.code import code_of
 
 TOY = ("--configfile", "toy.yaml")
 DRAWN = {"compare toy comparison", "table toy comparison", "qualitative toy qualitative", "all"}

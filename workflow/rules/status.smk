@@ -1,6 +1,6 @@
 import sys
 
-from mrsi_sr.dry_run import Invocation
+from mrsi_sr.workflow.status.dry_run import Invocation
 
 
 # Without inputs and outputs, so that Snakemake runs it while another one works in the same folder. It hands over to the

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.files import writing
+from mrsi_sr.results.files import writing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
-    from mrsi_sr.cohort import summary
+    from mrsi_sr.scan.summary import summary
 
     with writing(arguments.out) as path:
         pd.DataFrame(summary(arguments.cohort, arguments.excluded)).to_csv(path, index=False)

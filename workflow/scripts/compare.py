@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,8 +27,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import origins, scores, statistics
-    from mrsi_sr.files import writing
+    from mrsi_sr.evaluation import scores
+    from mrsi_sr.report import agreement as origins
+    from mrsi_sr.report import statistics
+    from mrsi_sr.results.files import writing
 
     table_settings = scores.TableSettings.from_json(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)

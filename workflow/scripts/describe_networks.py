@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import describe
+    from mrsi_sr.workflow import network_table as describe
 
     configuration = describe.read(arguments.config)
     rows = describe.describe(configuration)

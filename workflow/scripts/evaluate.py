@@ -31,9 +31,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
-    from mrsi_sr import evaluation, scores, slices
-    from mrsi_sr.lpips_metric import Lpips, weights_files, weights_of
-    from mrsi_sr.provenance import Provenance
+    from mrsi_sr.evaluation import samples as evaluation
+    from mrsi_sr.evaluation import scores
+    from mrsi_sr.evaluation.lpips import Lpips, weights_files, weights_of
+    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.scan import slices
 
     metrics = arguments.metrics.split(",")
     evaluation.check_metrics(metrics)

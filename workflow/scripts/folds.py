@@ -3,7 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import folds
+    from mrsi_sr.maps import folds
 
     choice = folds.FoldSettings.from_json(arguments.settings)
     rows = folds.make(chosen_in(arguments.participants), choice)

@@ -36,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import names_of
-    from mrsi_sr.provenance import Provenance
+    from mrsi_sr.results.provenance import Provenance
 
     metabolites = names_of(arguments.metabolites)
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps
-        from mrsi_sr.settings import from_json
+        from mrsi_sr.settings.base import from_json
 
         _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
         if not arguments.files:
@@ -71,7 +71,7 @@ def _grid(arguments: argparse.Namespace):
     """The scan's matrix (x, y, z) and its affine [4, 4], voxel to mm."""
     import numpy as np
 
-    from mrsi_sr.volumes import open_nifti
+    from mrsi_sr.scan.volumes import open_nifti
 
     if arguments.reference is not None:
         if arguments.voxel_mm:

@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.files import checksum, writing
+    from mrsi_sr.results.files import checksum, writing
 
     with writing(arguments.out) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")

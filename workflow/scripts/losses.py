@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.figures import losses, style
+    from mrsi_sr.report.figures import losses, style
 
     read = {folder.name: losses_in(folder) for folder in arguments.networks}
     style.save(losses.draw(read, arguments.title), png=arguments.out)

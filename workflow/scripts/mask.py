@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import log, run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, volumes
-    from mrsi_sr.provenance import Provenance
+    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.scan import grid, quality, volumes
 
     rules = quality.QualitySettings.from_json(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name

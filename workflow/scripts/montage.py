@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,8 +29,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, volumes
-    from mrsi_sr.figures import quality_montage, style
+    from mrsi_sr.report.figures import quality_montage, style
+    from mrsi_sr.scan import grid, quality, volumes
 
     rules = quality.QualitySettings.from_json(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.figures import qualitative
+    from mrsi_sr.report.figures import qualitative
 
     figure_settings = qualitative.QualitativeSettings.from_json(arguments.settings)
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)

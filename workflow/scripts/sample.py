@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, positive, run
-from mrsi_sr.settings import allowed, default, from_json, help_of
+from mrsi_sr.settings.base import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,14 +46,18 @@ def explained() -> list[tuple[str, str]]:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import checkpoints, claims, devices, folds, sampling
-    from mrsi_sr.dataset import sizes_of
-    from mrsi_sr.method_settings import MethodSettings
-    from mrsi_sr.methods import Method
-    from mrsi_sr.network_settings import resolve_network
-    from mrsi_sr.provenance import Provenance
-    from mrsi_sr.slices import files_of
-    from mrsi_sr.trained import paths_of
+    from mrsi_sr import devices
+    from mrsi_sr.maps import folds
+    from mrsi_sr.maps.dataset import sizes_of
+    from mrsi_sr.results import checkpoint as checkpoints
+    from mrsi_sr.results import claim as claims
+    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.sampling import participant as sampling
+    from mrsi_sr.sampling.method import Method
+    from mrsi_sr.scan.slices import files_of
+    from mrsi_sr.settings.method import MethodSettings
+    from mrsi_sr.settings.network import resolve_network
+    from mrsi_sr.training.trained import paths_of
 
     weights = paths_of("--weights", arguments.weights)
     settings = MethodSettings.from_json(arguments.settings)

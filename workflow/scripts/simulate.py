@@ -3,7 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
-    from mrsi_sr.provenance import Provenance
+    from mrsi_sr.results.provenance import Provenance
 
     check_folder(arguments.out)
     provenance = Provenance(asdict(settings))

@@ -3,7 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import log, run
-from mrsi_sr.settings import help_of
+from mrsi_sr.settings.base import help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr import grid, quality, slicing, volumes
     from mrsi_sr.lcmodel.metabolites import names_of
+    from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = slicing.SliceSettings.from_json(arguments.settings)
     metabolites = names_of(arguments.metabolites)

@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.dry_run import Invocation, plan
-    from mrsi_sr.status import Status
+    from mrsi_sr.workflow.status.dry_run import Invocation, plan
+    from mrsi_sr.workflow.status.report import Status
 
     invocation = Invocation(
         config=arguments.config, overrides=overrides(arguments.set),

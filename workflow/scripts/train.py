@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, positive, run
-from mrsi_sr.settings import allowed, default, from_json, help_of
+from mrsi_sr.settings.base import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,12 +52,16 @@ def explained() -> list[tuple[str, str]]:
 def main(arguments: argparse.Namespace) -> None:
     import torch
 
-    from mrsi_sr import checkpoints, claims, devices, folds, training
-    from mrsi_sr.dataset import MapsOnDevice, sizes_of
-    from mrsi_sr.network_settings import check_metabolites, resolve_network
-    from mrsi_sr.provenance import Provenance
-    from mrsi_sr.slices import files_of, load
-    from mrsi_sr.trained import paths_of
+    from mrsi_sr import devices
+    from mrsi_sr.maps import folds
+    from mrsi_sr.maps.dataset import MapsOnDevice, sizes_of
+    from mrsi_sr.results import checkpoint as checkpoints
+    from mrsi_sr.results import claim as claims
+    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.scan.slices import files_of, load
+    from mrsi_sr.settings.network import check_metabolites, resolve_network
+    from mrsi_sr.training import loop as training
+    from mrsi_sr.training.trained import paths_of
 
     settings = resolve_network(from_json(arguments.settings, "--settings"))
     sizes = sorted(settings["sizes"] or sizes_of(arguments.sizes))
@@ -114,9 +118,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[str], identity: dict, device) -> dict:
     """The trained networks, by role, that this one's training needs. Raises UserError unless they are just those."""
-    from mrsi_sr import trained
-    from mrsi_sr.network_settings import check_needed, resolve_network
-    from mrsi_sr.settings import listed
+    from mrsi_sr.settings.base import listed
+    from mrsi_sr.settings.network import check_needed, resolve_network
+    from mrsi_sr.training import trained
 
     given = from_json(arguments.needs_settings, "--needs-settings")
     for flag, roles in (("--needs", paths), ("--needs-settings", given)):

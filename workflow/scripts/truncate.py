@@ -24,8 +24,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from mrsi_sr import slices
-    from mrsi_sr.files import writing
+    from mrsi_sr.results.files import writing
+    from mrsi_sr.scan import slices
 
     scan = slices.load(arguments.slices)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.lcmodel.metabolites import spellings
-from mrsi_sr.lcmodel.tables import NO_SD_PERCENT, Status
-from mrsi_sr.volumes import Volumes, read_nifti
+from mrsi_sr.lcmodel.tables import NO_SD_PERCENT
+from mrsi_sr.scan.volumes import Status, Volumes, read_nifti
 
 PER_METABOLITE = ("value", "sd")
 PER_SCAN = ("snr", "fwhm", "brain_mask")

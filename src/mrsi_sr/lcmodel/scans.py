@@ -11,8 +11,8 @@ from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.lcmodel import archives, sources
 from mrsi_sr.lcmodel.metabolites import explain, metabolite_parts
 from mrsi_sr.lcmodel.names import VoxelNames
-from mrsi_sr.lcmodel.tables import Status, concentration_of, name_of, scan, sd_of
-from mrsi_sr.volumes import Volumes
+from mrsi_sr.lcmodel.tables import concentration_of, name_of, scan, sd_of
+from mrsi_sr.scan.volumes import Status, Volumes
 
 
 @dataclass

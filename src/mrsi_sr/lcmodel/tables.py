@@ -15,7 +15,8 @@ section's name. A `.coord` has the same lines as a `.table` without `$$`, then s
 import math
 import re
 from dataclasses import dataclass
-from enum import IntEnum
+
+from mrsi_sr.scan.volumes import Status
 
 CONCENTRATION = slice(1, 9)
 SD = slice(9, 13)
@@ -25,16 +26,6 @@ NO_SD_PERCENT = 999
 _FWHM_AND_SNR = re.compile(rb"FWHM *= *(\S*?) *ppm *S/N *= *(\S+)[^\S\n]*\n")
 _FAILURE = re.compile(rb"^ *\d+ *(?:FATAL|ILLOGICAL)", re.MULTILINE)
 _MISC_BYTES = 1000  # the line with FWHM is the first of $$MISC
-
-
-class Status(IntEnum):
-    """What became of a voxel, as in the status map."""
-
-    MISSING = 0  # no file
-    OK = 1
-    FATAL = 2  # LCModel says FATAL or ILLOGICAL
-    TRUNCATED = 3  # $$CONC or $$MISC is not there, and nothing says why: NaN in the data, or killed while writing
-    EMPTY = 4  # a file of zero bytes: killed, or still running
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
 
-from mrsi_sr.conditions import Condition
-from mrsi_sr.network_settings import map_sizes
+from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.layers import group_count
+from mrsi_sr.settings.network import map_sizes
 
 
 class DenoisingUNet(nn.Module):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, leaky_relu
 
-from mrsi_sr.conditions import Condition
-from mrsi_sr.networks.layers import SLICES
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.scan.grid import MRI_FACTOR
 
 GRID = 192  # of the MRI of a map of 64x64; maps on other grids are resampled to it
 LAYERS = 4
@@ -25,7 +25,7 @@ class Discriminator(nn.Module):
     def __init__(self, channels: int):
         """channels: of the first layer; each of the three after it has twice as many."""
         super().__init__()
-        widths = [4 * SLICES, *(channels * 2**level for level in range(LAYERS))]
+        widths = [4 * MRI_FACTOR, *(channels * 2**level for level in range(LAYERS))]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(i, o, 4, stride=2, padding=1, bias=False) for i, o in pairwise(widths)
         )
@@ -35,7 +35,7 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, condition: Condition) -> Tensor:
         """Scores [B] of images [B, 1, H, W]; higher is more like a measured one."""
         maps = torch.cat([condition.low_resolution, image], dim=1)
-        maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(SLICES, dim=1)
+        maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(MRI_FACTOR, dim=1)
         mri = torch.cat([condition.t1, condition.flair], dim=1)
         if mri.shape[-1] != GRID:
             mri = interpolate(mri, size=(GRID, GRID), mode="bilinear")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.conditions import Condition
+from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.flow_layers import (
     ConditionalBase,
     LearnedBase,

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, group_norm, pad, prelu
 
 from mrsi_sr.networks.modulators import AMLayer, FilterScaling, Hypernetwork, Sharpness, Told
-
-SLICES = 3  # MRI slices inside one slice of the map
+from mrsi_sr.scan.grid import MRI_FACTOR
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class SlabConvolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, slices: int = 1, *, bias: bool = False, from_plane: bool = False):
         super().__init__()
-        shape = (3, 3) if slices == 1 else (SLICES, 3, 3)
+        shape = (3, 3) if slices == 1 else (MRI_FACTOR, 3, 3)
         self.weight = nn.Parameter(torch.empty(outputs, inputs, *shape))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.slices, self.from_plane = slices, from_plane
@@ -60,7 +59,7 @@ class SlabConvolution(nn.Module):
         if self.slices == 1:
             return weight
         beyond = pad(weight, (0, 0, 0, 0, 1, 1))  # a plane of zeros on either side: t - s = -2 and 2
-        rows = torch.stack([beyond[:, :, 2 - s : 5 - s] for s in range(SLICES)], dim=1)  # [o, s, i, t, 3, 3]
+        rows = torch.stack([beyond[:, :, 2 - s : 5 - s] for s in range(MRI_FACTOR)], dim=1)  # [o, s, i, t, 3, 3]
         return rows.sum(3).flatten(0, 1) if self.from_plane else rows.flatten(2, 3).flatten(0, 1)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.conditions import Condition
+from mrsi_sr.maps.condition import Condition
 
 LATENT = 32  # width of the fully connected layers that read the size
 SHARPNESS_LATENT = 64  # of those that read the adversarial weight

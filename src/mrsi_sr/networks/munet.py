@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
-from mrsi_sr.conditions import MRI_FACTOR, Condition
-from mrsi_sr.networks.layers import SLICES, UNMODULATED, Block, Modulation, SlabConvolution
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.networks.layers import UNMODULATED, Block, Modulation, SlabConvolution
 from mrsi_sr.networks.modulators import Told
+from mrsi_sr.scan.grid import MRI_FACTOR
 
 LEVELS = 5
 
@@ -47,14 +48,14 @@ class MUNet(nn.Module):
     def predicted(self, condition: Condition, told: Told | None) -> Tensor:
         """The map [B, 1, H, W] as the layers leave it, in 0..1."""
         low = interpolate(condition.low_resolution, scale_factor=MRI_FACTOR, mode="bilinear")
-        low = low.expand(-1, SLICES, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
+        low = low.expand(-1, MRI_FACTOR, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
         t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1), told)
         flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1), told)
         features = self.decoder(t1, flair, told)
         batch, _, height, width = features.shape
         # The slices go beside the rows, where a 1x1 convolution does not tell them apart.
-        slab = features.reshape(batch, -1, SLICES * height, width)
-        image = torch.sigmoid(self.head(slab)).reshape(batch, SLICES, height, width)
+        slab = features.reshape(batch, -1, MRI_FACTOR * height, width)
+        image = torch.sigmoid(self.head(slab)).reshape(batch, MRI_FACTOR, height, width)
         return avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
 
 
@@ -63,13 +64,13 @@ class Encoder(nn.Module):
 
     def __init__(self, widths: list[int], modulation: Modulation):
         super().__init__()
-        self.first = Block(2, widths[0], SLICES, modulation)
+        self.first = Block(2, widths[0], MRI_FACTOR, modulation)
         self.below = nn.ModuleList([Block(i, o, modulation=modulation) for i, o in pairwise(widths)])
 
     def forward(self, x: Tensor, told: Told | None) -> list[Tensor]:
         """{map, MRI} [B, 2 * 3, H, W] -> features [B, f * 3, H, W], [B, 2f, H/2, W/2], ... [B, 16f, H/16, W/16]."""
         features = [self.first(x, told)]
-        thickest = features[0].unflatten(1, (-1, SLICES)).amax(dim=2)
+        thickest = features[0].unflatten(1, (-1, MRI_FACTOR)).amax(dim=2)
         for level in self.below:
             features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2), told))
         return features
@@ -83,7 +84,7 @@ class Decoder(nn.Module):
         # The deepest features of both encoders come in together, every other level's as one block's output.
         inputs = [2 * widths[-1], *widths[-2:0:-1]]
         outputs = widths[-2::-1]
-        slices = [1] * (LEVELS - 2) + [SLICES]
+        slices = [1] * (LEVELS - 2) + [MRI_FACTOR]
         self.up = nn.ModuleList(
             SlabConvolution(i, o, s, bias=True, from_plane=s > 1)
             for i, o, s in zip(inputs, outputs, slices, strict=True)

@@ -21,12 +21,12 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from mrsi_sr.diffusion import Schedule
+from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.objectives.adversarial import Adversarial
 from mrsi_sr.objectives.likelihood import Likelihood
 from mrsi_sr.objectives.noise_prediction import NoisePrediction
 from mrsi_sr.objectives.regression import Regression
-from mrsi_sr.settings import schema
+from mrsi_sr.settings.base import schema
 
 Objective = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 OBJECTIVES = {"regression": Regression, "adversarial": Adversarial, "likelihood": Likelihood}

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr import devices
-from mrsi_sr.conditions import Condition
-from mrsi_sr.diffusion import Schedule
+from mrsi_sr.diffusion.schedule import Schedule
+from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.discriminator import Discriminator
 from mrsi_sr.objectives.regression import structural_loss
 

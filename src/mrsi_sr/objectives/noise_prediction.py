@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mrsi_sr.diffusion import Schedule
+from mrsi_sr.diffusion.schedule import Schedule
 
 
 class NoisePrediction:

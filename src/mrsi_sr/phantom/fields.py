@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from scipy import ndimage
 
-from mrsi_sr.phantom.settings import MRI_PER_VOXEL
+from mrsi_sr.scan.grid import MRI_FACTOR
 
 
 def stream(seed: int, participant: str, purpose: str) -> np.random.Generator:
@@ -51,7 +51,7 @@ def to_mri_grid(field: np.ndarray) -> np.ndarray:
     field = np.asarray(field, np.float32)
     for axis in (-3, -2, -1):
         size = field.shape[axis]
-        at = (np.arange(MRI_PER_VOXEL * size) - (MRI_PER_VOXEL - 1) / 2) / MRI_PER_VOXEL
+        at = (np.arange(MRI_FACTOR * size) - (MRI_FACTOR - 1) / 2) / MRI_FACTOR
         low = np.clip(np.floor(at).astype(int), 0, size - 2)
         weight = (at - low).astype(np.float32).reshape([-1] + [1] * (-axis - 1))
         below = np.take(field, low, axis)
@@ -61,6 +61,6 @@ def to_mri_grid(field: np.ndarray) -> np.ndarray:
 
 def to_mrsi_grid(field: np.ndarray) -> np.ndarray:
     """The mean over each MRSI voxel's 27 MRI voxels: [3X, 3Y, 3Z] to float32 [X, Y, Z]."""
-    x, y, z = (size // MRI_PER_VOXEL for size in field.shape)
-    blocks = field.reshape(x, MRI_PER_VOXEL, y, MRI_PER_VOXEL, z, MRI_PER_VOXEL)
+    x, y, z = (size // MRI_FACTOR for size in field.shape)
+    blocks = field.reshape(x, MRI_FACTOR, y, MRI_FACTOR, z, MRI_FACTOR)
     return blocks.mean(axis=(1, 3, 5), dtype=np.float32)

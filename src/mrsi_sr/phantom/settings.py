@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings import Settings, join
+from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.settings.base import Settings, join
 
 SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that the scan excites; no voxel is fitted outside
-MRI_PER_VOXEL = 3  # MRI voxels along each edge of an MRSI voxel
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class PhantomSettings(Settings):
     @property
     def mri_matrix(self) -> tuple[int, int, int]:
         """MRI voxels along x, y, z: three times the MRSI matrix over the same field of view."""
-        return tuple(MRI_PER_VOXEL * size for size in self.matrix)
+        return tuple(MRI_FACTOR * size for size in self.matrix)
 
     @property
     def mri_affine(self) -> np.ndarray:
         """[4, 4]: MRI voxel to mm (RAS)."""
-        return _centred(self.mri_matrix, [edge / MRI_PER_VOXEL for edge in self.voxel_mm])
+        return _centred(self.mri_matrix, [edge / MRI_FACTOR for edge in self.voxel_mm])
 
 
 def check_fitted_slices(settings: dict, where: str) -> None:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr import objectives
-from mrsi_sr.conditions import Condition
+from mrsi_sr.maps.condition import Condition
 from mrsi_sr.objectives.adversarial import generated
 from mrsi_sr.samplers.ancestral import ancestral
 from mrsi_sr.samplers.direct import single_pass, zero_filled

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mrsi_sr.diffusion import Schedule
+from mrsi_sr.diffusion.schedule import Schedule
 
 
 def ancestral(

@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from mrsi_sr.conditions import Condition
-from mrsi_sr.method_settings import size_of_role
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.settings.method import size_of_role
 
 
 def zero_filled(condition: Condition) -> tuple[Tensor, int]:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from mrsi_sr.chains import log_snr, solvable_steps
-from mrsi_sr.diffusion import Schedule
+from mrsi_sr.diffusion.betas import log_snr, solvable_steps
+from mrsi_sr.diffusion.schedule import Schedule
 
 
 def dpm_solver(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mrsi_sr.conditions import Condition
+from mrsi_sr.maps.condition import Condition
 from mrsi_sr.objectives.likelihood import super_resolved
 
 TOLD = ("low_resolution", "kspace", "mask", "t1", "flair", "size", "metabolite")  # what tells two maps of a batch apart

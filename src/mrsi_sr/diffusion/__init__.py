@@ -1,0 +1,1 @@
+"""The diffusion chain: its noise schedule, in plain numbers and as tensors."""

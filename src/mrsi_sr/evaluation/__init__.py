@@ -1,0 +1,1 @@
+"""Metrics of super-resolved maps against the ground truth."""

@@ -1,0 +1,161 @@
+"""LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights that the configuration names."""
+
+import json
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.settings.base import from_json
+
+BACKBONES = {"lpips_vgg": "vgg", "lpips_alex": "alex"}  # metric -> the lpips package's name
+ARCHITECTURES = {"lpips_vgg": "vgg16", "lpips_alex": "alexnet"}  # metric -> torchvision's name
+BATCH = 32
+
+
+class Lpips:
+    """One LPIPS network, ready to compare maps."""
+
+    def __init__(self, metric: str, weights: dict):
+        """metric: 'lpips_vgg' or 'lpips_alex'.
+
+        weights: {"backbone": path} of a torchvision vgg16 or alexnet state dict (.pth or .safetensors), or
+        {"download": true}; with "linear": path for other linear weights than those inside the lpips package.
+        Raises UserError where a file is missing, is a pickle of anything but tensors, or belongs to another network.
+        """
+        import torch
+
+        lpips = import_lpips()
+        backbone = _download(metric) if weights.get("download") else _read_tensors(weights["backbone"])
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torchvision's, of how lpips asks for its networks
+            network = lpips.LPIPS(net=BACKBONES[metric], pnet_rand=True, verbose=False)
+        # lpips cuts torchvision's `features` into slices and keeps their numbers: slice2.5.weight is features.5.weight.
+        wanted = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
+        _load(network.net, wanted, backbone, f"a torchvision {ARCHITECTURES[metric]}", weights.get("backbone"))
+        if weights.get("linear"):
+            wanted = {f"{i}.model.1.weight": f"lin{i}.model.1.weight" for i in range(len(network.lins))}
+            _load(network.lins, wanted, _read_tensors(weights["linear"]), "LPIPS linear layers", weights["linear"])
+        self.network = network.to(self.device)
+
+    def __call__(self, estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Distance of each pair of maps, [N, H, W] -> [N]; 0 for equal maps, and for maps equal up to a factor."""
+        import torch
+
+        values = []
+        with torch.inference_mode():
+            for start in range(0, len(truth), BATCH):
+                pair = [self._image(maps[start : start + BATCH]) for maps in (estimate, truth)]
+                values.append(self.network(*pair).flatten().cpu().numpy())
+        return np.concatenate(values).astype(np.float64)
+
+    def _image(self, maps: np.ndarray):
+        """Three equal channels, the map's own maximum at 1 and zero at -1."""
+        import torch
+
+        maximum = maps.max(axis=(1, 2), keepdims=True)
+        scaled = 2 * maps / np.where(maximum > 0, maximum, 1) - 1
+        return torch.from_numpy(scaled.astype(np.float32))[:, None].expand(-1, 3, -1, -1).to(self.device)
+
+
+@cache
+def import_lpips():
+    """The lpips module, also where torchvision was built for another torch than the CPU-only one beside it.
+
+    Such a torchvision stops at import, since its compiled operators nms and qnms are not there. LPIPS needs only its
+    model definitions: with the two operators' schemas declared, a second import succeeds.
+    """
+    import torch
+
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        import torchvision
+
+        torchvision.schemas = library  # the declarations last as long as this object
+    import lpips
+
+    return lpips
+
+
+def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
+    """The weights of the LPIPS metrics asked for, from JSON {metric: {"backbone": path, "linear": path}, ...}.
+
+    {"download": true} may stand for the backbone. Raises UserError where the text says anything else.
+    """
+    weights = from_json(text, "--lpips-weights")
+    for metric, part in weights.items():
+        if metric not in BACKBONES:
+            raise UserError(f"LPIPS weights are given for '{metric}'\n  known are: {', '.join(BACKBONES)}")
+        if set(part) - {"backbone", "linear", "download"} or bool(part.get("backbone")) == bool(part.get("download")):
+            raise UserError(
+                f"the LPIPS weights of {metric} are {json.dumps(part)}\n  expected either backbone, the path of a"
+                f' torchvision {ARCHITECTURES[metric]} state dict, or "download": true; and linear, a path, if wanted'
+            )
+    return {metric: part for metric, part in weights.items() if metric in metrics}
+
+
+def weights_files(weights: dict[str, dict]) -> list[str]:
+    """The files that weights by metric name: what the scores depend on beside samples and truth."""
+    return [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
+
+
+def _read_tensors(path: str) -> dict:
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not Path(path).is_file():
+        raise UserError(f"no LPIPS weights file {path}\n  name a file that exists, or leave the LPIPS metric out")
+    try:
+        state = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, KeyError) as error:
+        raise UserError(
+            f"{path} is not a file of tensors: {str(error).splitlines()[0]}\n"
+            "  expected a state dict saved by torch.save or safetensors; pickles of other objects are not loaded"
+        ) from error
+    if not isinstance(state, dict):
+        raise UserError(f"{path} holds a {type(state).__name__}\n  expected a state dict: names and tensors")
+    return state
+
+
+def _download(metric: str) -> dict:
+    import torch
+    from torchvision import models
+
+    url = models.get_model_weights(ARCHITECTURES[metric]).IMAGENET1K_V1.url
+    try:
+        return torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    except OSError as error:
+        raise UserError(
+            f"the weights of {metric} could not be downloaded from {url}: {error}\n"
+            "  download them where there is a network, and name the file as the metric's backbone"
+        ) from error
+
+
+def _load(module, wanted: dict[str, str], state: dict, what: str, path: str | None) -> None:
+    """Copy state[wanted[name]] to each parameter of the module; the state dict may hold more."""
+    missing = [source for source in wanted.values() if source not in state]
+    if missing:
+        raise UserError(f"{path} holds no weights of {what}: it lacks {', '.join(missing[:3])}")
+    own = module.state_dict()
+    for name, source in wanted.items():
+        if own[name].shape != state[source].shape:
+            raise UserError(
+                f"{path} holds no weights of {what}: {source} is {tuple(state[source].shape)}, "
+                f"expected {tuple(own[name].shape)}"
+            )
+    module.load_state_dict({name: state[source] for name, source in wanted.items()})

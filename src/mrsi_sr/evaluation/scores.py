@@ -1,0 +1,175 @@
+"""The long table of metrics: written and read whole, never mixed, and the part of it that a table is about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.evaluation.metrics import region_of
+from mrsi_sr.results.files import writing
+from mrsi_sr.settings.base import Settings, join, listed
+
+MAP = ["participant", "slice", "metabolite", "size"]  # what identifies a map that was super-resolved
+COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
+SHOWN = 5  # missing maps that a message lists
+
+
+@dataclass(frozen=True)
+class TableSettings(Settings):
+    """What a table and its tests are about, and what the caption says of it.
+
+    workflow/schemas/table.schema.yaml and table-origin.schema.yaml explain the keys.
+    """
+
+    kinds = ("table", "table-origin")
+    title: str
+    sizes: list[int]
+    metrics: list[str]
+    methods: list[str] | None
+    region: str
+    mix_folds: bool
+    protocol: str
+    experiment: str | None
+    cohort: str
+    phantom: bool
+    folds: list[int] | None
+    folds_in_all: int | None
+    configuration: str | None
+    labels: dict[str, str]
+    expected: dict[str, dict[str, str]] | None
+
+    @classmethod
+    def complete(cls, given: dict, where: str = "") -> dict:
+        """Check settings and fill in their defaults; the region follows from the protocol where none is asked for."""
+        settings = super().complete(given, where)
+        settings["region"] = region_of(settings["protocol"], settings["region"], join(where, "region"))
+        return settings
+
+
+def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:
+    """Write the long table as parquet; the facts (protocol, experiment) are kept in the schema's metadata too."""
+    import pyarrow
+    from pyarrow import parquet
+
+    content = pyarrow.Table.from_pandas(table[COLUMNS], preserve_index=False)
+    content = content.replace_schema_metadata({**content.schema.metadata, **facts})
+    with writing(path) as temporary:
+        parquet.write_table(content, temporary)
+
+
+def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = None) -> pd.DataFrame:
+    """Join metrics files into one long table with a column `file`.
+
+    Raises UserError where a file is none, two files disagree in protocol or experiment or are not of the one asked for,
+    a method's fold is there twice, or a value is not finite while its metric is available. A file need not name its
+    experiment.
+    """
+    from pyarrow import ArrowInvalid, parquet
+
+    parts, facts = [], {}
+    for path in map(str, paths):
+        try:
+            content = parquet.read_table(path)
+            part = content.to_pandas()[COLUMNS]
+        except (ArrowInvalid, OSError, KeyError) as error:
+            raise UserError(
+                f"{path} is not a metrics file: {error}\n  evaluate.py writes them: run it again"
+            ) from error
+        _check_values(path, part)
+        for fact in ("protocol", "experiment"):
+            facts.setdefault(fact, {}).setdefault(content.schema.metadata.get(fact.encode(), b"").decode(), path)
+        parts.append(part.assign(file=path))
+    _check_one("protocol", facts["protocol"], protocol)
+    _check_one("experiment", facts["experiment"], experiment)
+    table = pd.concat(parts, ignore_index=True)
+    for (method, fold), group in table.groupby(["method", "fold"]):
+        if group.file.nunique() > 1:
+            raise UserError(f"method {method} of fold {fold} is in two files: {', '.join(group.file.unique())}")
+    log.info("read %d values of %d maps from %d files", len(table), len(table[MAP].drop_duplicates()), len(parts))
+    return table
+
+
+def _check_one(fact: str, found: dict[str, str], wanted: str | None) -> None:
+    if len(found) > 1:
+        raise UserError(
+            f"the metrics files are not of one {fact}:\n"
+            + "\n".join(f"  {path}: {value or 'not named'}" for value, path in found.items())
+            + f"\n  give the files of one {fact}"
+        )
+    ((value, path),) = found.items()
+    if value and wanted and value != wanted:
+        raise UserError(
+            f"{path} is of the {fact} '{value}', the settings ask for '{wanted}'\n"
+            f"  give the files of {wanted}, or evaluate again"
+        )
+
+
+def _check_values(path: str, table: pd.DataFrame) -> None:
+    """A metric's values are all there or, where it is not available, all missing."""
+    for (metric, region), group in table.groupby(["metric", "region"]):
+        bad = group[~np.isfinite(group.value)]
+        if len(bad) and not group.value.isna().all():
+            first = bad.iloc[0]
+            raise UserError(
+                f"{path} has {len(bad)} values of {metric} ({region}) that are not finite, the first of "
+                f"{first.participant}, slice {first.slice}, {first.metabolite}, size {first['size']}\n"
+                "  a mean over the others would hide them: evaluate again"
+            )
+
+
+def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
+    """The rows of a long table that a table or its tests are about, repeated samples averaged.
+
+    Returns columns MAP, method, fold, metric, value; value is missing where the metric is not available. Raises
+    UserError where something asked for is not there, files are of other folds, or the methods were not scored on the
+    same maps.
+    """
+    wanted = {"region": [settings.region], "metric": settings.metrics, "size": settings.sizes}
+    wanted["method"] = methods_of(table, settings)
+    for column, values in wanted.items():
+        missing = [value for value in values if value not in set(table[column])]
+        if missing:
+            raise UserError(
+                f"the metrics files have no {column} {', '.join(map(str, missing))}\n"
+                f"  they have: {', '.join(map(str, dict.fromkeys(table[column])))}"
+            )
+        table = table[table[column].isin(values)]
+    _check_same_maps(table, wanted["method"])
+    folds = sorted(int(fold) for fold in table.fold.unique())
+    if settings.folds and folds != sorted(settings.folds):
+        raise UserError(
+            f"the metrics files are of fold {listed(folds)}, the settings ask for {listed(settings.folds)}\n"
+            "  give the metrics files of all folds asked for"
+        )
+    return table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
+
+
+def methods_of(table: pd.DataFrame, settings: TableSettings) -> list[str]:
+    """The methods in the order of the settings, or as they come in the files."""
+    return list(settings.methods or dict.fromkeys(table.method))
+
+
+def _check_same_maps(table: pd.DataFrame, methods: list[str]) -> None:
+    """Every method has a value for every fold, metric and map that any method has."""
+    keys = ["fold", "metric", *MAP]
+    everything = table[keys].drop_duplicates()
+    for method in methods:
+        own = table.loc[table.method == method, [*keys, "file"]].drop_duplicates(keys)
+        missing = everything.merge(own, how="left", on=keys).query("file.isna()")
+        if len(missing):
+            files = table.loc[table.method == method, "file"].unique()
+            others = table.merge(missing[keys], on=keys).file.unique()
+            shown = [
+                f"  fold {row.fold}, {row.participant}, slice {row.slice}, {row.metabolite}, size {row.size_}, "
+                f"{row.metric}"
+                for row in missing.rename(columns={"size": "size_"}).head(SHOWN).itertuples()
+            ]
+            raise UserError(
+                f"{method} has no values for {len(missing)} of the {len(everything)} maps and metrics of all methods:\n"
+                + "\n".join(shown)
+                + f"\n  its files: {', '.join(files)}\n  the files that have them: {', '.join(others)}"
+                "\n  sample and evaluate all methods on the same folds, participants and sizes"
+            )

@@ -1,0 +1,1 @@
+"""What training and sampling are fed: maps, their conditions and the folds."""

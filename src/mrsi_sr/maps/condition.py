@@ -1,0 +1,82 @@
+"""What a network is told about a batch of maps: the measurement, valid voxels, MRI, and how the map was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from mrsi_sr.scan.grid import MRI_FACTOR
+
+if TYPE_CHECKING:
+    from mrsi_sr.kspace import Truncation
+
+
+@dataclass(frozen=True)
+class Condition:
+    """B maps on a grid of H x W, each with its measurement and its MRI; every tensor is on one device.
+
+    low_resolution  float [B, 1, H, W]: the zero-filled low-resolution map, scaled as the target is
+    kspace          complex [B, 1, H, W]: the measured k-space, centred, zero outside the window, in the same scale
+    truncation      the forward operator that made the k-space and enforces consistency with it
+    mask            float [B, 1, H, W]: 1 where the voxel's value is trusted, 0 elsewhere
+    t1, flair       float [B, 3, 3H, 3W] in [0, 1]: the three MRI slices inside the map's slice
+    size            long [B]: n, the low-resolution matrix size
+    metabolite      long [B]: position in the experiment's list of metabolites
+    adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
+    """
+
+    low_resolution: Tensor
+    kspace: Tensor
+    truncation: Truncation
+    mask: Tensor
+    t1: Tensor
+    flair: Tensor
+    size: Tensor
+    metabolite: Tensor
+    adversarial_weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        """B, the number of maps."""
+        return len(self.low_resolution)
+
+    @property
+    def upscaling_factor(self) -> Tensor:
+        """Float [B]: grid over low-resolution matrix size, 64/n."""
+        return self.low_resolution.shape[-1] / self.size.to(self.low_resolution.dtype)
+
+    # Kept once computed: a diffusion chain asks a thousand times.
+    @cached_property
+    def t1_low(self) -> Tensor:
+        """T1 on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
+        return _average(self.t1)
+
+    @cached_property
+    def flair_low(self) -> Tensor:
+        """FLAIR on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
+        return _average(self.flair)
+
+    def select(self, index) -> Condition:
+        """The maps that index picks along the batch: a slice, a list of positions, a long or a bool tensor."""
+        return self._each(lambda tensor: tensor[index])
+
+    def repeat(self, k: int) -> Condition:
+        """Every map k times in a row [k * B]: for k samples of each."""
+        return self._each(lambda tensor: tensor.repeat_interleave(k, dim=0))
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same on another device."""
+        moved = self._each(lambda tensor: tensor.to(device))
+        return replace(moved, truncation=self.truncation.to(device))
+
+    def _each(self, change) -> Condition:
+        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "truncation"}
+        return replace(self, **{name: change(tensor) for name, tensor in held.items() if tensor is not None})
+
+
+def _average(mri: Tensor) -> Tensor:
+    return avg_pool2d(mri.mean(dim=1, keepdim=True), MRI_FACTOR)

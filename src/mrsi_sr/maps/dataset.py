@@ -1,0 +1,251 @@
+"""The maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import ParticipantSlices
+
+MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis
+# The scale of the clean protocol is this many times the maximum of the low-resolution map inside the mask: truncation
+# blurs peaks away, and a network that ends in a sigmoid must be able to reach above what is left of them. Of the
+# phantom's valid voxels 1 in 10,000 lies above it at size 8, 1 in 100,000 at size 16.
+CLEAN_HEADROOM = 2.0
+
+# The symmetries of the square, as integer matrices on positions measured from the centre: four right angles, each as it
+# is and flipped.
+_TURN = torch.tensor([[0, -1], [1, 0]])
+_FLIP = torch.tensor([[-1, 0], [0, 1]])
+_TURNS = [torch.linalg.matrix_power(_TURN, quarter) for quarter in range(4)]
+SYMMETRIES = torch.stack(_TURNS + [turn @ _FLIP for turn in _TURNS])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B maps: what a network should return, and what it is told. Scaled; times the scale is the map's own unit.
+
+    target float [B, 1, H, W]; condition: see Condition; scale float [B, 1, 1, 1] in the map's unit.
+    """
+
+    target: Tensor
+    condition: Condition
+    scale: Tensor
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What augmentation does to each of B maps: one of the 8 symmetries of the square, then a shift in voxels.
+
+    symmetry long [B] in 0..7; shift long [B, 2], at most MAX_SHIFT_VOXELS along each axis.
+    """
+
+    symmetry: Tensor
+    shift: Tensor
+
+    @classmethod
+    def draw(cls, number: int, generator: torch.Generator) -> "Movement":
+        """Draw every symmetry and every shift with equal chance."""
+        symmetry = torch.randint(len(SYMMETRIES), (number,), generator=generator)
+        shift = torch.randint(-MAX_SHIFT_VOXELS, MAX_SHIFT_VOXELS + 1, (number, 2), generator=generator)
+        return cls(symmetry, shift)
+
+    def __call__(self, images: Tensor, voxel: int = 1) -> Tensor:
+        """Move images [B, C, N, N] whose pixels are `voxel` times finer than the map's; what moves in is zero.
+
+        Exact: every value is copied from one place, none is interpolated.
+        """
+        channels, size = images.shape[1:3]
+        symmetry, shift = SYMMETRIES[self.symmetry].to(images.device), self.shift.to(images.device)
+        # Twice the distance from the centre is an integer also on an even grid, whose centre lies between pixels.
+        line = 2 * torch.arange(size, device=images.device) - (size - 1)
+        x = (line - 2 * voxel * shift[:, :1])[:, :, None]
+        y = (line - 2 * voxel * shift[:, 1:])[:, None, :]
+        # Where a value comes from is its place turned back, and the inverse of a symmetry is its transpose.
+        matrix = symmetry[:, :, :, None, None]
+        from_x = (matrix[:, 0, 0] * x + matrix[:, 1, 0] * y + (size - 1)) // 2
+        from_y = (matrix[:, 0, 1] * x + matrix[:, 1, 1] * y + (size - 1)) // 2
+        inside = (from_x >= 0) & (from_x < size) & (from_y >= 0) & (from_y < size)
+        index = (from_x * size + from_y).clamp(0, size * size - 1).flatten(1)[:, None].expand(-1, channels, -1)
+        return images.flatten(2).gather(2, index).view(images.shape) * inside[:, None]
+
+
+def generator_of(device: torch.device | str, *key) -> torch.Generator:
+    """A random generator on the device that is the same wherever and whenever the key (numbers, words) is the same."""
+    return torch.Generator(device).manual_seed(stable_hash(*key))
+
+
+def stable_hash(*key) -> int:
+    """63 bits from numbers and words, the same in every process."""
+    text = "\0".join(str(part) for part in key)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def sizes_of(text: str) -> list[int]:
+    """Low-resolution sizes from '8,16,32', in order, each once. Raises UserError for anything else."""
+    try:
+        sizes = sorted({int(word) for word in text.split(",")})
+    except ValueError as error:
+        raise UserError(f"--sizes {text} is not a list of sizes like 8,16,32") from error
+    check_sizes(sizes)
+    return sizes
+
+
+def usable_maps(slices: ParticipantSlices, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which maps of a participant are used, bool [S, M], and their valid voxels, bool [S, M, H, W].
+
+    Valid is what the protocol says: where the map is not zero ('paper'), or the stored quality mask ('clean'). Used are
+    maps with a positive value there; slices.py has emptied those with fewer valid voxels than its settings ask for.
+    Raises UserError for values that are not finite.
+    """
+    for name in ("maps", "t1", "flair"):
+        if not np.isfinite(getattr(slices, name)).all():
+            raise UserError(
+                f"{slices.participant}: the {name} hold values that are not finite\n  make the slices anew: slices.py"
+            )
+    valid = slices.maps != 0 if protocol == "paper" else slices.valid.astype(bool)
+    return np.where(valid, slices.maps, 0).max(axis=(2, 3)) > 0, valid
+
+
+def low_resolution_scale(low_resolution: Tensor, mask: Tensor) -> Tensor:
+    """The clean protocol's scale [B, 1, 1, 1], from low-resolution maps and masks [B, 1, H, W] alone.
+
+    It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px.
+    """
+    return CLEAN_HEADROOM * (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)
+
+
+def conditioned(
+    truncation: Truncation, kspace: Tensor, mask: Tensor, highest: Tensor | None, t1: Tensor, flair: Tensor,
+    size: Tensor, metabolite: Tensor,
+) -> tuple[Condition, Tensor]:  # fmt: skip
+    """A measurement in the map's unit as the scaled condition of a batch, and the scale [B, 1, 1, 1].
+
+    kspace complex [B, 1, H, W]; highest [B, 1, 1, 1]: the high-resolution maximum, for 'paper' alone.
+    Training and sampling both scale here, so that a network meets what it was trained on.
+    """
+    low_resolution = truncation.image(kspace)
+    scale = highest if truncation.protocol == "paper" else low_resolution_scale(low_resolution, mask)
+    condition = Condition(
+        low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
+        flair=flair, size=size, metabolite=metabolite,
+    )  # fmt: skip
+    return condition, scale
+
+
+class MapsOnDevice:
+    """Every usable map of some participants, whole on the device; the MRI is stored once for all maps of a slice."""
+
+    def __init__(
+        self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
+        device: torch.device | str = "cpu",
+    ):  # fmt: skip
+        """Take the usable maps of the participants and log those left out.
+
+        Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
+        are not finite, and when no map is left.
+        """
+        check_protocol(protocol)
+        self.metabolites = _common_metabolites(participants)
+        frame = participants[0].maps.shape[-1]
+        check_sizes(sizes, frame)
+        self.protocol, self.device = protocol, torch.device(device)
+        self.sizes = torch.tensor(sorted(sizes))
+        self.truncation = Truncation(protocol, frame, device)
+        maps, valid, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], 0
+        for participant in participants:
+            used, participant_valid = usable_maps(participant, protocol)
+            _log_left_out(participant, used)
+            slice_, metabolite_ = used.nonzero()
+            maps.append(participant.maps[used] * participant_valid[used])
+            valid.append(participant_valid[used])
+            where.append(slice_ + first_slice)
+            metabolite.append(metabolite_)
+            t1.append(participant.t1)
+            flair.append(participant.flair)
+            first_slice += len(participant.slices)
+
+        def tensor(arrays: list[np.ndarray]) -> Tensor:
+            return torch.from_numpy(np.concatenate(arrays)).to(self.device)
+
+        self.maps, self.valid = tensor(maps)[:, None], tensor(valid)[:, None]
+        self.t1, self.flair = tensor(t1), tensor(flair)
+        self.slice, self.metabolite = tensor(where), tensor(metabolite)
+        if not len(self.maps):
+            raise UserError(
+                f"all maps of {', '.join(each.participant for each in participants)} are empty\n"
+                "  see the montages of their quality masks, and loosen the quality rules"
+            )
+
+    def __len__(self) -> int:
+        """The number of maps."""
+        return len(self.maps)
+
+    def training_batch(self, seed: int, iteration: int, batch_size: int) -> Batch:
+        """The batch of one training iteration (from 0): maps, movements and sizes depend on (seed, iteration) alone.
+
+        The maps come as one permutation after another, so each is drawn once before any is drawn again.
+        """
+        place = range(iteration * batch_size, (iteration + 1) * batch_size)
+        orders = {epoch: self._order(seed, epoch) for epoch in {position // len(self) for position in place}}
+        index = torch.tensor([orders[position // len(self)][position % len(self)] for position in place])
+        generator = generator_of("cpu", "batch", seed, iteration)
+        movement = Movement.draw(batch_size, generator)
+        sizes = self.sizes[torch.randint(len(self.sizes), (batch_size,), generator=generator)]
+        return self.batch(index, sizes, movement)
+
+    def validation_batches(self, batch_size: int):
+        """Every map once, as it is and with a size of its own that never changes; sizes are spread evenly."""
+        order = torch.randperm(len(self), generator=generator_of("cpu", "validation sizes"))
+        sizes = self.sizes[order % len(self.sizes)]
+        for index in torch.arange(len(self)).split(batch_size):
+            yield self.batch(index, sizes[index])
+
+    def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
+        """The maps at index [B], moved, then measured at the sizes [B], then scaled."""
+        index, sizes_there = index.to(self.device), sizes.to(self.device)
+        maps, mask = self.maps[index], self.valid[index].to(self.maps.dtype)
+        t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
+        if movement is not None:
+            maps, mask = movement(torch.cat([maps, mask], 1)).split(1, 1)
+            t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
+        kspace = self.truncation.measure(maps, sizes_there)
+        highest = maps.amax(dim=(1, 2, 3), keepdim=True)
+        condition, scale = conditioned(
+            self.truncation, kspace, mask, highest, t1, flair, sizes_there, self.metabolite[index]
+        )
+        return Batch(maps / scale, condition, scale)
+
+    def _order(self, seed: int, epoch: int) -> list[int]:
+        return torch.randperm(len(self), generator=generator_of("cpu", "order", seed, epoch)).tolist()
+
+
+def _common_metabolites(participants: Sequence[ParticipantSlices]) -> list[str]:
+    """The metabolites of all participants, in order. Raises UserError when they differ."""
+    if not participants:
+        raise UserError("no participants given: nothing to take maps from")
+    first = participants[0]
+    for other in participants:
+        if list(other.metabolites) != list(first.metabolites) or other.maps.shape[-1] != first.maps.shape[-1]:
+            raise UserError(
+                f"{other.participant} has {', '.join(other.metabolites)} on a grid of {other.maps.shape[-1]}, "
+                f"{first.participant} has {', '.join(first.metabolites)} on a grid of {first.maps.shape[-1]}\n"
+                "  make the slices of all participants with the same settings"
+            )
+    return [str(name) for name in first.metabolites]
+
+
+def _log_left_out(participant: ParticipantSlices, used: np.ndarray) -> None:
+    left_out = [f"{participant.metabolites[m]} of slice {participant.slices[s]}" for s, m in np.argwhere(~used)]
+    if left_out:
+        log.info(
+            "%s: left out %d of %d maps, which are empty: %s",
+            participant.participant, len(left_out), used.size, ", ".join(left_out),
+        )  # fmt: skip

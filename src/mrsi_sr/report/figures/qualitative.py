@@ -1,0 +1,298 @@
+"""One slice by all methods: MRI, maps in one window, absolute errors below them, colour bars with the unit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.metrics import REGIONS, in_region, nrmse
+from mrsi_sr.evaluation.samples import Samples, samples_record
+from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.report.figures import style
+from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import ParticipantSlices, files_of, load
+from mrsi_sr.settings.base import Settings
+
+MARGIN_VOXELS = 2  # around the brain
+MIDDLE = 1  # of the three MRI slices in a map's slice
+ERROR_PERCENTILE = 99.5  # of the errors of all methods: the end of their colour bar
+LABEL_CHARACTERS_PER_INCH = 14  # at 7 points
+LEFT, RIGHT = 0.005, 0.94  # of the width, what is right of it holds the colour bar's numbers
+GAP, BAR = 0.04, 0.07  # between panels, and of a colour bar's width, in panels
+LINE_INCH = 0.125  # of title and caption
+CAPTION_CHARACTERS = 160  # a line of the caption, at the width of a page
+TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown when the figure may choose
+
+
+@dataclass(frozen=True)
+class QualitativeSettings(Settings):
+    """Which map is shown, and what the caption says of it; for what is None, see choose().
+
+    workflow/schemas/figure.schema.yaml and figure-origin.schema.yaml explain the keys.
+    """
+
+    kinds = ("figure", "figure-origin")
+    size: int
+    metabolite: str | None
+    participant: str | None
+    slice: int | None
+    fold: int | None
+    methods: list[str] | None
+    protocol: str
+    experiment: str | None
+    phantom: bool
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One super-resolved map [H, W], in the map's unit."""
+
+    label: str
+    map: np.ndarray
+    nrmse: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the figure shows: the slice's row s and the metabolite's column m in the truth, and each method's map."""
+
+    truth: ParticipantSlices
+    s: int
+    m: int
+    panels: list[Panel]
+    caption: str
+
+    @property
+    def true_map(self) -> np.ndarray:
+        return np.where(self.truth.valid[self.s, self.m], self.truth.maps[self.s, self.m], 0)
+
+
+def compose(
+    folders: Sequence[Path], slices: Sequence[str], low_resolution: Sequence[str], settings: QualitativeSettings
+) -> Picture:
+    """Gather what the figure shows from samples' folders, slices.npz and low_resolution npz files.
+
+    The zero-filled map stands first: a method's where one samples it, else made from the measured k-space. Raises
+    UserError where the methods have no participant in common, are of another protocol, or lack the map.
+    """
+    records = {folder: samples_record(folder) for folder in folders}
+    for folder, record in records.items():
+        if record["protocol"] != settings.protocol:
+            raise UserError(
+                f"{folder} was sampled in the protocol '{record['protocol']}', the figure is of '{settings.protocol}'\n"
+                "  give samples of one protocol"
+            )
+    by_method = {record["method"]: folder for folder, record in records.items()}
+    methods = settings.methods or tuple(by_method)
+    if missing := [name for name in methods if name not in by_method]:
+        raise UserError(f"no samples of method {', '.join(missing)}\n  there are {', '.join(by_method)}")
+    common = set.intersection(*({file.stem for file in by_method[name].glob("*.npz")} for name in methods))
+    if not common:
+        raise UserError(f"{', '.join(methods)} have no participant in common\n  give samples of one fold")
+    truth, s, m = choose([load(path) for path in files_of(sorted(common), slices).values()], settings)
+    panels = []
+    for name in methods:
+        record = records[by_method[name]]
+        samples = Samples.load(by_method[name] / f"{truth.participant}.npz")
+        shown = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
+        panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), shown)
+    if not any(records[by_method[name]]["sampler"]["kind"] == "zero_filled" for name in methods):
+        measured = files_of([truth.participant], low_resolution)[truth.participant]
+        panels.insert(0, zero_filled(measured, truth, s, m, settings))
+    return Picture(truth, s, m, panels, caption(truth, s, m, settings))
+
+
+def choose(truths: Sequence[ParticipantSlices], settings: QualitativeSettings) -> tuple[ParticipantSlices, int, int]:
+    """Participant, slice row and metabolite column to show.
+
+    What the settings leave open: the participant and slice with the largest lesion, or the most brain where none has a
+    lesion; tCho, or else the first metabolite with a map there. Ties go to the first. Raises UserError where the map
+    asked for is not there.
+    """
+    candidates = []
+    for truth in sorted(truths, key=lambda truth: truth.participant):
+        for s, k in enumerate(truth.slices.tolist()):
+            for m, name in enumerate(truth.metabolites):
+                fits = (
+                    settings.participant in (None, truth.participant)
+                    and settings.slice in (None, k)
+                    and settings.metabolite in (None, name)
+                )
+                if fits and truth.valid[s, m].any():
+                    rank = (truth.lesion[s].sum(), truth.brain[s].sum(), name == TUMOUR_METABOLITE)
+                    candidates.append((rank, truth, s, m))
+    if not candidates:
+        asked = {name: getattr(settings, name) for name in ("participant", "slice", "metabolite")}
+        there = ", ".join(f"{t.participant} (slices {t.slices.min()}-{t.slices.max()})" for t in truths)
+        raise UserError(
+            "no map of " + ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None) + "\n"
+            f"  there are {there}\n  with metabolites {', '.join(truths[0].metabolites)}"
+        )
+    return max(candidates, key=lambda candidate: candidate[0])[1:]
+
+
+def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
+    """A method's panel: its first sample of the map. Raises UserError where it has none."""
+    wanted = (truth.slices[s], truth.metabolites[m], settings.size)
+    found = (samples.slice == wanted[0]) & (samples.metabolite == wanted[1]) & (samples.size == wanted[2])
+    if not found.any():
+        sizes = ", ".join(map(str, np.unique(samples.size)))
+        raise UserError(
+            f"{samples.path} has no map of slice {wanted[0]}, {wanted[1]}, size {wanted[2]}\n"
+            f"  it has sizes {sizes}: sample that size, or ask for another"
+        )
+    first = np.flatnonzero(found)[np.argmin(samples.sample[found])]
+    return scored(label, samples.maps[first], truth, s, m, settings.protocol)
+
+
+def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
+    """The zero-filled map's panel, from the measured k-space of low_resolution-PROTOCOL.npz."""
+    import torch
+
+    with np.load(low_resolution, allow_pickle=False) as file:
+        name = f"kspace_{settings.size}"
+        if name not in file or str(file["protocol"]) != settings.protocol:
+            raise UserError(
+                f"{low_resolution} has no size {settings.size} in protocol {settings.protocol}\n"
+                f"  it has {', '.join(map(str, file['sizes']))} in {file['protocol']}: truncate with truncate.py"
+            )
+        window = file[name][s, m]
+    frame = truth.maps.shape[-1]
+    kspace = torch.from_numpy(expand_window(window, settings.size, settings.protocol, frame))
+    image = Truncation(settings.protocol, frame).image(kspace[None, None])[0, 0].numpy()
+    return scored("Zero-filled", image * truth.valid[s, m], truth, s, m, settings.protocol)
+
+
+def scored(label: str, estimate: np.ndarray, truth: ParticipantSlices, s: int, m: int, protocol: str) -> Panel:
+    """A panel with its NRMSE, over the voxels that the protocol's tables count."""
+    region = REGIONS[protocol][0]
+    maps = in_region(estimate[None], truth.maps[s, m][None], truth.valid[s, m][None], region)
+    return Panel(label, maps[0][0], float(nrmse(*maps)[0]))
+
+
+def caption(truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings) -> str:
+    """Participant, slice, metabolite, size and how the picture is to be read."""
+    frame = truth.maps.shape[-1]
+    where = "inside the quality mask" if settings.protocol == "clean" else "over the whole frame"
+    right = orientation(truth.affine)[0]
+    convention = {
+        "R": "neurological convention: the patient's left is on the left",
+        "L": "radiological convention: the patient's right is on the left",
+    }.get(right, "shown along the scan's own axes")
+    origin = [f"experiment {settings.experiment}"] if settings.experiment else []
+    origin += [f"fold {settings.fold}"] if settings.fold else []
+    origin += [f"protocol {settings.protocol}"]
+    lesion = " Dashed: outline of the lesion." if truth.lesion[s].any() else ""
+    phantom = " Simulated phantom, not a patient." if settings.phantom else ""
+    return (
+        f"{truth.participant}, slice {truth.slices[s]}, {truth.metabolites[m]}, {settings.size}×{settings.size} to "
+        f"{frame}×{frame} (upscaling factor {frame / settings.size:.3g}); {', '.join(origin)}. Above: maps in one "
+        f"window; below: absolute error. NRMSE {where}.{lesion} {convention.capitalize()}.{phantom}"
+    )
+
+
+def orientation(affine: np.ndarray) -> str:
+    """Where the frame's axes i and j point, like 'RA'."""
+    from nibabel import aff2axcodes
+
+    return "".join(aff2axcodes(affine)[:2])
+
+
+def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
+    """Draw the figure at the width of a page: FLAIR over T1, then each method's map over its error, then the truth."""
+    style.apply()
+    columns = len(picture.panels) + 2
+    # Square cells: the columns, a colour bar of BAR and the gaps between them fill the width up to RIGHT.
+    side = style.PAGE_INCH * (RIGHT - LEFT) / ((columns + BAR) * (1 + GAP * columns / (columns + 1)))
+    lines = fill(picture.caption, CAPTION_CHARACTERS)
+    points = 7 if side > 0.9 else 5.5  # many methods, narrow panels
+    characters = int(LABEL_CHARACTERS_PER_INCH * side * 7 / points)
+    titles = [
+        fill(panel.label, characters, break_on_hyphens=False) + f"\nNRMSE {panel.nrmse:.3f}" for panel in picture.panels
+    ]
+    top = LINE_INCH * (max(title.count("\n") for title in titles) + 1) + 0.1
+    bottom = LINE_INCH * (lines.count("\n") + 1) + 0.12
+    height = (2 + GAP) * side + top + bottom
+    figure = plt.figure(figsize=(style.PAGE_INCH, height))
+    grid = figure.add_gridspec(
+        2, columns + 1, width_ratios=[1] * columns + [BAR], left=LEFT, right=RIGHT, top=1 - top / height,
+        bottom=bottom / height, wspace=GAP, hspace=GAP,
+    )  # fmt: skip
+    axes = [[figure.add_subplot(grid[row, column]) for column in range(columns)] for row in range(2)]
+    _mri(picture, [row[0] for row in axes])
+    _maps(picture, figure, titles, points, axes[0][1:], figure.add_subplot(grid[0, -1]))
+    _errors(picture, figure, axes[1][1:])
+    figure.text(LEFT, 0.06 / height, lines, fontsize=6, va="bottom", linespacing=1.25)
+    style.save(figure, png, pdf)
+
+
+def _mri(picture: Picture, axes: Sequence[Axes]) -> None:
+    truth, lesion = picture.truth, picture.truth.lesion[picture.s]
+    for ax, name, slab in zip(axes, ("FLAIR", "T1"), (truth.flair, truth.t1), strict=True):
+        style.show(ax, _seen(picture, slab[picture.s, MIDDLE], MRI_FACTOR), style.MRI_COLOUR_MAP)
+        ax.text(0.02, 0.98, name, color="white", transform=ax.transAxes, va="top", fontsize=7)
+        _outline(picture, ax, lesion, MRI_FACTOR)
+        side = {"R": "L", "L": "R"}.get(orientation(truth.affine)[0])  # what i = 0, on the left, is
+        if side:
+            ax.text(0.02, 0.02, side, color="white", transform=ax.transAxes, va="bottom", fontsize=6)
+
+
+def _maps(
+    picture: Picture, figure: Figure, titles: Sequence[str], points: float, axes: Sequence[Axes], bar: Axes
+) -> None:
+    high = float(picture.true_map.max())
+    shown = [*(panel.map for panel in picture.panels), picture.true_map]
+    for ax, title, values in zip(axes, [*titles, "Truth"], shown, strict=True):
+        known = np.where(values == 0, np.nan, values)  # dark where there is no map, not the colour of a low value
+        drawn = style.show(ax, _seen(picture, known), style.METABOLITE_COLOUR_MAP, 0, high)
+        ax.set_title(title, pad=3, linespacing=1.15, fontsize=points)
+        _outline(picture, ax, picture.truth.lesion[picture.s])
+    style.colour_bar(figure, drawn, bar, f"{picture.truth.metabolites[picture.m]} ({picture.truth.unit})")
+
+
+def _errors(picture: Picture, figure: Figure, axes: Sequence[Axes]) -> None:
+    errors = [np.abs(panel.map - picture.true_map) for panel in picture.panels]
+    high = max(float(np.percentile(np.stack(errors)[:, _inside(picture)], ERROR_PERCENTILE)), np.finfo(np.float32).tiny)
+    for ax, error in zip(axes, errors, strict=False):
+        drawn = style.show(ax, _seen(picture, error), style.ERROR_COLOUR_MAP, 0, high)
+        _outline(picture, ax, picture.truth.lesion[picture.s])
+    axes[-1].axis("off")
+    style.colour_bar(figure, drawn, axes[-1].inset_axes([0.02, 0, BAR, 1]), f"|error| ({picture.truth.unit})")
+
+
+def _inside(picture: Picture) -> np.ndarray:
+    truth = picture.truth
+    return truth.brain[picture.s] | truth.valid[picture.s, picture.m]
+
+
+def _window(picture: Picture) -> tuple[slice, slice]:
+    """The square of voxels around the brain that is shown, the whole frame at most."""
+    inside = _inside(picture)
+    places = np.argwhere(inside)
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    side = min(int((high - low).max()) + 2 * MARGIN_VOXELS, len(inside))
+    starts = np.clip((low + high - side) // 2, 0, len(inside) - side)
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def _seen(picture: Picture, image: np.ndarray, factor: int = 1) -> np.ndarray:
+    """The part of an image [x, y] that is shown, the front of the head up; factor: image voxels per map voxel."""
+    x, y = (slice(part.start * factor, part.stop * factor) for part in _window(picture))
+    image = image[x, y]
+    return image[:, ::-1] if orientation(picture.truth.affine)[1] == "P" else image
+
+
+def _outline(picture: Picture, ax: Axes, lesion: np.ndarray, factor: int = 1) -> None:
+    seen = _seen(picture, lesion)
+    if seen.any():
+        place = (np.arange(len(seen)) + 0.5) * factor - 0.5
+        ax.contour(
+            place, place, seen.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7, linestyles=[(0, (2.5, 1.5))]
+        )

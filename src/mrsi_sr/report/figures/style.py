@@ -1,0 +1,105 @@
+"""One look for all figures: sizes, fonts and colours, and files that appear whole.
+
+Importing this module selects matplotlib's Agg backend, which needs no display.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+
+from mrsi_sr.results.files import writing
+
+COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
+METABOLITE_COLOUR_MAP = "viridis"  # perceptually even, readable in print and with colour blindness
+ERROR_COLOUR_MAP = "magma"  # of absolute errors: zero is black
+SIGNED_ERROR_COLOUR_MAP = "RdBu_r"  # of differences, symmetric about zero
+MRI_COLOUR_MAP = "gray"
+LESION_COLOUR = "#ff4f4f"
+INVALID_COLOUR = "#1b1b1f"  # what a map shows where no voxel is valid
+# Okabe and Ito's colours, distinct with colour blindness; black is left for the truth.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8a6d3b")
+KNOWN_METHODS = ("munet", "ddpm", "ftddm", "munet_fs_cwgan", "flow_enhancer", "tdpm", "zero_filled")
+
+
+def apply() -> None:
+    """Set matplotlib's defaults; every figure calls this before it makes its axes."""
+    plt.rcdefaults()
+    matplotlib.use("Agg")
+    plt.rcParams.update(
+        {
+            "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+            "font.size": 7,
+            "axes.titlesize": 7,
+            "axes.labelsize": 7,
+            "xtick.labelsize": 6,
+            "ytick.labelsize": 6,
+            "legend.fontsize": 6,
+            "figure.titlesize": 8,
+            "axes.linewidth": 0.6,
+            "lines.linewidth": 1.2,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "image.interpolation": "nearest",
+            "image.origin": "lower",
+            "savefig.dpi": 300,
+            "figure.dpi": 100,
+            "pdf.fonttype": 42,  # text stays text
+        }
+    )
+
+
+def method_colours(methods: Sequence[str]) -> dict[str, str]:
+    """A colour for each method: a known one always has its own, others take what is left, in the order given."""
+    known = {name: COLOURS[place] for place, name in enumerate(KNOWN_METHODS)}
+    used = {known[name] for name in methods if name in known}
+    free = [colour for colour in COLOURS if colour not in used] or list(COLOURS)
+    others = [name for name in methods if name not in known]
+    return {name: known[name] if name in known else free[others.index(name) % len(free)] for name in methods}
+
+
+def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0):
+    """Draw an image [x, y] without ticks, x to the right and y upwards. Returns matplotlib's image.
+
+    So an axial slice of an RAS+ file has anterior on top and the participant's right side on the right.
+    Masked or NaN voxels are dark.
+    """
+    colours = matplotlib.colormaps[colour_map].with_extremes(bad=INVALID_COLOUR)
+    drawn = axes.imshow(image.T, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="nearest")
+    no_ticks(axes)
+    return drawn
+
+
+def no_ticks(axes: Axes) -> None:
+    """Leave neither ticks nor frame around an image."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def colour_bar(figure: Figure, drawn, axes: Axes, label: str) -> Colorbar:
+    """A slim bar that fills `axes`, labelled with the quantity and its unit, such as 'NAA (mM)'."""
+    bar = figure.colorbar(drawn, cax=axes)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.tick_params(width=0.4, length=2)
+    return bar
+
+
+def save(figure: Figure, png: str | Path | None = None, pdf: str | Path | None = None) -> None:
+    """Write the figure as PNG, PDF or both, each whole or not at all, and close it."""
+    # Without a date in the file, the same figure is the same bytes.
+    for path, metadata in ((png, {"Software": None}), (pdf, {"CreationDate": None})):
+        if path is not None:
+            with writing(path) as temporary:
+                figure.savefig(temporary, metadata=metadata)
+    plt.close(figure)

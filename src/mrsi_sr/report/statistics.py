@@ -1,0 +1,174 @@
+"""Wilcoxon signed-rank tests between each pair of methods, with effect sizes.
+
+| protocol | unit of a pair | multiple testing | beside it |
+|---|---|---|---|
+| paper | map | none, as published | |
+| clean | participant: the mean over its maps | Holm over the family | the test over maps, as a sensitivity |
+
+The family is every test of one table of tests: all pairs of its methods, at all its sizes, in all its metrics, that
+could be carried out. Repeated samples of a map are averaged first. Differences of zero take no part in the test and in
+the rank-biserial correlation (Wilcoxon's own treatment, zero_method='wilcox' of SciPy); the Hodges-Lehmann median
+keeps them.
+"""
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.evaluation.scores import MAP, TableSettings, methods_of, select
+
+UNITS = {"paper": "map", "clean": "participant"}
+CONFIDENCE = 0.95
+SIGNIFICANCE = 0.05
+EXACT_UP_TO = 50  # pairs; beyond it the signed-rank distribution is taken as normal, as SciPy does
+
+
+def compare(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
+    """Test each pair of methods, per metric and size; the long table is what scores.read returns.
+
+    Columns: metric, size, method_a, method_b, protocol, region, unit, pairs, zeros,
+    median_difference (Hodges-Lehmann, a - b) with its confidence interval, rank_biserial (1: a above b in every pair),
+    better, p, p_adjusted (clean), pairs_maps and p_maps (clean), note.
+    """
+    unit = UNITS[settings.protocol]
+    values = select(table, settings)
+    methods = methods_of(table, settings)
+    if len(methods) < 2:
+        raise UserError(f"tests need at least two methods, there is {', '.join(methods)}\n  give more metrics files")
+    rows = []
+    for metric in settings.metrics:
+        for size in settings.sizes:
+            chosen = values[(values.metric == metric) & (values["size"] == size)]
+            maps = chosen.pivot(index=["fold", *MAP], columns="method", values="value")
+            units = maps if unit == "map" else maps.groupby("participant").mean(skipna=False)
+            for a, b in combinations(methods, 2):
+                row = {"metric": metric, "size": size, "method_a": a, "method_b": b}
+                row |= paired_test((units[a] - units[b]).to_numpy())
+                row["better"] = _better(row["median_difference"], METRICS[metric].lower_is_better, a, b)
+                if unit == "participant":
+                    row |= {"pairs_maps": len(maps), "p_maps": signed_rank_p((maps[a] - maps[b]).to_numpy())}
+                rows.append(row)
+    result = pd.DataFrame(rows)
+    result.insert(4, "protocol", settings.protocol)
+    result.insert(5, "region", settings.region)
+    result.insert(6, "unit", unit)
+    if settings.protocol == "clean":
+        result.insert(result.columns.get_loc("p") + 1, "p_adjusted", holm(result.p))
+        _note_family(result)
+    return result[[*result.columns.drop("note"), "note"]]
+
+
+def paired_test(differences: np.ndarray) -> dict:
+    """Wilcoxon signed-rank test of paired differences [N], effect sizes, and a note on what it cannot say."""
+    differences = np.asarray(differences, np.float64)
+    nonzero = int(np.sum(differences != 0))
+    available = np.isfinite(differences).all()
+    center, low, high = hodges_lehmann(differences) if available else (np.nan,) * 3
+    p = signed_rank_p(differences)
+    note = ""
+    if not available:
+        note = "not available: the metric has no values"
+    elif len(differences) < 2:
+        note = f"not available: {len(differences)} pair"
+    elif nonzero == 0:
+        note = "all differences are zero"
+    elif 0.5 ** (nonzero - 1) > SIGNIFICANCE:
+        note = f"{nonzero} pairs that differ: p cannot be below {0.5 ** (nonzero - 1):.3g}"
+    return {
+        "pairs": len(differences),
+        "zeros": len(differences) - nonzero,
+        "median_difference": center,
+        "ci_low": low,
+        "ci_high": high,
+        "rank_biserial": np.nan if np.isnan(p) else rank_biserial(differences),
+        "p": p,
+        "note": note,
+    }
+
+
+def signed_rank_p(differences: np.ndarray) -> float:
+    """Two-sided p of Wilcoxon's signed-rank test; exact up to 50 pairs without ties, else as SciPy chooses.
+
+    Missing with fewer than two pairs or missing values, 1 where all differences are zero.
+    """
+    from scipy.stats import wilcoxon
+
+    if len(differences) < 2 or not np.isfinite(differences).all():
+        return np.nan
+    if not np.any(differences):
+        return 1.0
+    return float(wilcoxon(differences[differences != 0], zero_method="wilcox").pvalue)
+
+
+def rank_biserial(differences: np.ndarray) -> float:
+    """Matched-pairs rank-biserial correlation (Kerby 2014): (W+ - W-) / (W+ + W-) over the differences not zero."""
+    from scipy.stats import rankdata
+
+    nonzero = differences[differences != 0]
+    if len(nonzero) == 0:
+        return 0.0
+    return float(np.sum(np.sign(nonzero) * rankdata(np.abs(nonzero))) / (len(nonzero) * (len(nonzero) + 1) / 2))
+
+
+def hodges_lehmann(differences: np.ndarray) -> tuple[float, float, float]:
+    """Median of the pairwise (Walsh) averages, and the confidence interval that inverts the signed-rank test.
+
+    Of at least 95 %: exact up to 50 differences, by the normal approximation beyond, missing where they are too few for
+    95 % (fewer than 6). Hollander and Wolfe, Nonparametric Statistical Methods, section 3.2-3.3.
+    """
+    n = len(differences)
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    first, second = np.triu_indices(n)
+    averages = (differences[first] + differences[second]) / 2
+    center = float(np.median(averages))
+    outside = _rank_sums_outside(n)
+    if outside < 1:
+        return center, np.nan, np.nan
+    averages.partition((outside - 1, len(averages) - outside))
+    return center, float(averages[outside - 1]), float(averages[-outside])
+
+
+def _rank_sums_outside(n: int) -> int:
+    """The largest c with P(W+ < c) <= 2.5 % under the null, W+ the sum of positive ranks of n differences."""
+    from scipy.stats import norm
+
+    tail = (1 - CONFIDENCE) / 2
+    if n > EXACT_UP_TO:
+        spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+        return int(np.floor(n * (n + 1) / 4 + norm.ppf(tail) * spread))
+    ways = np.ones(1)  # ways[w]: probability that the ranks with positive sign add up to w
+    for rank in range(1, n + 1):
+        ways = (np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))) / 2
+    return int(np.searchsorted(np.cumsum(ways), tail, side="right"))
+
+
+def holm(p: Iterable[float]) -> np.ndarray:
+    """Holm's step-down adjusted p-values; tests that could not be carried out (missing p) are not in the family."""
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.asarray(p, np.float64)
+    adjusted = np.full(len(p), np.nan)
+    done = np.isfinite(p)
+    if done.any():
+        adjusted[done] = multipletests(p[done], method="holm")[1]
+    return adjusted
+
+
+def _note_family(result: pd.DataFrame) -> None:
+    """Say so where no test of the family can reach significance after Holm's first step."""
+    tested = result[result.p.notna()]
+    smallest = len(tested) * 0.5 ** ((tested.pairs - tested.zeros).max() - 1) if len(tested) else 0
+    if smallest > SIGNIFICANCE:
+        note = f"{len(tested)} tests in the family: p_adjusted cannot be below {min(1, smallest):.3g}"
+        result["note"] = [f"{own}; {note}" if own else note for own in result.note]
+
+
+def _better(difference: float, lower_is_better: bool, a: str, b: str) -> str:
+    if np.isnan(difference) or difference == 0:
+        return ""
+    return a if (difference < 0) == lower_is_better else b

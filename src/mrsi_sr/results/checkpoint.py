@@ -1,0 +1,171 @@
+"""What a training run leaves: a checkpoint to resume from while it runs, weights that say what they are at its end."""
+
+import csv
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from mrsi_sr import __version__
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.results import provenance
+from mrsi_sr.results.code import code_of
+from mrsi_sr.results.files import checksum, remove_stale, writing
+
+Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of a claim
+
+
+def fingerprint(script: str, **decisive) -> str:
+    """A hash of all that decides a result: what is given, the package's version, and the bytes of the code.
+
+    script: the file of the script that makes the result; the code is that and all it imports of the package, so that
+    what Snakemake runs again for an edited module is made again.
+    """
+    code = [checksum(file) for file in code_of(script)]
+    return provenance.fingerprint(decisive, __version__, code)
+
+
+class Checkpoint:
+    """The one file that an interrupted run resumes from, gone when its results are complete.
+
+    It is no declared output of the workflow, which deletes those before it tries again. Only the run with the same
+    fingerprint (settings, fold, seed, data, code) resumes from it.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, writing: Writing = writing):
+        self.path, self.fingerprint, self.writing = path, fingerprint, writing
+
+    @classmethod
+    def of(cls, folder: Path, fingerprint: str, writing: Writing) -> "Checkpoint":
+        """The checkpoint of a run in a network's folder. Of other runs' there the newest is kept, as they may go on."""
+        checkpoint = cls(folder / f"checkpoint-{fingerprint}", fingerprint, writing)
+        others = {file for file in folder.glob("checkpoint-*") if file != checkpoint.path}
+        for file in sorted(others, key=lambda file: file.stat().st_mtime)[:-1]:
+            file.unlink()
+            others.remove(file)
+        for file in others:
+            log.warning("%s is of other settings, fold, seed, data or code: it is kept for those, and not used", file)
+        return checkpoint
+
+    def load(self, device: torch.device) -> dict | None:
+        """The state of the run, or None where there is none to resume; the log says why."""
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception as error:  # whatever torch's reader trips over: only a damaged or foreign file gets here
+            log.warning("the checkpoint %s cannot be read (%r): training starts anew", self.path, error)
+            return None
+        if not isinstance(state, dict) or state.get("fingerprint") != self.fingerprint:
+            log.warning(
+                "the checkpoint %s belongs to other settings, fold, seed, data or code: training starts anew", self.path
+            )
+            return None
+        return state["run"]
+
+    def save(self, run: dict) -> None:
+        """Write the state of the run in place of the one before, which stays where this raises OSError."""
+        with self.writing(self.path) as temporary, temporary.open("wb") as file:
+            try:
+                torch.save({"fingerprint": self.fingerprint, "run": run}, file)
+            except RuntimeError as error:  # torch's own, which hides the system's: of a full disk, for one
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+    def remove(self) -> None:
+        """Delete the checkpoint and what runs killed while writing it left behind."""
+        self.path.unlink(missing_ok=True)
+        remove_stale(self.path)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained network's weights on the CPU, and what they are.
+
+    settings: the network's; fold, protocol, sizes, metabolites: what it was trained on; iteration: how long.
+    fingerprint: of the run that trained them; empty where none did.
+    """
+
+    tensors: dict[str, Tensor]
+    settings: dict
+    fold: int
+    protocol: str
+    sizes: list[int]
+    metabolites: list[str]
+    iteration: int
+    fingerprint: str = ""
+
+    def save(self, path: str | Path, writing: Writing = writing) -> None:
+        """Write a safetensors file whose metadata are enough to rebuild the network."""
+        facts = {name: value for name, value in vars(self).items() if name != "tensors"}
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
+        with writing(path) as temporary:
+            # Not by save_file: its errors of a full disk are no OSError.
+            temporary.write_bytes(save(tensors, metadata={"mrsi_sr": json.dumps(facts, sort_keys=True)}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Weights":
+        """Read a file that `save` wrote. Raises UserError when there is none, or it is something else."""
+        if not Path(path).is_file():
+            raise UserError(f"no weights at {path}\n  train the network first: workflow/scripts/train.py")
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {}).get("mrsi_sr", "{}"))
+                return cls({name: file.get_tensor(name) for name in file.keys()}, **facts)  # noqa: SIM118
+        except (SafetensorError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is not a file of weights that train.py wrote: {error}") from error
+
+    def load_into(self, network: nn.Module, path: str | Path) -> None:
+        """Put the weights into a network. Raises UserError when they are of another architecture."""
+        try:
+            network.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise UserError(f"the weights {path} do not fit the network of their settings: {error}") from error
+
+
+class Results:
+    """The files of a finished training: losses.csv, training.json (its record), best and last.safetensors.
+
+    The last weights are taken away first and written last: where they carry a run's fingerprint, all are that run's
+    and whole. What differs between two equal runs (seconds, device) stands in the record alone, so that the weights
+    of equal runs are equal files.
+    """
+
+    NAMES = ("losses.csv", "training.json", "best.safetensors", "last.safetensors")
+
+    def __init__(self, folder: Path, fingerprint: str, writing: Writing = writing):
+        self.folder, self.fingerprint, self.writing = folder, fingerprint, writing
+
+    def record(self) -> dict | None:
+        """The record of the training that the folder holds; None where it is not whole or of another fingerprint."""
+        if not all((self.folder / name).exists() for name in self.NAMES):
+            return None
+        try:
+            held = [Weights.load(self.folder / f"{kind}.safetensors").fingerprint for kind in ("best", "last")]
+        except UserError as error:
+            log.warning("%s\n  it is trained again", error)
+            return None
+        if set(held) != {self.fingerprint}:
+            return None
+        log.info("%s holds just this network: it is not trained again", self.folder)
+        return json.loads((self.folder / "training.json").read_text())
+
+    def save(self, trained, record: dict, settings: dict, identity: dict) -> None:
+        """Write what a training returned, its record, and into the weights' files what they are."""
+        for name in ("provenance.json", "last.safetensors"):
+            (self.folder / name).unlink(missing_ok=True)
+        with self.writing(self.folder / "losses.csv") as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(trained.losses[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(trained.losses)
+        with self.writing(self.folder / "training.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+        known = {**identity, "fingerprint": self.fingerprint}
+        for kind, iteration in (("best", trained.best_iteration), ("last", trained.iterations)):
+            weights = Weights(getattr(trained, kind), settings, iteration=iteration, **known)
+            weights.save(self.folder / f"{kind}.safetensors", self.writing)

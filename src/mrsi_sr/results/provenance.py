@@ -1,0 +1,102 @@
+"""Where a result comes from: settings, seeds, inputs, version, device, duration and memory."""
+
+import hashlib
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mrsi_sr import __version__
+from mrsi_sr.results.files import checksum, writing, writing_folder
+
+RECORD = "provenance.json"  # in a folder of results: written last, so where it lies the folder is whole
+
+
+class Provenance:
+    """Starts its clock when made; `write` puts the record beside the result that it describes."""
+
+    def __init__(self, settings: dict, inputs: Iterable[str | Path] = ()):
+        self.started = time.time()
+        self.settings = settings
+        self.inputs: dict[str, str] = {}
+        self.add(inputs)
+
+    def add(self, inputs: Iterable[str | Path]) -> None:
+        """Take the checksums of further inputs. Raises UserError for one that is not there."""
+        self.inputs |= {str(path): checksum(path) for path in inputs}
+
+    def write(self, path: str | Path, **facts) -> None:
+        """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names.
+
+        Circumstances among them, of the process that made the result before, replace this one's.
+        """
+        record = {
+            "settings": self.settings,
+            "inputs_sha256": self.inputs,
+            "version": __version__,
+            **self.circumstances(),
+            **facts,
+        }
+        with writing(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+    def circumstances(self) -> dict:
+        """Where, when and how long this process has worked so far: what differs between runs of equal results."""
+        return {
+            "git_revision": git_revision(),
+            "python": platform.python_version(),
+            "device": device_name(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.started)),
+            "seconds": round(time.time() - self.started, 2),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+    @contextmanager
+    def folder(self, path: str | Path, **facts) -> Iterator[Path]:
+        """Give a temporary folder to write, and put it in the place of `path` with its record when the block ends well.
+
+        Raises UserError as files.writing_folder does.
+        """
+        with writing_folder(path) as temporary:
+            yield temporary
+            self.write(temporary / RECORD, **facts)
+
+
+def fingerprint(*parts) -> str:
+    """A short hash of anything JSON can hold; dictionaries in any order of keys give the same one."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def git_revision() -> str | None:
+    """The revision of the code that runs, with `+changes` where the tree differs from it; None outside a clone."""
+    here = Path(__file__).parent
+    try:
+        revision = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+changes", "--abbrev=12"],
+            cwd=here, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip()
+
+
+def device_name() -> str:
+    """The GPU's name where torch is in use and sees one, else the processor's."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_mb() -> dict[str, float]:
+    """Largest resident memory of this process so far, and of the GPU where one is in use, in MB."""
+    peak = {"host": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return peak

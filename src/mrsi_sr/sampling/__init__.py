@@ -1,0 +1,1 @@
+"""Super-resolution by one method: of the test participants of a fold."""

@@ -1,0 +1,1 @@
+"""One participant: volumes of a scan, its quality mask and its slices."""

@@ -1,0 +1,104 @@
+"""Grids in space: the frame around a scan's matrix, the finer grid of its MRI, and images brought onto either."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.scan.volumes import open_nifti
+
+MRI_FACTOR = 3  # MRI voxels along each edge of an MRSI voxel, and MRI slices inside one slice of a map
+
+
+def translated(affine: np.ndarray, voxels) -> np.ndarray:
+    """The affine [4, 4] of a grid whose first voxel is `voxels` (i, j, k) of this one."""
+    result = affine.copy()
+    result[:3, 3] = affine[:3, :3] @ np.asarray(voxels, float) + affine[:3, 3]
+    return result
+
+
+def finer(affine: np.ndarray, factor: int = MRI_FACTOR) -> np.ndarray:
+    """The affine [4, 4] of the grid with `factor` voxels along each edge of a voxel, over the same field of view."""
+    result = translated(affine, [(1 - factor) / (2 * factor)] * 3)
+    result[:3, :3] /= factor
+    return result
+
+
+def voxel_mm(affine: np.ndarray) -> np.ndarray:
+    """The edges of a voxel in mm, [3]."""
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) -> np.ndarray:
+    """A NIfTI image on the grid (affine, shape), float32; zero where it has no voxels or no number.
+
+    interpolation: 'linear' or 'nearest'. An image that lies on the grid already comes back as it is.
+    Raises UserError where the file cannot be read or does not overlap the grid.
+    """
+    import nibabel
+    from nilearn.image import resample_img
+
+    image = open_nifti(path)
+    values = np.nan_to_num(np.asarray(image.dataobj, np.float32).reshape(image.shape[:3]), posinf=0, neginf=0)
+    if values.shape == tuple(shape) and np.allclose(image.affine, affine, atol=1e-4):
+        return values
+    _check_overlap(path, image, affine, shape)
+    clean = nibabel.Nifti1Image(values, image.affine)
+    result = resample_img(
+        clean, target_affine=affine, target_shape=tuple(shape), interpolation=interpolation,
+        force_resample=True, copy_header=True,
+    )  # fmt: skip
+    return np.asarray(result.dataobj, np.float32)
+
+
+def resample_mask(path: str | Path, affine: np.ndarray, shape) -> np.ndarray:
+    """A mask (voxels above zero) on the grid, bool: where at least half of a voxel lies inside.
+
+    Half is counted over the 27 places of the three times finer grid, so a mask on the grid itself is unchanged.
+    """
+    fine = resample(path, finer(affine), [MRI_FACTOR * size for size in shape], "nearest") > 0
+    blocks = fine.reshape([part for size in shape for part in (size, MRI_FACTOR)])
+    return blocks.mean(axis=(1, 3, 5)) >= 0.5
+
+
+def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path | None, affine, shape) -> np.ndarray:
+    """The brain on the scan's grid, bool [X, Y, Z]: from a mask file, else the ready-made volume, else T1 > 0.
+
+    given: the volumes' own brain mask, or None. t1: a skull-stripped image; holes in it are filled slice by slice.
+    Raises UserError where none of the three is there, or no voxel of the scan is inside.
+    """
+    from scipy.ndimage import binary_fill_holes
+
+    if path is not None:
+        source, brain = f"the brain mask {path}", resample_mask(path, affine, shape)
+    elif given is not None:
+        source, brain = "the brain mask in the folder of volumes", given
+    elif t1 is not None:
+        source, brain = f"the T1 {t1}", resample_mask(t1, affine, shape)
+        brain = np.stack([binary_fill_holes(brain[:, :, k]) for k in range(shape[2])], axis=2)
+    else:
+        raise UserError(
+            "no brain mask: the volumes hold none, and neither --brain-mask nor --t1 is given\n"
+            "  give --brain-mask NIFTI, or --t1 with a skull-stripped image"
+        )
+    if not brain.any():
+        raise UserError(f"{source} has no voxel above zero on the scan's grid\n  check that it is of this scan")
+    if brain.all():
+        log.warning("%s covers every voxel of the scan: is the skull stripped, and the air zero?", source)
+    return brain
+
+
+def _check_overlap(path, image, affine, shape) -> None:
+    corners = np.array(np.meshgrid(*[[-0.5, size - 0.5] for size in shape])).reshape(3, -1)
+    to_image = np.linalg.inv(image.affine) @ affine
+    inside = to_image[:3, :3] @ corners + to_image[:3, 3:]
+    if (inside.max(axis=1) < 0).any() or (inside.min(axis=1) > np.array(image.shape[:3]) - 1).any():
+        raise UserError(
+            f"{path} does not overlap the scan in space\n"
+            f"  it starts at {_mm(image.affine)} mm, the scan's grid at {_mm(affine)} mm\n"
+            "  register it to the scan, or correct the scan's geometry (the reference image)"
+        )
+
+
+def _mm(affine: np.ndarray) -> str:
+    return "(" + ", ".join(f"{value:.1f}" for value in affine[:3, 3]) + ")"

@@ -1,0 +1,195 @@
+"""The quality mask: which voxels of a metabolite can be trusted, and why the others cannot.
+
+| bit | reason | a voxel is rejected when | setting |
+|---|---|---|---|
+| 0 | not_fitted | its status is not ok | always |
+| 1 | missing_value | it was fitted, but its value or a figure that an active rule needs is missing | always |
+| 2 | outside_brain | the brain mask does not have it | brain_only |
+| 3 | near_skull | its centre is nearer than the margin to the edge of the brain mask (holes filled) | skull_margin_mm |
+| 4 | low_snr | its S/N is below the limit; on LCModel's integer, 2.5 rejects 2 and less | min_snr |
+| 5 | broad_line | its line width is above the limit | max_fwhm_ppm |
+| 6 | high_sd | its %SD is above the limit, or LCModel has no estimate (999) | max_sd_percent |
+| 7 | outlier | its value is above this multiple of the metabolite's median | outlier_multiple |
+
+A voxel keeps all its reasons. The median of the outlier rule is that of the positive values that no other rule rejects:
+half of a scan would have to go wrong to move it, and zeros (a legal fit, frequent in glycine) do not pull it down.
+Metabolites in a lesion reach five times white matter, so the default of 8 leaves them and their noise alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.scan import grid
+from mrsi_sr.scan.volumes import Status, Volumes, read_nifti, write_nifti
+from mrsi_sr.settings.base import Settings
+
+RULES = (
+    "not_fitted", "missing_value", "outside_brain", "near_skull", "low_snr", "broad_line", "high_sd", "outlier",
+)  # fmt: skip
+BIT = {rule: np.uint16(1 << position) for position, rule in enumerate(RULES)}
+
+
+@dataclass(frozen=True)
+class QualitySettings(Settings):
+    """The rules' limits; None turns a rule off. workflow/schemas/quality.schema.yaml explains them.
+
+    min_snr and max_fwhm_ppm are those of FTDDM, section 3.1. In the phantom, lipid leaks in over the outermost 5 mm.
+    snr_map and fwhm_map stand for maps such as pseudo-replica ones; on another grid, the nearest voxel counts.
+    """
+
+    kinds = ("quality",)
+    min_snr: float | None
+    max_fwhm_ppm: float | None
+    max_sd_percent: float | None
+    brain_only: bool
+    skull_margin_mm: float | None
+    outlier_multiple: float | None
+    snr_map: str | None
+    fwhm_map: str | None
+
+    @property
+    def needs_brain(self) -> bool:
+        """Whether a rule looks at the brain mask."""
+        return self.brain_only or self.skull_margin_mm is not None
+
+    def external_maps(self, participant: str) -> dict[str, str]:
+        """The files to take snr and fwhm from, where a participant's are not the volumes' own."""
+        paths = {"snr": self.snr_map, "fwhm": self.fwhm_map}
+        return {name: path.replace("{participant}", participant) for name, path in paths.items() if path is not None}
+
+
+def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:
+    """The volumes with SNR and FWHM taken from the maps that the settings name, zero where those have no voxels."""
+    values = dict(vars(volumes))
+    for name, path in settings.external_maps(participant).items():
+        values[name] = grid.resample(path, volumes.affine, volumes.shape, "nearest")
+    return Volumes(**values)
+
+
+def assess(volumes: Volumes, brain: np.ndarray | None, settings: QualitySettings) -> dict[str, np.ndarray]:
+    """Why each voxel is rejected: metabolite -> bit flags uint16 [X, Y, Z] in the order of RULES, 0 where it is valid.
+
+    brain: bool [X, Y, Z], or None where no rule needs it.
+    Raises UserError where %SD is asked for but missing, or no metabolite has a valid voxel.
+    """
+    fitted = volumes.status == Status.OK
+    shared = np.where(fitted, np.uint16(0), BIT["not_fitted"])
+    # No line is 0 ppm wide: in ready-made maps zero is background, not a very good voxel.
+    fwhm = np.where(volumes.fwhm > 0, volumes.fwhm, np.nan)
+    shared |= _missing(fitted, settings.min_snr, volumes.snr) | _missing(fitted, settings.max_fwhm_ppm, fwhm)
+    if settings.min_snr is not None:
+        shared |= _flag("low_snr", fitted & (volumes.snr < settings.min_snr))
+    if settings.max_fwhm_ppm is not None:
+        shared |= _flag("broad_line", fitted & (fwhm > settings.max_fwhm_ppm))
+    if settings.brain_only:
+        shared |= _flag("outside_brain", ~brain)
+    if settings.skull_margin_mm is not None:
+        shared |= _flag("near_skull", brain & (depth_mm(brain, volumes.affine) < settings.skull_margin_mm))
+    reasons = {
+        metabolite: shared | _of_metabolite(metabolite, volumes, fitted, shared, settings)
+        for metabolite in volumes.concentration
+    }
+    _check_something_is_left(reasons)
+    return reasons
+
+
+def _of_metabolite(metabolite: str, volumes: Volumes, fitted, shared, settings: QualitySettings) -> np.ndarray:
+    value, sd = volumes.concentration[metabolite], volumes.sd[metabolite]
+    own = _flag("missing_value", fitted & ~np.isfinite(value))
+    if settings.max_sd_percent is not None:
+        if not np.isfinite(sd[fitted]).any():
+            raise UserError(
+                f"no %SD for {metabolite}, but max_sd_percent is {settings.max_sd_percent:g}\n"
+                "  the sum of a combination's parts has none: fit with CHCOMB, or set max_sd_percent to null"
+            )
+        own |= _flag("high_sd", fitted & ~(sd <= settings.max_sd_percent))
+    if settings.outlier_multiple is not None:
+        trusted = value[((shared | own) == 0) & (value > 0)]
+        if trusted.size:
+            own |= _flag("outlier", fitted & (value > settings.outlier_multiple * np.median(trusted)))
+    return own
+
+
+def depth_mm(brain: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """How far each voxel's centre lies inside the edge of the brain, in mm, 0 outside; [X, Y, Z].
+
+    Holes do not count as edge (a mask may lack the ventricles), nor do the limits of the scan's matrix.
+    """
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt
+
+    filled = np.stack([binary_fill_holes(brain[:, :, k]) for k in range(brain.shape[2])], axis=2)
+    if filled.all():
+        return np.full(brain.shape, np.inf)
+    edges = grid.voxel_mm(affine)
+    # The distance is that to the nearest centre outside; the edge runs half a voxel before it.
+    return np.maximum(distance_transform_edt(filled, sampling=edges) - edges.min() / 2, 0)
+
+
+def counts(reasons: dict[str, np.ndarray]) -> list[tuple[str, str, int]]:
+    """Rows (metabolite, reason, voxels), `valid` first; a voxel counts once for each of its reasons."""
+    rows = []
+    for metabolite, flags in reasons.items():
+        rows.append((metabolite, "valid", int(np.count_nonzero(flags == 0))))
+        rows += [(metabolite, rule, int(np.count_nonzero(flags & BIT[rule]))) for rule in RULES]
+    return rows
+
+
+def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path) -> None:
+    """Write masks, reasons and counts into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    table = "".join(f"{metabolite},{reason},{voxels}\n" for metabolite, reason, voxels in counts(reasons))
+    for metabolite, flags in reasons.items():
+        write_nifti(folder / f"{metabolite}_mask.nii.gz", (flags == 0).astype(np.uint8), affine)
+        write_nifti(folder / f"{metabolite}_reasons.nii.gz", flags, affine)
+    (folder / "counts.csv").write_text("metabolite,reason,voxels\n" + table)
+
+
+def load_reasons(folder: str | Path, metabolites: Iterable[str]) -> dict[str, np.ndarray]:
+    """The reasons that `save` wrote: metabolite -> bit flags [X, Y, Z]. Raises UserError where one is missing."""
+    files = {metabolite: Path(folder) / f"{metabolite}_reasons.nii.gz" for metabolite in metabolites}
+    for path in files.values():
+        if not path.is_file():
+            raise UserError(f"no reasons {path}\n  mask.py --out writes them for every metabolite of the volumes")
+    return {metabolite: read_nifti(path)[0].astype(np.uint16) for metabolite, path in files.items()}
+
+
+def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
+    """The masks that `save` wrote: metabolite -> bool [X, Y, Z]. Raises UserError where one is missing or differs."""
+    masks = {}
+    for metabolite in metabolites:
+        path = Path(folder) / f"{metabolite}_mask.nii.gz"
+        if not path.is_file():
+            raise UserError(f"no quality mask {path}\n  mask.py --out writes it for every metabolite of the volumes")
+        masks[metabolite] = read_nifti(path)[0] > 0
+        if masks[metabolite].shape != tuple(shape):
+            raise UserError(
+                f"{path} is {masks[metabolite].shape}, but the volumes are {tuple(shape)}\n"
+                "  make the mask anew: mask.py"
+            )
+    return masks
+
+
+def _flag(rule: str, where: np.ndarray) -> np.ndarray:
+    return np.where(where, BIT[rule], np.uint16(0))
+
+
+def _missing(fitted: np.ndarray, limit: float | None, figure: np.ndarray) -> np.ndarray:
+    return _flag("missing_value", fitted & ~np.isfinite(figure) & (limit is not None))
+
+
+def _check_something_is_left(reasons: dict[str, np.ndarray]) -> None:
+    empty = [metabolite for metabolite, flags in reasons.items() if flags.all()]
+    for metabolite in empty:
+        log.warning("no voxel of %s is valid", metabolite)
+    if len(empty) == len(reasons):
+        seen = [f"{reason} {voxels}" for metabolite, reason, voxels in counts(reasons) if metabolite == empty[0]]
+        raise UserError(
+            f"no valid voxel is left of {', '.join(empty)}\n  rejected voxels of {empty[0]}: "
+            f"{', '.join(seen[1:])}\n"
+            "  loosen the rules with most voxels in the quality settings, or check the brain mask"
+        )

@@ -1,0 +1,36 @@
+"""What became of every scan of a cohort, in one table: voxels, masks, slices, and who was left out and why."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr.scan import slices
+
+
+def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str | int | float]]:
+    """One row per participant.
+
+    folders: each participant's folder of results with volumes/counts.csv and slices.npz. excluded: reason by
+    participant. Columns: slices, maps with valid voxels, percent of valid voxels inside the brain of those slices, and
+    one column `voxels STATUS` for each status of ingestion.
+    """
+    rows = [_row(folder) for folder in folders]
+    rows += [{"participant": name, "excluded": reason} for name, reason in excluded.items()]
+    return sorted(rows, key=lambda row: row["participant"])
+
+
+def _row(folder: Path) -> dict[str, str | int | float]:
+    scan = slices.load(folder / "slices.npz")
+    with (folder / "volumes" / "counts.csv").open(newline="") as stream:
+        voxels = {f"voxels {line['status']}": int(line["voxels"]) for line in csv.DictReader(stream)}
+    brain = np.broadcast_to(scan.brain[:, None], scan.valid.shape)
+    return {
+        "participant": folder.name,
+        "excluded": "",
+        "slices": len(scan.slices),
+        "maps": int(scan.valid.any(axis=(2, 3)).sum()),
+        "valid percent": round(100 * scan.valid.sum() / max(1, brain.sum()), 1),
+        "lesion voxels": int(scan.lesion.sum()),
+        **voxels,
+    }

@@ -1,0 +1,122 @@
+"""What the rules of one participant's chain, from simulate to truncate, and the cohort's summary must be told."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from mrsi_sr.results.provenance import RECORD
+from mrsi_sr.scan.quality import QualitySettings
+from mrsi_sr.settings.base import default, settings_json
+from mrsi_sr.workflow import participants
+from mrsi_sr.workflow.configuration import Configuration
+
+SIMULATED = Path("results/simulated")
+
+
+class CohortPlan:
+    """Answers questions about the cohort, whose data all experiments share. The methods take Snakemake's wildcards."""
+
+    def __init__(self, configuration: Configuration, rows: list[dict[str, str]] | None = None):
+        self.configuration = configuration
+        self.cohort = configuration.cohort
+        self.folder = f"results/cohorts/{self.cohort['name']}"
+        self.rows = rows or participants.read(self.cohort["participants"])
+        self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+
+    def phantom_settings(self, wildcards) -> str:
+        row = self._scan(wildcards)
+        settings = {key: value for key, value in self.cohort["simulate"].items() if key != "seed"}
+        return settings_json(
+            settings
+            | {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
+        )
+
+    def phantom_seed(self, wildcards) -> int:
+        return self.cohort["simulate"]["seed"]
+
+    def files(self, *columns: str) -> Callable:
+        """What must exist before a rule reads these columns' files: the files, or the record of their phantom."""
+
+        def paths(wildcards) -> list[str]:
+            row = self._scan(wildcards)
+            return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
+
+        return paths
+
+    def file_flags(self, *columns: str) -> Callable:
+        """`--t1 PATH` for each of these columns that the participant's row fills."""
+
+        def flags(wildcards) -> str:
+            return _flags({column: self._scan(wildcards)[column] for column in columns})
+
+        return flags
+
+    def ingest_flags(self, wildcards) -> str:
+        row, settings = self._scan(wildcards), self.cohort["ingest"]
+        flags = {"metabolites": self.metabolites()}
+        if row["maps"]:
+            return _flags(flags | {"maps": row["maps"], "files": settings_json(settings["maps"])})
+        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings["pattern"]}
+        flags |= {"flip": row["flip"] or settings["flip"], "reference": row["reference"]}
+        if not row["reference"]:
+            flags |= {key: settings[key] for key in ("matrix", "voxel_mm")}
+        return _flags(flags)
+
+    def settings(self, part: str) -> str:
+        """One part of the cohort's settings."""
+        return settings_json(self.cohort[part])
+
+    def metabolites(self) -> str:
+        return ",".join(self.cohort["metabolites"])
+
+    def external_maps(self, wildcards) -> list[str]:
+        """The SNR and line width maps that the quality mask takes in place of the volumes' own."""
+        settings = QualitySettings(**self.cohort["quality"])
+        return list(settings.external_maps(wildcards.participant).values())
+
+    def cohort_files(self, name: str) -> list[str]:
+        return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
+
+    def cohort_summary(self) -> str:
+        return f"{self.folder}/summary.csv"
+
+    def all_slices(self) -> list[str]:
+        return self.cohort_files("slices.npz")
+
+    def montages(self) -> list[str]:
+        return self.cohort_files("mask.png")
+
+    def cohort_sizes(self) -> str:
+        """The papers' sizes that fit the frame, and what else some experiment asks for.
+
+        So an experiment that is added later makes no new low-resolution maps, which the others would depend on.
+        """
+        asked = {size for each in self.configuration.experiments.values() for size in each["evaluate_sizes"]}
+        return comma({size for size in default("experiment", "sizes") if size < self.cohort["slices"]["frame"]} | asked)
+
+    def excluded(self) -> str:
+        return settings_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
+
+    def _scan(self, wildcards) -> dict[str, str]:
+        return self.scans[wildcards.participant]
+
+
+def _phantom_record(path: str) -> str | None:
+    """The record of the simulated participant whose folder a path lies in, or None for a file of one's own."""
+    place = Path(path)
+    if not place.is_relative_to(SIMULATED):
+        return None
+    return str(SIMULATED / place.relative_to(SIMULATED).parts[0] / RECORD)
+
+
+def _flags(values: dict) -> str:
+    """Command-line flags, quoted; empty values are left out, lists become several words."""
+    words = []
+    for name, value in values.items():
+        if value:
+            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+    return shlex.join(words)
+
+
+def comma(sizes: set[int] | list[int]) -> str:
+    return ",".join(map(str, sorted(sizes)))

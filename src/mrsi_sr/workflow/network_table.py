@@ -1,0 +1,133 @@
+"""What a configuration trains: each network's size and cost, without any data."""
+
+import csv
+import io
+from pathlib import Path
+
+import torch
+import yaml
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mrsi_sr import networks
+from mrsi_sr.cli import UserError
+from mrsi_sr.kspace import Truncation
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.networks.discriminator import Discriminator
+from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.settings.base import listed, schema, settings_json
+from mrsi_sr.workflow.configuration import Configuration
+
+SIZE = 16  # low-resolution matrix size of the map that is evaluated; no network's cost depends on it
+COLUMNS = ("network", "parameters", "critic_parameters", "gflop_per_map", "architecture", "objective", "needs")
+
+
+def read(path: str | Path) -> Configuration:
+    """A configuration file, checked and complete. Raises UserError for one that is absent or cannot be used."""
+    try:
+        raw = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise UserError(f"--config {path} cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {path} is not YAML: {error}") from None
+    return Configuration.resolve(raw if isinstance(raw, dict) else {})
+
+
+def describe(configuration: Configuration) -> list[dict]:
+    """One row for each network, in the configuration's order, with the keys of COLUMNS.
+
+    parameters: trainable ones. critic_parameters: of the critic trained beside it, 0 without one. gflop_per_map: of one
+    evaluation, a multiply-add counted as two. needs: the networks that are trained first, by role.
+    """
+    costs: dict[str, tuple[int, float]] = {}
+    rows = []
+    for name, settings in configuration.networks.items():
+        keys = schema(f"architecture-{settings['architecture']}")["properties"]
+        architecture = {key: settings[key] for key in ["architecture", *keys]}
+        same = settings_json(architecture)
+        if same not in costs:
+            network = networks.build(architecture)
+            costs[same] = networks.count_parameters(network), gflop(network, settings["architecture"], configuration)
+        values = (name, costs[same][0], _critic_parameters(settings), costs[same][1])
+        rows.append(dict(zip(COLUMNS, (*values, *_words(settings)), strict=True)))
+    return rows
+
+
+def gflop(network: torch.nn.Module, architecture: str, configuration: Configuration) -> float:
+    """Billions of operations of convolutions and matrix products in one evaluation on one map.
+
+    Counted by torch.utils.flop_counter, which counts a multiplication and an addition each.
+    """
+    condition = blank_condition(configuration.cohort["slices"]["frame"])
+    arguments = [condition]
+    if architecture == "denoising_unet":
+        arguments = [condition.low_resolution, torch.zeros(1, dtype=torch.long), condition]
+    # Attention in one kernel would not be seen by the counter.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        network.eval()(*arguments)
+    return counter.get_total_flops() / 1e9
+
+
+def blank_condition(frame: int) -> Condition:
+    """The condition of one map of frame x frame with nothing in it, valid everywhere."""
+    truncation = Truncation("clean", frame)
+    image, mri, size = torch.zeros(1, 1, frame, frame), MRI_FACTOR * frame, torch.tensor([SIZE])
+    contrast = torch.zeros(1, MRI_FACTOR, mri, mri)
+    return Condition(
+        low_resolution=image, kspace=truncation.measure(image, size), truncation=truncation,
+        mask=torch.ones_like(image), t1=contrast, flair=contrast, size=size, metabolite=torch.tensor([0]),
+        adversarial_weight=torch.zeros(1),
+    )  # fmt: skip
+
+
+def as_csv(rows: list[dict]) -> str:
+    """The rows as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row | {"gflop_per_map": f"{row['gflop_per_map']:.3f}"} for row in rows)
+    return text.getvalue()
+
+
+def as_text(rows: list[dict], configuration: Configuration) -> str:
+    """The rows as a table to read, what folds have of their own, and how many networks each experiment trains."""
+    written = {"parameters": "{:,}", "critic_parameters": "{:,}", "gflop_per_map": "{:,.2f}"}
+    head = [column.replace("_", " ").replace("gflop", "GFLOP") for column in COLUMNS]
+    lines = [head, *([written.get(key, "{}").format(row[key]) for key in COLUMNS] for row in rows)]
+    widths = [max(len(line[position]) for line in lines) for position in range(len(COLUMNS))]
+    table = [
+        "  ".join(
+            word.rjust(width) if column in written else word.ljust(width)
+            for column, word, width in zip(COLUMNS, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    apart = [
+        f"{name}: fold {fold} has its own {listed(sorted(key for key in own if own[key] != network[key]))}"
+        for name, network in configuration.networks.items()
+        for fold, own in network["folds"].items()
+    ]
+    counts = [
+        f"{name}: {len(configuration.networks_of(name))} networks per fold,"
+        f" {len(experiment['folds']['run'])} folds to run"
+        for name, experiment in configuration.experiments.items()
+    ]
+    trained = {
+        (configuration.homes_of(name, network, fold)[0], fold, network)
+        for name, experiment in configuration.experiments.items()
+        for fold in experiment["folds"]["run"]
+        for network in configuration.networks_of(name)
+    }
+    counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")
+    return "\n".join([*table, "", *apart, *counts]) + "\n"
+
+
+def _critic_parameters(settings: dict) -> int:
+    if settings["objective"] != "adversarial":
+        return 0
+    return networks.count_parameters(Discriminator(settings["critic_channels"]))
+
+
+def _words(settings: dict) -> tuple[str, str, str]:
+    needs = " ".join(f"{role}={name}" for role, name in settings["needs"].items())
+    return settings["architecture"], settings["objective"], needs

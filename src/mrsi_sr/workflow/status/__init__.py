@@ -1,0 +1,1 @@
+"""How far the workflow is, and why results are stale."""

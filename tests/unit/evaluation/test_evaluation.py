@@ -1,0 +1,145 @@
+"""Laws of scoring: samples meet the truth that is theirs, and nothing bad is averaged."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_cohort import participant
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation import samples as evaluation
+from mrsi_sr.evaluation import scores
+from mrsi_sr.evaluation.metrics import score
+
+METRICS = ["nrmse", "psnr", "ssim"]
+
+
+@pytest.fixture
+def truth():
+    return participant("sub-3", seed=3)
+
+
+@pytest.fixture
+def samples(truth):
+    """Two samples of every map at one size, in an order that is not the truth's."""
+    random = np.random.default_rng(0)
+    rows = [(s, m, sample) for sample in range(2) for m in (1, 0) for s in (2, 0, 1)]
+    maps = np.stack([truth.maps[s, m] + random.normal(0, 0.3, truth.maps.shape[2:]) for s, m, _ in rows])
+    return evaluation.Samples(
+        Path("munet/sub-3.npz"), "sub-3", maps.astype(np.float32),
+        slice=truth.slices[[s for s, _, _ in rows]], metabolite=np.array(["tCr", "tCho"])[[m for _, m, _ in rows]],
+        size=np.full(len(rows), 8, np.int16), sample=np.array([sample for *_, sample in rows], np.int16),
+    )  # fmt: skip
+
+
+def test_each_sample_is_compared_with_the_true_map_of_its_slice_and_metabolite(samples, truth):
+    table = evaluation.evaluate(samples, truth, "clean", METRICS, {})
+    row = table.query("slice == 12 and metabolite == 'tCho' and sample == 1 and region == 'mask' and metric == 'psnr'")
+    i = np.flatnonzero((samples.slice == 12) & (samples.metabolite == "tCho") & (samples.sample == 1))
+    expected = score(samples.maps[i], truth.maps[2, 1][None], truth.valid[2, 1][None], "mask")["psnr"]
+    assert row.value.tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(("protocol", "regions"), [("paper", {"frame"}), ("clean", {"mask", "frame"})])
+def test_the_protocol_decides_where_metrics_count(samples, truth, protocol, regions):
+    table = evaluation.evaluate(samples, truth, protocol, METRICS, {})
+    assert set(table.region) == regions
+    assert len(table) == len(samples.maps) * len(METRICS) * len(regions)
+
+
+def test_an_lpips_metric_without_weights_has_missing_values_and_with_them_values(samples, truth):
+    table = evaluation.evaluate(samples, truth, "paper", ["nrmse", "lpips_vgg"], {})
+    assert table.query("metric == 'lpips_vgg'").value.isna().all()
+    table = evaluation.evaluate(
+        samples, truth, "paper", ["lpips_vgg"], {"lpips_vgg": lambda x, y: np.full(len(x), 0.5)}
+    )
+    assert set(table.value) == {0.5}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_sample_that_is_not_finite_is_named_and_refused(samples, truth, bad):
+    maps = samples.maps.copy()
+    maps[4, 3, 3] = bad
+    with pytest.raises(UserError, match="1 of 12 maps") as error:
+        evaluation.evaluate(replace(samples, maps=maps), truth, "clean", METRICS, {})
+    assert f"sub-3, slice {samples.slice[4]}, tCr, size 8, sample 0" in str(error.value)
+
+
+def test_a_map_without_a_valid_voxel_is_refused(samples, truth):
+    truth.valid[1, 0] = False
+    with pytest.raises(UserError, match="sub-3, slice 11, tCr, size 8"):
+        evaluation.evaluate(samples, truth, "clean", METRICS, {})
+
+
+def test_the_truth_given_as_a_sample_is_refused(samples, truth):
+    maps = samples.maps.copy()
+    maps[0] = truth.maps[2, 1]
+    with pytest.raises(UserError, match="the sample is the truth itself"):
+        evaluation.evaluate(replace(samples, maps=maps), truth, "clean", METRICS, {})
+
+
+def test_samples_of_a_slice_or_metabolite_that_the_truth_lacks_are_named(samples, truth):
+    with pytest.raises(UserError, match="slice 12, tCho"):
+        evaluation.evaluate(samples, replace(truth, slices=truth.slices + 7), "clean", METRICS, {})
+    with pytest.raises(UserError, match="metabolites tCr, NAA"):
+        evaluation.evaluate(samples, replace(truth, metabolites=("tCr", "NAA")), "clean", METRICS, {})
+
+
+def test_samples_of_another_frame_are_refused(samples, truth):
+    with pytest.raises(UserError, match="14x14 voxels, the truth of sub-3 has 16x16"):
+        evaluation.evaluate(replace(samples, maps=samples.maps[:, 1:-1, 1:-1]), truth, "clean", METRICS, {})
+
+
+@pytest.fixture
+def table(samples, truth):
+    table = evaluation.evaluate(samples, truth, "clean", METRICS, {})
+    return table.assign(method="munet", fold=1, protocol="clean")
+
+
+def test_the_table_comes_back_as_it_was_written(table, tmp_path):
+    scores.write(table, tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    back = scores.read([tmp_path / "munet.parquet"], "clean", "demo")
+    pd.testing.assert_frame_equal(back[scores.COLUMNS], table[scores.COLUMNS], check_dtype=False)
+
+
+def test_two_protocols_or_experiments_are_not_mixed(table, tmp_path):
+    scores.write(table, tmp_path / "a.parquet", protocol="clean", experiment="demo")
+    scores.write(table.assign(method="ddpm"), tmp_path / "b.parquet", protocol="clean", experiment="ftddm")
+    scores.write(table.assign(method="tdpm"), tmp_path / "c.parquet", protocol="paper", experiment="demo")
+    for other, fact in (("b", "experiment"), ("c", "protocol")):
+        with pytest.raises(UserError, match=f"not of one {fact}") as error:
+            scores.read([tmp_path / "a.parquet", tmp_path / f"{other}.parquet"], "clean")
+        assert "a.parquet" in str(error.value) and f"{other}.parquet" in str(error.value)
+
+
+@pytest.mark.parametrize("asked", [("paper", "demo"), ("clean", "ftddm")])
+def test_files_of_another_protocol_or_experiment_than_asked_are_refused(table, tmp_path, asked):
+    scores.write(table, tmp_path / "a.parquet", protocol="clean", experiment="demo")
+    with pytest.raises(UserError, match=r"a\.parquet is of the"):
+        scores.read([tmp_path / "a.parquet"], *asked)
+
+
+def test_one_missing_value_among_others_is_refused(table, tmp_path):
+    table.loc[5, "value"] = np.nan
+    scores.write(table, tmp_path / "a.parquet", protocol="clean", experiment="")
+    with pytest.raises(UserError, match="1 values of nrmse"):
+        scores.read([tmp_path / "a.parquet"], "clean")
+
+
+def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
+    for name in "ab":
+        scores.write(table, tmp_path / f"{name}.parquet", protocol="clean", experiment="")
+    with pytest.raises(UserError, match="munet of fold 1 is in two files"):
+        scores.read([tmp_path / "a.parquet", tmp_path / "b.parquet"], "clean")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"protocol": "both"}, {"region": "brain"}, {"protocol": "paper", "region": "mask"}, {"metrics": ["rmse"]},
+     {"sizes": []}, {"methods": ["a", "a"]}],
+)  # fmt: skip
+def test_table_settings_that_mean_nothing_are_refused(bad):
+    with pytest.raises(UserError, match=f"{list(bad)[-1]}.* is .*, expected"):
+        scores.TableSettings.of(**bad)

@@ -1,0 +1,174 @@
+"""Laws of the table: right numbers, best in bold, nothing mixed, and every format says where it comes from."""
+
+import re
+from dataclasses import replace
+
+import evaluated
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_cohort import MUNET
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.scores import TableSettings
+from mrsi_sr.report import tables
+
+SETTINGS = TableSettings.of(
+    sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,
+    folds=[1, 2], folds_in_all=5, configuration="abc123",
+    labels={"zero_filled": "Zero-filled", "munet": "MUNet & co_1"},
+)  # fmt: skip
+
+
+def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
+    random = np.random.default_rng(0)
+    rows = []
+    for fold in folds:
+        for k, size in [(k, size) for k in range(3) for size in (8, 16)]:
+            for m, method in enumerate(methods):
+                base = 0.4 - 0.1 * m + random.uniform(0, 0.05)
+                for metric, value in (("nrmse", base), ("psnr", 30 - 10 * base), ("ssim", 1 - base)):
+                    identity = (f"sub-{fold}", k, "tCr", size, method, fold)
+                    rows += [(*identity, sample, "mask", metric, value + 0.01 * sample) for sample in range(2)]
+    columns = ["participant", "slice", "metabolite", "size", "method", "fold", "sample", "region", "metric", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(protocol="clean", file=lambda t: t.method + ".parquet")
+
+
+def record(method, fold, **changes):
+    facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
+    facts |= {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
+    facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET)
+    facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
+    return facts | {"sampling_device": "a CPU"} | changes
+
+
+RECORDS = [record(method, fold) for method in ("zero_filled", "munet") for fold in (1, 2)]
+
+
+@pytest.fixture
+def table():
+    return tables.build(long_table(), RECORDS, SETTINGS)
+
+
+def test_a_cell_is_mean_and_population_deviation_over_maps_with_samples_averaged_first(table):
+    chosen = long_table().query("method == 'munet' and metric == 'nrmse' and size == 8")
+    maps = chosen.groupby(["participant", "slice"]).value.mean()
+    assert len(maps) == 6
+    assert table.cell("munet", "nrmse", 8) == f"{maps.mean():.3f}±{maps.std(ddof=0):.3f}"
+
+
+def test_the_best_is_the_lowest_nrmse_and_the_highest_psnr_and_ssim(table):
+    assert table.best == {("munet", metric, size) for metric in ("nrmse", "psnr", "ssim") for size in (8, 16)}
+
+
+def test_methods_that_print_the_same_are_both_best():
+    equal = long_table()
+    equal["value"] = 0.3
+    table = tables.build(equal, RECORDS, SETTINGS)
+    assert len(table.best) == 2 * 3 * 2
+
+
+def test_a_single_method_is_not_in_bold():
+    table = tables.build(long_table(["munet"]), RECORDS, replace(SETTINGS, methods=["munet"]))
+    assert table.best == set() and "**" not in tables.markdown(table)
+
+
+def test_csv_has_one_row_per_method_and_size_with_numbers_in_columns_of_their_own(table):
+    csv = tables.csv(table)
+    assert len(csv) == 4 and csv.upscaling_factor.tolist() == [8, 4, 8, 4]
+    munet = csv[csv.method == "munet"].iloc[0]
+    assert munet.parameters == 967_601 and munet.seconds_per_slice == pytest.approx(0.075) and munet.maps == 6
+    assert f"{munet.nrmse_mean:.3f}±{munet.nrmse_sd:.3f}" == table.cell("munet", "nrmse", 8)
+
+
+@pytest.mark.parametrize("write", [tables.markdown, tables.latex])
+def test_the_caption_says_where_the_figures_come_from(table, write):
+    text = re.sub(r"\\(.)", r"\1", write(table))
+    for fact in (
+        "Table 1", "Experiment demo", "protocol clean", "inside the quality mask", "cohort toys",
+        "phantom", "folds 1, 2 of 5", "2 participants", "6 maps", "population standard deviation", "on a CPU", "abc123",
+    ):  # fmt: skip
+        assert fact in text
+
+
+def test_markdown_has_as_many_cells_in_every_row_and_the_best_in_bold(table):
+    lines = [line for line in tables.markdown(table).splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1 and len(lines) == 4
+    assert "NRMSE ↓ s=8" in lines[0] and "PSNR ↑ s=4" in lines[0] and "| 1 | 0.08 | 0.97 |" in lines[3]
+    assert lines[3].count("**") == 12 and "**" not in lines[2]
+
+
+def test_latex_has_booktabs_rules_balanced_rows_and_escaped_labels(table):
+    text = tables.latex(table)
+    columns = 1 + 3 + 6
+    body = [line for line in text.splitlines() if line.endswith("\\\\")]
+    # A \multicolumn of three stands for two separators more.
+    assert [len(re.findall(r"(?<!\\)&", line)) + 2 * line.count("multicolumn") for line in body] == [columns - 1] * 4
+    assert text.count("{") == text.count("}")
+    assert re.findall(r"\\begin\{(.+?)\}", text) == re.findall(r"\\end\{(.+?)\}", text)[::-1]
+    for rule in ("\\toprule", "\\cmidrule(lr){5-7}", "\\cmidrule(lr){8-10}", "\\midrule", "\\bottomrule"):
+        assert rule in text
+    assert "MUNet \\& co\\_1" in text and body[3].count("\\textbf{") == 6 and "$\\pm$" in body[3]
+    assert text.isascii()
+
+
+def test_a_metric_that_is_not_available_says_so_and_has_no_best():
+    lpips = long_table().query("metric == 'nrmse'").assign(metric="lpips_vgg", value=np.nan)
+    table = tables.build(pd.concat([long_table(), lpips]), RECORDS, replace(SETTINGS, metrics=["nrmse", "lpips_vgg"]))
+    assert table.cell("munet", "lpips_vgg", 8) == "not available"
+    assert "LPIPS (VGG) ↓ s=8" in tables.markdown(table) and tables.markdown(table).count("not available") == 4
+    assert {metric for _, metric, _ in table.best} == {"nrmse"}
+
+
+def test_a_method_that_lacks_a_fold_is_refused_with_the_files():
+    lacking = long_table().query("not (method == 'munet' and fold == 2)")
+    with pytest.raises(UserError, match="munet has no values for") as error:
+        tables.build(lacking, RECORDS, SETTINGS)
+    assert "fold 2, sub-2" in str(error.value) and "munet.parquet" in str(error.value)
+    assert "zero_filled.parquet" in str(error.value)
+
+
+def test_other_folds_than_asked_for_are_refused():
+    with pytest.raises(UserError, match="of fold 1, the settings ask for 1, 2"):
+        tables.build(long_table(folds=[1]), RECORDS, SETTINGS)
+
+
+@pytest.mark.parametrize(("key", "value"), [("nfe", 100), ("parameters", 5)])
+def test_folds_of_different_configurations_are_refused(key, value):
+    records = [*RECORDS[:3], record("munet", 2, **{key: value})]
+    with pytest.raises(UserError, match=f"munet differs between folds in {key}"):
+        tables.build(long_table(), records, SETTINGS)
+
+
+def test_folds_of_different_settings_are_averaged_where_the_table_says_so_and_the_caption_says_what_differs():
+    other = MUNET | {"channels": 4, "learning_rate": 2e-4}
+    records = [*RECORDS[:3], record("munet", 2, networks={"network": other}, parameters=1_067_601)]
+    with pytest.raises(UserError, match="set mix_folds: true in the table"):
+        tables.build(long_table(), records, SETTINGS)
+    mixed = tables.build(long_table(), records, replace(SETTINGS, mix_folds=True))
+    said = "Folds of different settings are averaged: networks.munet.channels is 2 in fold 1 and 4 in fold 2"
+    assert (
+        said in mixed.caption and "networks.munet.learning_rate is 0.01 in fold 1 and 0.0002 in fold 2" in mixed.caption
+    )
+    assert tables.csv(mixed).query("method == 'munet'").parameters.tolist() == [1_017_601] * 2
+    equal = tables.build(long_table(), RECORDS, replace(SETTINGS, mix_folds=True))
+    assert "Folds of different settings" not in equal.caption
+
+
+def test_a_method_without_a_label_is_called_by_its_name():
+    assert tables.build(long_table(), RECORDS, replace(SETTINGS, labels={})).rows.label.tolist() == [
+        "zero_filled", "munet",
+    ]  # fmt: skip
+
+
+def test_a_missing_provenance_is_named():
+    with pytest.raises(UserError, match="no provenance of munet, fold 2"):
+        tables.build(long_table(), RECORDS[:3], SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "printed"),
+    [(0, "0"), (967_601, "0.97"), (1_516_961, "1.5"), (32_989_761, "33.0"), (61_234, "0.061")],
+)
+def test_parameters_are_printed_in_millions(parameters, printed):
+    assert tables._millions(parameters) == printed

@@ -1,0 +1,83 @@
+"""Every network of the papers' configuration trains, and every method samples, at toy size."""
+
+import numpy as np
+import pytest
+import shrunk
+import torch
+from shrunk import PAPERS, Trainer
+from tiny_cohort import participant, truncate
+
+from mrsi_sr import networks
+from mrsi_sr.sampling.participant import Measurements, sample_participant
+
+FRAME = 64  # that of the papers: single-scale networks have sizes up to 32
+SIZES = [16, 32]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """More threads only wait for each other on networks this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return participant("sub-1", 1, slices=1, frame=FRAME)
+
+
+@pytest.fixture(scope="module")
+def trainer(scan, tmp_path_factory):
+    return Trainer(tmp_path_factory.mktemp("networks"), [scan], "paper", SIZES)
+
+
+@pytest.fixture(scope="module")
+def measured(scan, tmp_path_factory):
+    path = truncate(scan, tmp_path_factory.mktemp("low") / "low.npz", "paper", SIZES)
+    return Measurements(path, scan, "paper", SIZES)
+
+
+@pytest.mark.parametrize("name", PAPERS.networks)
+def test_every_network_trains(name, trainer):
+    result = trainer.train(name)
+    assert {row["part"] for row in result.losses} == {"train", "validation"}
+    assert all(np.isfinite(row["loss"]) for row in result.losses)
+    assert all(tensor.isfinite().all() for tensor in result.last.values())
+    torch.manual_seed(1)  # what training starts from
+    before = networks.build(trainer.settings(name)).state_dict()
+    assert any(not torch.equal(before[key], result.last[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", PAPERS.methods)
+def test_every_method_samples(name, trainer, scan, measured):
+    settings = shrunk.method_settings(name)
+    method = trainer.method(name, settings, SIZES)
+    arrays, cost = sample_participant(method, scan, measured, "paper", SIZES)
+    assert len(arrays["maps"]) == len(scan.metabolites) * len(SIZES)
+    assert np.isfinite(arrays["maps"]).all()
+    if name != "zero_filled":
+        assert (arrays["maps"] > 0).any(axis=(1, 2)).all()
+    outside = ~np.repeat(scan.valid[0], len(SIZES), axis=0)
+    assert (arrays["maps"][outside] == 0).all()
+    chain = trainer.settings(settings["networks"]["denoiser"]) if "denoiser" in settings["networks"] else {}
+    assert cost["nfe"] == evaluations(settings["sampler"], chain)
+
+
+def evaluations(sampler: dict, chain: dict) -> int:
+    """The number of network evaluations that the samplers' table gives."""
+    walked = chain.get("truncation") or chain.get("diffusion_steps")
+    if sampler.get("solver", sampler["kind"]) == "dpm_solver":
+        walked = sampler["steps"] + 1
+    counts = {
+        "zero_filled": lambda: 0,
+        "single_pass": lambda: 1,
+        "flow": lambda: 1,
+        "ancestral": lambda: walked,
+        "respaced": lambda: sampler["steps"],
+        "dpm_solver": lambda: walked,
+        "tdpm": lambda: 1 + walked,
+        "ftddm": lambda: 1 + walked,
+    }
+    return counts[sampler["kind"]]()

@@ -1,0 +1,251 @@
+"""Laws of sampling: each map has its own noise, comes from the measurement alone, and comes back in its own unit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
+
+from mrsi_sr import networks
+from mrsi_sr.cli import UserError
+from mrsi_sr.results import claim as claims
+from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.sampling import participant as sampling
+from mrsi_sr.sampling.method import Method
+from mrsi_sr.sampling.participant import MapNoise, Measurements
+from mrsi_sr.settings.method import MethodSettings
+
+CPU = torch.device("cpu")
+SAMPLERS = {
+    "zero_filled": ({"kind": "zero_filled"}, {}),
+    "munet": ({"kind": "single_pass"}, {"network": MUNET}),
+    "ddpm": ({"kind": "ancestral"}, {"denoiser": DENOISER}),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """More threads only wait for each other on maps this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def weights_file(folder, settings: dict, **changes):
+    """Weights of a network that was not trained, but whose last layer says something."""
+    torch.manual_seed(0)
+    network = networks.build(settings)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 4}
+    path = folder / f"{settings['architecture']}.best.safetensors"
+    Weights(network.state_dict(), settings, **facts | changes).save(path)
+    return path
+
+
+def method_of(name: str, folder, protocol: str = "clean", batch_size: int = 64, **settings) -> Method:
+    sampler, roles = SAMPLERS[name]
+    names = dict.fromkeys(roles, "some-network")
+    weights = {role: weights_file(folder, roles[role], protocol=protocol) for role in roles}
+    settings = MethodSettings.of(sampler=sampler, networks=names, **settings)
+    facts = {"fold": 1, "protocol": protocol, "sizes": [4, 8], "device": CPU}
+    return Method(name, settings, roles, weights, **facts, batch_size=batch_size)
+
+
+def sample(method: Method, folder, protocol: str = "clean", slices=None, sizes=(4, 8)) -> dict:
+    slices = slices or participant("sub-1", 1)
+    path = truncate(participant("sub-1", 1), folder / f"low-{protocol}.npz", protocol, [4, 6, 8])
+    measured = Measurements(path, slices, protocol, sizes)
+    return sampling.sample_participant(method, slices, measured, protocol, sizes)[0]
+
+
+def test_noise_of_a_map_is_the_same_in_any_batch():
+    keys = [(1, "sub-1", 10, "tCr", size, 0) for size in range(8, 22, 2)]
+    together = MapNoise(keys)
+    alone = [MapNoise([key]) for key in keys]
+    for _ in range(3):
+        drawn = together(torch.zeros(7, 1, 5, 5))
+        assert torch.equal(drawn, torch.cat([each(torch.zeros(1, 1, 5, 5)) for each in alone]))
+
+
+def test_noise_differs_between_maps_samples_and_seeds():
+    keys = [(1, "sub-1", 10, "tCr", 8, 0), (2, "sub-1", 10, "tCr", 8, 0), (1, "sub-2", 10, "tCr", 8, 0),
+            (1, "sub-1", 11, "tCr", 8, 0), (1, "sub-1", 10, "NAA", 8, 0), (1, "sub-1", 10, "tCr", 16, 0),
+            (1, "sub-1", 10, "tCr", 8, 1)]  # fmt: skip
+    drawn = MapNoise(keys)(torch.zeros(len(keys), 1, 4, 4))
+    assert len({tuple(each.flatten().tolist()) for each in drawn}) == len(keys)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_batches_of_one_and_of_seven_give_the_same_maps(name, tmp_path):
+    one = sample(method_of(name, tmp_path, batch_size=1, samples=2), tmp_path)
+    seven = sample(method_of(name, tmp_path, batch_size=7, samples=2), tmp_path)
+    highest = np.abs(one["maps"]).max()
+    assert highest > 0
+    # The last step of a four-step chain divides by its signal, 0.03, and rounding with it.
+    assert np.abs(one["maps"] - seven["maps"]).max() <= 1e-4 * highest
+    for key in ("slice", "metabolite", "size", "sample"):
+        assert np.array_equal(one[key], seven[key])
+
+
+def test_repeated_samples_differ_where_the_sampler_draws(tmp_path):
+    arrays = sample(method_of("ddpm", tmp_path, samples=3), tmp_path)
+    assert arrays["sample"].tolist() == [0, 1, 2] * (len(arrays["sample"]) // 3)
+    assert not np.allclose(arrays["maps"][0], arrays["maps"][1])
+
+
+def test_every_map_size_and_sample_is_there_once(tmp_path):
+    arrays = sample(method_of("zero_filled", tmp_path, samples=2), tmp_path)
+    rows = list(zip(*(arrays[key].tolist() for key in ("slice", "metabolite", "size", "sample")), strict=True))
+    assert rows == [(k, m, n, s) for k in (10, 11, 12) for m in METABOLITES for n in (4, 8) for s in (0, 1)]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_clean_protocol_never_looks_at_the_truth(name, tmp_path):
+    method = method_of(name, tmp_path)
+    slices = participant("sub-1", 1)
+    other = dataclasses.replace(slices, maps=np.where(slices.valid, 7 * slices.maps[::-1] + 1, 0).astype(np.float32))
+    assert np.array_equal(sample(method, tmp_path)["maps"], sample(method, tmp_path, slices=other)["maps"])
+
+
+@pytest.mark.parametrize("protocol", ["clean", "paper"])
+def test_maps_come_back_in_their_own_unit(protocol, tmp_path):
+    """At the full matrix but one line nothing is lost, so that zero-filling returns nearly the map itself."""
+    slices = participant("sub-1", 1)
+    path = truncate(slices, tmp_path / "low.npz", protocol, [16])
+    measured = Measurements(path, slices, protocol, [16])
+    arrays, cost = sampling.sample_participant(
+        method_of("zero_filled", tmp_path, protocol), slices, measured, protocol, [16]
+    )
+    truth = slices.maps.reshape(-1, 16, 16)
+    error = np.linalg.norm(arrays["maps"] - truth) / np.linalg.norm(truth)
+    assert error < (1e-5 if protocol == "paper" else 0.1)
+    assert cost["nfe"] == 0 and cost["maps"] == 6 and cost["seconds"] > 0
+
+
+def test_paper_clips_to_the_own_maximum_and_clean_does_not(tmp_path):
+    highest = participant("sub-1", 1).maps.max(axis=(2, 3)).reshape(-1, 1).repeat(2, 1).ravel()
+    for protocol in ("paper", "clean"):
+        method = method_of("ddpm", tmp_path, protocol)
+        maps = sample(method, tmp_path, protocol)["maps"]
+        inside = (maps >= 0).all() and (maps.max(axis=(1, 2)) <= highest * (1 + 1e-6)).all()
+        assert inside == (protocol == "paper")
+
+
+def test_nfe_and_parameters_are_those_of_the_method(tmp_path):
+    for name, nfe in (("zero_filled", 0), ("munet", 1), ("ddpm", 4)):
+        method = method_of(name, tmp_path)
+        roles = SAMPLERS[name][1].values()
+        assert method.parameters == sum(networks.count_parameters(networks.build(each)) for each in roles)
+        slices = participant("sub-1", 1)
+        path = truncate(slices, tmp_path / "low.npz", "clean", [8])
+        measured = Measurements(path, slices, "clean", [8])
+        assert sampling.sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == nfe
+
+
+def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
+    slices = participant("sub-1", 1)
+    path = truncate(slices, tmp_path / "low.npz", "clean", [4, 8])
+    with pytest.raises(UserError, match="has no low-resolution size 6\n  it has 4, 8"):
+        Measurements(path, slices, "clean", [4, 6])
+    with pytest.raises(UserError, match="was truncated by protocol clean, but this run is paper"):
+        Measurements(path, slices, "paper", [4])
+    with pytest.raises(UserError, match=r"has other slices than slices\.npz"):
+        Measurements(path, dataclasses.replace(slices, slices=slices.slices + 1), "clean", [4])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fold": 2}, "was trained on fold 2, but fold 1 is to be used"),
+        ({"protocol": "paper"}, "was trained on protocol paper, but protocol clean is to be used"),
+        (
+            {"settings": MUNET | {"learning_rate": 1.0}},
+            "other settings: learning_rate: 1.0 there, 0.01 here",
+        ),
+    ],
+)
+def test_weights_of_another_training_are_refused(changes, message, tmp_path):
+    settings = changes.pop("settings", MUNET)
+    path = weights_file(tmp_path, settings, **changes)
+    method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={"network": "munet"})
+    with pytest.raises(UserError, match=message):
+        Method("munet", method, {"network": MUNET}, {"network": path}, fold=1, protocol="clean", sizes=[4], device=CPU)
+
+
+def test_other_metabolites_than_trained_on_are_refused(tmp_path):
+    slices = dataclasses.replace(participant("sub-1", 1), metabolites=("NAA", "Gly"))
+    path = truncate(slices, tmp_path / "low.npz", "clean", [4])
+    method = method_of("munet", tmp_path)
+    with pytest.raises(UserError, match="sub-1 has the metabolites NAA, Gly, but the weights of network"):
+        sampling.sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
+
+
+@pytest.fixture
+def two(tmp_path):
+    """The slices and the measured k-space of two participants, by name."""
+    slices, low_resolution = {}, {}
+    for seed in (1, 2):
+        made = participant(f"sub-{seed}", seed)
+        slices[made.participant] = tmp_path / f"{seed}.npz"
+        made.save(slices[made.participant])
+        low_resolution[made.participant] = truncate(made, tmp_path / f"low-{seed}.npz", "clean", [4])
+    return slices, low_resolution
+
+
+def sample_all(method: Method, slices: dict, low_resolution: dict, out, fingerprint: str) -> list[dict]:
+    with claims.taken(out) as claim:
+        return sampling.sample_all(method, slices, low_resolution, "clean", [4], claim, fingerprint)
+
+
+def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_path, monkeypatch):
+    method, out, done = method_of("zero_filled", tmp_path), tmp_path / "out", []
+    whole = sampling.sample_participant
+
+    def interrupted(method, slices, *rest, **more):
+        if slices.participant == "sub-2" and not done.count("sub-2") and len(done) == 1:
+            done.append("interrupted")
+            raise KeyboardInterrupt
+        done.append(slices.participant)
+        return whole(method, slices, *rest, **more)
+
+    monkeypatch.setattr(sampling, "sample_participant", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sample_all(method, *two, out, "a")
+    assert sorted(file.name for file in out.iterdir()) == ["sub-1.npz"]
+    assert [cost["maps"] for cost in sample_all(method, *two, out, "a")] == [6, 6]
+    assert done == ["sub-1", "interrupted", "sub-2"]
+    sample_all(method, *two, out, "b")
+    assert done == ["sub-1", "interrupted", "sub-2", "sub-1", "sub-2"]
+
+
+def test_samples_of_participants_that_do_not_belong_are_removed(two, tmp_path):
+    slices, low_resolution = two
+    sample_all(method_of("zero_filled", tmp_path), *two, tmp_path / "out", "a")
+    sample_all(method_of("zero_filled", tmp_path), {"sub-2": slices["sub-2"]}, low_resolution, tmp_path / "out", "a")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["sub-2.npz"]
+
+
+def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, monkeypatch):
+    method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
+    sample_all(method, *two, out, "a")
+    (out / "provenance.json").write_text("{}")
+    sample_all(method, *two, out, "a")
+    assert (out / "provenance.json").exists()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        sample_all(method, *two, out, "b")
+    assert not (out / "provenance.json").exists()
+
+
+def test_a_damaged_file_of_samples_is_sampled_again(two, tmp_path, caplog):
+    method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
+    sample_all(method, *two, out, "a")
+    before = np.load(out / "sub-1.npz")["maps"]
+    (out / "sub-1.npz").write_bytes((out / "sub-1.npz").read_bytes()[:300])
+    sample_all(method, *two, out, "a")
+    assert "sub-1.npz cannot be read" in caplog.text
+    assert np.array_equal(np.load(out / "sub-1.npz")["maps"], before)

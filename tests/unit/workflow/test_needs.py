@@ -1,0 +1,284 @@
+"""Laws of networks that go together: what is needed first is there, fits and comes first; one network for each size."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny_cohort import METABOLITES, MUNET, participant
+from torch import nn
+from toy_maps import toy_batch
+
+from mrsi_sr import networks, objectives
+from mrsi_sr.cli import UserError
+from mrsi_sr.maps.dataset import MapsOnDevice
+from mrsi_sr.results.checkpoint import Checkpoint, Weights
+from mrsi_sr.samplers.direct import single_pass
+from mrsi_sr.sampling.method import Method
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.training import loop as training
+from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.plan import Workflow
+
+torch.set_num_threads(1)
+
+CPU = torch.device("cpu")
+TRAINED = {"batch_size": 2, "learning_rate": 1e-3, "iterations": 2}
+MUNET_RAW = {"architecture": "munet", "channels": 1, "objective": "regression", **TRAINED}
+FLOW_RAW = {
+    "architecture": "flow", "levels": 2, "steps": 1, "features": 2, "objective": "likelihood", "guide_weight": 0,
+    "needs": {"super_resolver": "munet"}, **TRAINED,
+}  # fmt: skip
+
+
+@pytest.fixture
+def raw(raw):
+    raw["networks"] = {"munet": MUNET_RAW, "enhancer": FLOW_RAW, "size_8": MUNET_RAW | {"sizes": [8]}}
+    raw["methods"] = {
+        "munet": {"label": "MUNet", "sampler": {"kind": "single_pass"}, "networks": {"network": "munet"}},
+        "enhancer": {
+            "label": "Flow enhancer", "sampler": {"kind": "flow"},
+            "networks": {"flow": "enhancer", "super_resolver": "munet"},
+            "weights": {"flow": "last", "super_resolver": "best"},
+        },
+        "single_scale": {"label": "Single", "sampler": {"kind": "single_pass"}, "networks": {"size_8": "size_8"}},
+    }  # fmt: skip
+    experiment = raw["experiments"]["toy"]
+    raw["experiments"] = {
+        "toy": experiment
+        | {"methods": ["munet", "enhancer", "single_scale"], "evaluate_sizes": [8], "tables": {}, "figures": {}}
+    }
+    return copy.deepcopy(raw)
+
+
+def refused(raw, *said):
+    with pytest.raises(UserError) as error:
+        Configuration.resolve(raw)
+    for words in said:
+        assert words in str(error.value)
+
+
+def test_needs_and_networks_for_each_size_resolve(raw):
+    resolved = Configuration.resolve(raw)
+    assert resolved.networks["enhancer"]["needs"] == {"super_resolver": "munet"}
+    assert resolved.networks["munet"]["needs"] == {} and resolved.networks["munet"]["sizes"] is None
+
+
+def test_a_network_that_is_needed_exists_and_fits(raw):
+    raw["networks"]["enhancer"]["needs"] = {"super_resolver": "mune"}
+    refused(raw, 'networks.enhancer.needs.super_resolver "mune" is not known: did you mean munet?')
+    raw["networks"]["enhancer"]["needs"] = {"denoiser": "munet"}
+    refused(raw, "networks.enhancer.needs: the role", "denoiser", "known are super_resolver")
+    raw["networks"]["enhancer"]["needs"] = {"super_resolver": "enhancer"}
+    refused(raw, "networks.enhancer.needs.super_resolver: enhancer has learned likelihood, but a super_resolver learns")
+    raw["networks"]["munet"] |= {"objective": "adversarial", "sharpness": True}
+    raw["networks"]["enhancer"]["needs"] = {"super_resolver": "munet"}
+    refused(raw, "munet has sharpness, but there is nothing to tell")
+
+
+def test_a_circle_of_needs_is_refused_and_named(raw):
+    resolved = Configuration.resolve(raw)
+    needs = {"munet": "enhancer", "enhancer": "size_8", "size_8": "munet"}
+    for name, needed in needs.items():
+        resolved.networks[name]["needs"] = {"role": needed}
+    with pytest.raises(UserError, match="goes in a circle: munet -> enhancer -> size_8 -> munet"):
+        resolved._check_circle(["munet"])
+    resolved.networks["size_8"]["needs"] = {"role": "size_8"}
+    with pytest.raises(UserError, match=r"networks.size_8.needs goes in a circle: size_8 -> size_8"):
+        resolved._check_circle(["munet"])
+
+
+def test_a_method_uses_what_its_networks_were_trained_with(raw):
+    raw["methods"]["enhancer"]["networks"]["super_resolver"] = "size_8"
+    refused(
+        raw, "methods.enhancer.networks: enhancer was trained with munet as super_resolver, but the method has size_8"
+    )
+    del raw["methods"]["enhancer"]["networks"]["super_resolver"], raw["methods"]["enhancer"]["weights"]
+    refused(raw, "the method has none")
+
+
+def test_a_network_beside_another_is_one_that_it_was_trained_with(raw):
+    del raw["networks"]["enhancer"]["needs"]
+    refused(raw, "methods.enhancer.networks: none of the other networks was trained with munet as super_resolver")
+
+
+def test_a_network_for_each_size_is_there_and_trained_for_it(raw):
+    raw["experiments"]["toy"]["evaluate_sizes"] = [8, 16]
+    refused(raw, "methods.single_scale.networks lacks networks for size_16: it has size_8")
+    raw["experiments"]["toy"]["evaluate_sizes"] = [8]
+    raw["methods"]["single_scale"]["networks"] = {"size_16": "size_8"}
+    refused(raw, "size_8 is trained on the sizes 8, but its role is size_16")
+    raw["methods"]["single_scale"]["networks"] = {"size_8": "size_8", "network": "munet"}
+    refused(raw, "methods.single_scale.networks names", "needs network, or one for each size")
+    raw["methods"]["single_scale"]["networks"] = {"size_8": "size_8"}
+    raw["networks"]["size_8"]["sizes"] = [64]
+    refused(raw, "networks.size_8.sizes has 64", "below the matrix")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"metabolite": True}, "metabolite is true and modulation none"),
+        ({"sharpness": True}, "sharpness is true and objective regression"),
+        ({"objective": "adversarial", "truncation": 5}, "truncation is 5, but with objective adversarial a munet"),
+        ({"objective": "adversarial", "adversarial_weight": [1, 0]}, "expected the lower one first"),
+        ({"modulation": "scaling"}, "modulation is"),
+        ({"metabolite": True, "modulation": "filter_scaling", "metabolites": 3}, "is to tell 7 apart"),
+        ({"needs": {"super_resolver": "munet"}}, "needs: the role"),
+    ],
+)
+def test_settings_of_a_network_that_do_not_go_together_are_refused(raw, change, said):
+    raw["networks"]["munet"] |= change
+    refused(raw, "networks.munet", said)
+
+
+def test_an_adversarial_weight_is_given_where_a_network_reads_it_and_nowhere_else(raw):
+    raw["methods"]["munet"]["sampler"]["adversarial_weight"] = 0.03
+    refused(raw, "methods.munet.networks.network: munet has no sharpness, but the sampler single_pass tells it an")
+    del raw["methods"]["munet"]["sampler"]["adversarial_weight"]
+    raw["networks"]["munet"] |= {"objective": "adversarial", "sharpness": True}
+    raw["networks"]["enhancer"]["needs"] = {"super_resolver": "size_8"}
+    raw["methods"]["enhancer"]["networks"]["super_resolver"] = "size_8"
+    refused(raw, "munet has sharpness, but the sampler single_pass tells it no adversarial_weight")
+    raw["methods"]["munet"]["sampler"]["adversarial_weight"] = 0.03
+    Configuration.resolve(raw)
+
+
+def test_the_number_of_metabolites_is_the_cohorts(raw):
+    raw["cohort"]["metabolites"] = ["tCho", "NAA"]
+    raw["networks"]["munet"] |= {"modulation": "filter_scaling", "metabolite": True}
+    assert Configuration.resolve(raw).networks["munet"]["metabolites"] == 2
+
+
+def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    plan = Workflow(raw)
+    wildcards = SimpleNamespace(experiment="toy", fold="1", method="enhancer", network="enhancer")
+    folder = "results/toy/fold-1/networks"
+    assert plan.trained_networks(wildcards) == [f"{folder}/{name}/provenance.json" for name in ("enhancer", "munet")]
+    assert plan.weight_flags(wildcards) == (
+        f"--weights flow={folder}/enhancer/last.safetensors --weights super_resolver={folder}/munet/best.safetensors"
+    )
+    raw["methods"]["enhancer"]["weights"] = {"flow": "last"}
+    refused(raw, "methods.enhancer.weights names the roles flow, expected flow, super_resolver")
+    raw["methods"]["enhancer"]["weights"] = "latest"
+    refused(raw, 'methods.enhancer.weights "latest" is not known')
+
+
+def test_training_waits_for_what_it_needs_and_takes_its_own_sizes(raw, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    plan = Workflow(raw)
+
+    def of(network):
+        return SimpleNamespace(experiment="toy", fold="1", network=network)
+
+    folder = "results/toy/fold-1/networks/munet"
+    assert plan.needed_networks(of("enhancer")) == [f"{folder}/provenance.json"]
+    assert plan.needed_networks(of("munet")) == []
+    weights = f"{folder}/best.safetensors"
+    assert plan.needs_flags(of("enhancer")).startswith(f"--needs super_resolver={weights} --needs-settings ")
+    assert plan.needs_flags(of("munet")) == ""
+    assert plan.training_sizes(of("size_8")) == "8"
+    assert plan.training_sizes(of("munet")) == ",".join(map(str, range(8, 33, 2)))
+
+
+class Constant(nn.Module):
+    """A network that says one number everywhere."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, condition):
+        return torch.full_like(condition.low_resolution, self.value)
+
+
+def test_each_map_goes_to_the_network_of_its_size():
+    condition = toy_batch(5, sizes=(8, 16, 10)).condition
+    images, nfe = single_pass({"size_8": Constant(0.8), "size_10": Constant(1.0), "size_16": Constant(1.6)}, condition)
+    assert nfe == 1
+    assert torch.allclose(images.mean(dim=(1, 2, 3)), torch.tensor([0.8, 1.6, 1.0, 0.8, 1.6]))
+
+
+def test_the_sampler_tells_every_map_the_adversarial_weight():
+    told = []
+
+    def network(condition):
+        told.append(condition.adversarial_weight)
+        return condition.low_resolution
+
+    condition = toy_batch(3).condition
+    single_pass({"network": network}, condition, 0.03)
+    single_pass({"network": network}, condition)
+    assert torch.equal(told[0], torch.full((3,), 0.03)) and told[1] is None
+
+
+def saved(folder, name, settings, seed):
+    torch.manual_seed(seed)
+    facts = {"fold": 1, "protocol": "clean", "sizes": settings["sizes"] or [4, 8], "metabolites": list(METABOLITES)}
+    path = folder / f"{name}.safetensors"
+    Weights(networks.build(settings).state_dict(), settings, iteration=1, **facts).save(path)
+    return path
+
+
+def test_a_method_of_single_scale_networks_counts_them_all_and_needs_one_for_each_size(tmp_path, caplog):
+    settings = {f"size_{n}": resolve_network(MUNET_RAW | {"sizes": [n]}) for n in (4, 8)}
+    paths = {role: saved(tmp_path, role, each, seed) for seed, (role, each) in enumerate(settings.items())}
+    method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={role: role for role in settings})
+
+    def build(sizes):
+        return Method("single", method, settings, paths, fold=1, protocol="clean", sizes=sizes, device=CPU)
+
+    single = build([4, 8])
+    assert "was not trained on" not in caplog.text
+    assert single.parameters == 2 * networks.count_parameters(networks.build(settings["size_4"]))
+    condition = toy_batch(2, grid=16, sizes=(4, 8)).condition
+    images, _ = single(condition, None)
+    for index, role in enumerate(settings):
+        network = networks.build(settings[role])
+        Weights.load(paths[role]).load_into(network, paths[role])
+        assert torch.allclose(images[[index]], network(condition.select([index])), atol=1e-5)
+    with pytest.raises(UserError, match="lacks networks for size_6: it has size_4, size_8"):
+        build([4, 6])
+
+
+@pytest.fixture(scope="module")
+def maps():
+    return [MapsOnDevice([participant(f"sub-{seed}", seed)], "clean", [4, 8]) for seed in (1, 2)]
+
+
+def test_an_objective_prepares_the_network_once_and_resuming_does_not(maps, tmp_path, monkeypatch):
+    prepared = []
+
+    class Prepares(objectives.Regression):
+        def prepare(self, network, batch, generator):
+            prepared.append(len(batch.target))
+            with torch.no_grad():
+                network.head.bias.fill_(3.0)
+
+    monkeypatch.setitem(objectives.OBJECTIVES, "regression", Prepares)
+    settings = MUNET | {"iterations": 2, "learning_rate": 1e-6, "ema": 0.5}
+    given = {"seed": 1, "checkpoint": Checkpoint(tmp_path / "run", "a"), "device": CPU, "checkpoint_every": 1}
+    trained = training.train(settings, *maps, **given)
+    for weights in (trained.last, trained.best):  # the moving average starts from what was prepared
+        assert torch.allclose(weights["head.bias"], torch.tensor(3.0), atol=1e-3)
+    training.train(settings | {"iterations": 3}, *maps, **given)
+    assert prepared == [MUNET["batch_size"]]
+
+
+def test_what_is_needed_reaches_the_objective_frozen(maps, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    super_resolver = networks.build(MUNET).eval().requires_grad_(False)
+    before = copy.deepcopy(super_resolver.state_dict())
+    settings = resolve_network(FLOW_RAW)
+    checkpoint = Checkpoint(tmp_path / "run", "a")
+    with_it, without = (
+        training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU, needed=needed).losses
+        for checkpoint, needed in (
+            (checkpoint, {"super_resolver": super_resolver}),
+            (Checkpoint(tmp_path / "other", "a"), None),
+        )
+    )
+    assert with_it != without
+    assert all(torch.equal(before[name], tensor) for name, tensor in super_resolver.state_dict().items())

@@ -1,0 +1,181 @@
+"""What rules are given: only what decides their results, as text that no order of keys changes."""
+
+import copy
+import inspect
+import json
+import random
+import re
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from mrsi_sr.workflow.plan import Workflow
+
+ASKED = re.compile(r"^ +(?:\w+=)?(plan\..+),$", re.MULTILINE)
+
+
+@pytest.fixture
+def papers(repository, tmp_path, monkeypatch):
+    """The papers' configuration with 15 phantoms, in a folder without results; two folds are enough here."""
+    raw = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    rows = [["participant", "lcmodel", "t1", "flair"]]
+    for name in (f"p{k:02d}" for k in range(15)):
+        rows.append([name, *(f"results/simulated/{name}/{file}" for file in ("lcmodel", "t1.nii.gz", "flair.nii.gz"))])
+    (tmp_path / "participants.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    raw["cohort"] |= {"participants": "participants.tsv", "simulate": {"slices": [16, 25], "seed": 1}}
+    raw["networks"]["munet_fs"]["folds"] = {2: {"learning_rate": 2e-4, "batch_size": 4}}
+    for experiment in raw["experiments"].values():
+        experiment["folds"]["run"] = [1, 2]
+    monkeypatch.chdir(tmp_path)
+    return raw
+
+
+def jobs(plan: Workflow):
+    """The wildcards of every job, as far as rules have them."""
+    yield from (SimpleNamespace(cohort="glioma", participant=name) for name in plan.scans)
+    for name, experiment in plan.configuration.experiments.items():
+        for kind in ("table", "figure"):
+            yield from (SimpleNamespace(experiment=name, **{kind: each}) for each in experiment[f"{kind}s"])
+        for fold in map(str, experiment["folds"]["run"]):
+            for network in plan.configuration.networks_of(name):
+                yield SimpleNamespace(experiment=name, fold=fold, network=network)
+            for method in experiment["methods"]:
+                yield SimpleNamespace(experiment=name, fold=fold, method=method)
+
+
+def answers(repository, raw: dict) -> dict:
+    """What the plan answers to everything that the rules ask it, for every job that it can be asked for."""
+    text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
+    plan, answered = Workflow(raw), {}
+    for expression in sorted(set(ASKED.findall(text))):
+        asked = eval(expression, {"plan": plan})
+        if not callable(asked):
+            answered[expression] = asked
+            continue
+        more = {"threads": 1} if "threads" in inspect.signature(asked).parameters else {}
+        for wildcards in jobs(plan):
+            try:
+                answered[expression, str(sorted(vars(wildcards).items()))] = asked(wildcards, **more)
+            except AttributeError:  # of a rule with other wildcards
+                continue
+    return answered
+
+
+def shuffled(part, order: random.Random):
+    """The same with the keys of every object in another order."""
+    if isinstance(part, dict):
+        keys = order.sample(list(part), len(part))
+        return {key: shuffled(part[key], order) for key in keys}
+    return [shuffled(each, order) for each in part] if isinstance(part, list) else part
+
+
+def test_no_order_of_keys_changes_what_a_rule_is_given(papers, repository):
+    before = answers(repository, papers)
+    assert len({key[0] for key in before if isinstance(key, tuple)}) > 25 and len(before) > 1000
+    other = shuffled(papers, random.Random(1))
+    assert list(other["networks"]) != list(papers["networks"])
+    assert answers(repository, other) == before
+
+
+def changed(repository, raw: dict, change) -> set[str]:
+    """What rules ask for that is answered otherwise after a change of the configuration."""
+    before, other = answers(repository, raw), copy.deepcopy(raw)
+    change(other)
+    after = answers(repository, other)
+    assert set(after) == set(before)
+    return {key[0] if isinstance(key, tuple) else key for key in before if after[key] != before[key]}
+
+
+def set_label(raw):
+    raw["methods"]["munet"]["label"] = "MUNet, renamed"
+
+
+def set_title(raw):
+    raw["experiments"]["multiscale"]["tables"]["table1"]["title"] = "Another title"
+
+
+def set_batches(raw):
+    raw["methods"]["munet"]["batch_size"] = 3
+    raw["networks"]["munet"]["checkpoint_every"] = 77
+
+
+def set_metrics(raw):
+    raw["experiments"]["multiscale"]["tables"]["table1"]["metrics"] = ["ssim"]
+
+
+def set_methods(raw):
+    raw["experiments"]["multiscale"]["tables"]["table1"]["methods"] = ["munet", "am_layer"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (set_label, {"plan.table_settings", "plan.figure_settings"}),
+        (set_title, {"plan.table_settings"}),
+        (set_batches, {"plan.untracked(plan.sampling_batch)", "plan.untracked(plan.checkpoint_every)"}),
+        (set_metrics, {"plan.table_settings", "plan.test_settings"}),
+        (
+            set_methods,
+            {"plan.table_settings", "plan.test_settings", "plan.metric_files", "plan.metric_provenance"},
+        ),
+    ],
+)
+def test_a_change_reaches_only_the_rules_that_depend_on_it(papers, repository, change, expected):
+    if change is set_label:  # two methods of the flow enhancer's figure; the label is shown in those
+        papers["experiments"]["flow_enhancer"]["methods"].append("munet")
+        papers["experiments"]["flow_enhancer"]["figures"]["fig2"]["methods"].append("munet")
+    assert changed(repository, papers, change) == expected
+
+
+def given(raw: dict, question: str, **wildcards) -> dict:
+    return json.loads(getattr(Workflow(raw), question)(SimpleNamespace(experiment="multiscale", **wildcards)))
+
+
+def test_a_changed_list_of_one_table_leaves_the_other_tables_as_they_are(papers):
+    before = given(papers, "table_settings", table="sharpness")
+    set_metrics(papers)
+    set_methods(papers)
+    assert given(papers, "table_settings", table="sharpness") == before
+
+
+def test_a_changed_network_changes_the_fingerprint_of_the_tables_that_use_it_and_no_other(papers):
+    tables = ("table1", "sharpness")
+    before = {table: given(papers, "table_settings", table=table)["configuration"] for table in tables}
+    papers["networks"]["munet_am_layer"]["learning_rate"] = 2e-4
+    after = {table: given(papers, "table_settings", table=table)["configuration"] for table in tables}
+    assert after["table1"] != before["table1"] and after["sharpness"] == before["sharpness"]
+
+
+def test_a_folds_own_settings_reach_training_sampling_and_what_tables_expect_in_that_fold_only(papers):
+    def questions(fold: str) -> list:
+        sampled = given(papers, "networks_of_method", fold=fold, method="filter_scaling")["network"]
+        trained = given(papers, "network_settings", fold=fold, network="munet_fs")
+        return [sampled, trained, given(papers, "test_settings", table="table1")["expected"]["filter_scaling"][fold]]
+
+    own, other = questions("2"), questions("1")
+    assert own[0] == own[1] == other[1] | {"learning_rate": 2e-4, "batch_size": 4} and other[0] == other[1]
+    assert own[2] != other[2]
+
+
+def test_the_settings_of_what_is_needed_are_those_of_the_fold(papers):
+    papers["networks"]["munet"]["folds"] = {2: {"learning_rate": 3e-4}}
+    plan = Workflow(papers)
+
+    def flags(fold: str) -> str:
+        return plan.needs_flags(SimpleNamespace(experiment="flow_enhancer", fold=fold, network="flow_enhancer"))
+
+    assert '"learning_rate": 0.0003' in flags("2") and '"learning_rate": 0.0003' not in flags("1")
+
+
+def test_snakemake_does_not_compare_what_is_untracked():
+    from snakemake.rules import Rule
+
+    assert Rule._is_deriving_function(Workflow.untracked(lambda wildcards: 1))
+    assert not Rule._is_deriving_function(Workflow.table_settings)
+
+
+def test_tests_are_given_nothing_that_only_captions_say(papers):
+    assert set(given(papers, "test_settings", table="table1")) == {
+        "sizes", "metrics", "region", "mix_folds", "methods", "experiment", "protocol", "folds", "expected",
+    }  # fmt: skip

@@ -1,0 +1,42 @@
+"""Jobs take the configuration that their workflow was started with."""
+
+import pytest
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.workflow import snapshot as started
+
+TABLE = "participant\tlcmodel\tt1\tflair\nsub-01\ta.tar\tt1.nii\tflair.nii\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(started.VARIABLE, "")  # so that it is put back
+    monkeypatch.delenv(started.VARIABLE)
+    (tmp_path / "participants.tsv").write_text(TABLE)
+    return tmp_path
+
+
+def configuration(rate):
+    return {"cohort": {"participants": "participants.tsv"}, "networks": {"munet": {"learning_rate": rate}}}
+
+
+def test_what_is_edited_after_the_start_reaches_no_job(folder):
+    first = started.started_with(configuration(1e-3))
+    (folder / "participants.tsv").write_text(TABLE.replace("sub-01", "sub-02"))
+    assert started.started_with(configuration(2e-3)) == first  # a job: the variable is in its environment
+    raw, rows = first
+    assert raw == configuration(1e-3)
+    assert [row["participant"] for row in rows] == ["sub-01"]
+
+
+def test_a_new_start_takes_what_is_there_now(folder, monkeypatch):
+    started.started_with(configuration(1e-3))
+    monkeypatch.delenv(started.VARIABLE)
+    assert started.started_with(configuration(2e-3))[0] == configuration(2e-3)
+
+
+def test_a_configuration_that_is_gone_is_no_reason_to_take_another(folder, monkeypatch):
+    monkeypatch.setenv(started.VARIABLE, str(folder / "gone.json"))
+    with pytest.raises(UserError, match="start the workflow again"):
+        started.started_with(configuration(1e-3))
