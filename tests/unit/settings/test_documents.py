@@ -4,12 +4,13 @@ import json
 
 import pytest
 import yaml
+from clone import REPOSITORY
 from jsonschema import Draft7Validator
 
 from mrsi_sr.settings.documents import EDITOR_SCHEMA, README, tables
 from mrsi_sr.settings.editor import editor_schema
 
-FILES = ("config/config.yaml", "config/demo.yaml", "config/demo_all.yaml", "tests/workflow/toy.yaml")
+FILES = [*(REPOSITORY / "config").glob("*.yaml"), REPOSITORY / "tests" / "workflow" / "toy.yaml"]
 CHANGES = """
 networks:
   munet: {like: munet_16, epochs: null, iterations: 5, folds: {3: {learning_rate: 2.0e-4}}}
@@ -37,13 +38,13 @@ def test_the_schema_for_editors_is_what_the_classes_say():
     assert json.loads(EDITOR_SCHEMA.read_text()) == editor_schema(), "make documents"
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_an_editor_accepts_the_configurations(file, faults, repository):
-    assert faults((repository / file).read_text()) == []
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
+def test_an_editor_accepts_the_configurations(file, faults):
+    assert faults(file.read_text()) == []
 
 
-def test_every_configuration_names_its_schema_to_editors(repository):
-    for path in (repository / "config").glob("*.yaml"):
+def test_every_configuration_names_its_schema_to_editors():
+    for path in (REPOSITORY / "config").glob("*.yaml"):
         assert path.read_text().startswith(f"# yaml-language-server: $schema={EDITOR_SCHEMA.name}\n"), path
 
 
