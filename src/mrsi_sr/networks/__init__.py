@@ -12,7 +12,7 @@ from torch import nn
 from mrsi_sr.networks.denoising_unet import DenoisingUNet
 from mrsi_sr.networks.flow import Flow
 from mrsi_sr.networks.munet import MUNet
-from mrsi_sr.settings.base import schema
+from mrsi_sr.settings.old_base import schema
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
 

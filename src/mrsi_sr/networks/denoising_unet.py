@@ -8,7 +8,7 @@ from torch.nn.functional import group_norm, interpolate, scaled_dot_product_atte
 
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.layers import group_count
-from mrsi_sr.settings.network import map_sizes
+from mrsi_sr.settings.old_network import map_sizes
 
 
 class DenoisingUNet(nn.Module):

@@ -26,7 +26,7 @@ from mrsi_sr.objectives.adversarial import Adversarial
 from mrsi_sr.objectives.likelihood import Likelihood
 from mrsi_sr.objectives.noise_prediction import NoisePrediction
 from mrsi_sr.objectives.regression import Regression
-from mrsi_sr.settings.base import schema
+from mrsi_sr.settings.old_base import schema
 
 Objective = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 OBJECTIVES = {"regression": Regression, "adversarial": Adversarial, "likelihood": Likelihood}

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mrsi_sr import devices
 from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
-from mrsi_sr.settings.network import TrainingSettings
+from mrsi_sr.settings.old_network import TrainingSettings
 
 
 class Critic:
