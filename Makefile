@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Scripts run as `python workflow/scripts/NAME.py`: this environment's python must come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SNAKEMAKE = snakemake --profile profiles/local --configfile config/$(NAME).yaml
+SNAKEMAKE = snakemake --profile profiles/local --configfile config/demo.yaml --config "run=[$(NAME)]"
 
 .PHONY: setup demo demo-all test test-slow lint format documents
 

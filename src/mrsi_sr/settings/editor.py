@@ -9,7 +9,7 @@ from mrsi_sr.settings.base import NAME, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.method import PlannedMethod
-from mrsi_sr.settings.network import NetworkSettings, Planned
+from mrsi_sr.settings.network import NetworkSettings, PlannedKeys
 from mrsi_sr.settings.objective import OBJECTIVES
 from mrsi_sr.settings.sampler import SAMPLERS
 
@@ -25,7 +25,7 @@ def editor_schema() -> dict:
     """
     models = [(each, "validation") for each in (CohortSettings, ExperimentSettings)]
     nested = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]
-    network = _keys({"network": NetworkSettings, "configuration": Planned} | ARCHITECTURES | OBJECTIVES)
+    network = _keys({"network": NetworkSettings, "configuration": PlannedKeys} | ARCHITECTURES | OBJECTIVES)
     network |= {"like": LIKE, "folds": network["folds"] | {"anyOf": [_by_name("network")]}}
     method = _keys({"method": PlannedMethod})
     method |= {"like": LIKE, "sampler": {"description": method["sampler"]["description"], **_object(_keys(SAMPLERS))}}
