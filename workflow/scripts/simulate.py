@@ -41,10 +41,11 @@ def main(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
 
     check_folder(arguments.out)
-    provenance = Provenance(asdict(settings))
+    provenance = Provenance(asdict(settings), code=code_of(__file__))
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:
         write(participant, folder)
