@@ -2,7 +2,6 @@
 
 import logging
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.provenance import read_record, record_of
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow.cohort import SIMULATED
-from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.status import causes
 from mrsi_sr.workflow.status.report import Job, Plan
 
@@ -97,7 +96,7 @@ def plan(invocation: Invocation) -> Plan:
             said = format_exception_to_string(error, workflow.linemaps if workflow else None).strip()
             raise UserError(f"Snakemake cannot plan the workflow\n{said}") from error
         asked = workflow.globals["plan"]
-        return Plan(asked.configuration, workflow.async_run(_jobs(workflow, asked.configuration)), _absent(asked.scans))
+        return Plan(asked.configuration, workflow.async_run(_jobs(workflow, asked)), _absent(asked.scans))
 
 
 def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
@@ -113,24 +112,18 @@ def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
-async def _jobs(workflow, configuration: Configuration) -> list[Job]:
-    """The DAG's jobs as plain facts."""
+async def _jobs(workflow, asked) -> list[Job]:
+    """The DAG's jobs as plain facts. asked: the plan of today's configuration."""
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if job.output]
     number = {job: position for position, job in enumerate(ordered)}
-    participant_of = causes.participant_finder(
-        (job.wildcards_dict["participant"], str(file))
-        for job in ordered
-        for file in job.output
-        if "participant" in job.wildcards_dict
-    )
     jobs = []
     for job in ordered:
         above = list(dag.dependencies[job])
         missing = not all([await file.exists() for file in job.output])
-        lines: Iterable[str] = ()
+        lines: list[str] = []
         if dag.needrun(job) and not missing:
-            lines = [line async for line in _causes(workflow, job, configuration, participant_of)]
+            lines = [*await _causes_by_snakemake(workflow, job), *_causes_by_provenance(job, asked)]
             if not lines and not any(dag.needrun(other) for other in above):
                 lines = [f"Snakemake says: {name}" for name in dag.reason(job).get_names()]
         jobs.append(
@@ -147,44 +140,38 @@ async def _jobs(workflow, configuration: Configuration) -> list[Job]:
     return jobs
 
 
-async def _causes(workflow, job, configuration: Configuration, participant_of):
-    """Why a job must run again, apart from the jobs before it: each cause as a line.
+def _causes_by_provenance(job, asked) -> list[str]:
+    """What the command and the code of a result were, and are today."""
+    record = read_record(record_of(job.output))
+    words = shlex.split(job.shellcmd)
+    script = next(position for position, word in enumerate(words) if word.endswith(".py"))
+    name, today = Path(words[script]).stem, words[script + 1 :]
+    return [
+        *causes.of_command(name, record.get("command", today), today, job.wildcards_dict, asked.configuration),
+        *causes.of_code(record.get("code", {}), asked.code(job.rule.name, job.wildcards)),
+    ]
 
-    Snakemake itself stops at a job's first reason and does not look at the jobs that follow from it.
-    """
-    records, triggers = workflow.persistence, workflow.rerun_triggers
+
+async def _causes_by_snakemake(workflow, job) -> list[str]:
+    """Causes that lie outside a result's command: of its inputs, its software, and of a start that was broken off."""
+    records, triggers, lines = workflow.persistence, workflow.rerun_triggers, []
     if not workflow.dag.forcefiles.isdisjoint(job.output):
-        yield "Snakemake was stopped before it could record this result as finished"
+        lines.append("Snakemake was stopped before it could record this result as finished")
     if RerunTrigger.MTIME in triggers:
-        async for file in _changed_files(workflow.dag, job):
-            yield causes.of_changed_file(str(file))
-    if not records.has_metadata(job) or records.has_outdated_metadata(job):
-        return
-    if RerunTrigger.PARAMS in triggers and (change := records.params_changed(job)):
-        today = {name: value for name, value in job.params.items() if repr(value) in change.only_new}
-        for line in causes.of_params(
-            job.rule.name, job.wildcards_dict, change.only_old, today, configuration, participant_of
-        ):
-            yield line
-    if RerunTrigger.INPUT in triggers:
-        today = [str(file) for file in job.input]
-        for output in records.input_changed(job):
-            for line in causes.of_inputs(records.input(output), today, participant_of):
-                yield line
-    if RerunTrigger.CODE in triggers and any(records.code_changed(job)):
-        yield f"the command of rule {job.rule.name} changed"
-    if RerunTrigger.SOFTWARE_ENV in triggers and any(records.software_stack_changed(job)):
-        yield f"the software environment of rule {job.rule.name} changed"
+        lines += [f"input changed: {file}" for file in await _changed_files(workflow.dag, job)]
+    if RerunTrigger.SOFTWARE_ENV in triggers and records.has_metadata(job) and any(records.software_stack_changed(job)):
+        lines.append(f"the software environment of rule {job.rule.name} changed")
+    return lines
 
 
-async def _changed_files(dag, job):
+async def _changed_files(dag, job) -> list:
     """The inputs that are newer than a job's results, of other content than then, and not about to be made again."""
-    oldest = await job.output_mintime
+    oldest, changed = await job.output_mintime, []
     made_again = {file for other, files in dag.dependencies[job].items() if dag.needrun(other) for file in files}
     for file in job.input:
         if file in made_again or not await file.exists() or not await file.is_newer(oldest):
             continue
         recorded = dag.workflow.persistence.input_checksums(job, file)
         same = len(recorded) == 1 and await file.is_same_checksum(recorded.pop(), dag.max_checksum_file_size)
-        if not same:
-            yield file
+        changed += [] if same else [file]
+    return changed
