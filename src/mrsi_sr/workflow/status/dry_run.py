@@ -1,4 +1,4 @@
-"""What Snakemake would do now, and why, asked of Snakemake itself: a dry run in this process that runs nothing."""
+"""Dry run of the workflow by Snakemake itself, in this process: which jobs it would run, and why."""
 
 import logging
 import shlex
@@ -23,14 +23,14 @@ from mrsi_sr.results.provenance import read_record, record_of
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow.cohort import SIMULATED
 from mrsi_sr.workflow.status import causes
-from mrsi_sr.workflow.status.report import Job, Plan
+from mrsi_sr.workflow.status.report import DryRun, Job
 
 SCAN_FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns that hold paths
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """Those options of a Snakemake command line that decide what it would run."""
+    """Options of a Snakemake command line that decide which jobs it would run."""
 
     config: list[str]  # configuration files, later ones on top
     overrides: dict  # single keys on top of them
@@ -40,7 +40,7 @@ class Invocation:
 
     @classmethod
     def of(cls, workflow) -> "Invocation":
-        """The options of the Snakemake that is reading a Snakefile, from that one's `workflow`."""
+        """Options of the Snakemake that reads a Snakefile, from that file's `workflow`."""
         return cls(
             config=[str(path) for path in workflow.configfiles],
             overrides=dict(workflow.config_settings.config),
@@ -50,7 +50,7 @@ class Invocation:
         )
 
     def flags(self) -> str:
-        """The same as status.py's command line."""
+        """The options as arguments of status.py."""
         words = ["--config", *self.config]
         for key, value in self.overrides.items():
             words += ["--set", f"{key}={as_json(value)}"]
@@ -61,8 +61,8 @@ class Invocation:
         return shlex.join(words)
 
 
-def plan(invocation: Invocation) -> Plan:
-    """Every job of the default targets, to be run or not, in the order of the data's flow.
+def dry_run(invocation: Invocation) -> DryRun:
+    """Dry run of the default targets: every job, in the order of the data's flow.
 
     Raises UserError with Snakemake's own message where it cannot plan, as when a scan's file is missing.
     """
@@ -96,13 +96,13 @@ def plan(invocation: Invocation) -> Plan:
             said = format_exception_to_string(error, workflow.linemaps if workflow else None).strip()
             raise UserError(f"Snakemake cannot plan the workflow\n{said}") from error
         asked = workflow.globals["plan"]
-        return Plan(asked.configuration, workflow.async_run(_jobs(workflow, asked)), _absent(asked.scans))
+        return DryRun(asked.configuration, workflow.async_run(_jobs(workflow, asked)), _absent(asked.scans))
 
 
 def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
-    """The scans' own files that are not there.
+    """Files of scans that do not exist.
 
-    Snakemake says so itself only where a result must be made from one. Results that were, before, it takes as given.
+    Snakemake reports them only where a result must be made from one, and takes results made before as given.
     """
     return [
         f"{participant}: {column} {row[column]}"
