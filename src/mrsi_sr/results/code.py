@@ -1,6 +1,8 @@
 """The code of a result: the modules that can change its bits, found by import statements and hashed without words."""
 
+import ast
 import hashlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -8,8 +10,9 @@ from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.results.syntax import Reduced, reduced
 
 PACKAGE = Path(__file__).parents[1]
-# Modules that change no result. A setting's value reaches it through the rule's parameters and the fingerprints.
+# Modules that are not followed. A setting's value reaches a result through the rule's parameters and the fingerprints.
 HIDDEN = tuple(f"mrsi_sr.{name}" for name in ("cli", "results", "settings", "workflow"))
+CONSTANTS = "mrsi_sr.settings."  # where constants of the field are defined, such as the size of a map
 
 
 def code_hash(*roots: str | Path) -> str:
@@ -46,7 +49,7 @@ def _code_of(package: Path, scripts: tuple[Path, ...], modules: tuple[str, ...])
             continue
         wanted[file] = names | wanted.get(file, frozenset())
         part = _reduced(package, file, wanted[file])
-        texts[file] = part.text
+        texts[file] = part.text + "".join(_constant(package, name) for name in sorted(part.hidden))
         waiting += [(each, frozenset(part.private)) for name in part.imports for each in _files(package, name)]
     left = {_name(package, file): text for file, text in texts.items() if text}
     return {name: hashlib.sha256(left[name].encode()).hexdigest()[:16] for name in sorted(left)}
@@ -71,6 +74,19 @@ def _files(package: Path, name: str) -> list[Path]:
         place = package.joinpath(*below[:depth])
         files += [file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()]
     return files
+
+
+@cache
+def _constant(package: Path, dotted: str) -> str:
+    """A literal that a module of settings defines, as `FRAME = 64`; nothing where the name is anything else."""
+    module, _, name = dotted.rpartition(".")
+    files = _files(package, module) if dotted.startswith(CONSTANTS) else []
+    for statement in ast.parse(files[-1].read_text()).body if files else []:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                with suppress(ValueError):
+                    return f"{name} = {ast.literal_eval(value)!r};"
+    return ""
 
 
 def _name(package: Path, file: Path) -> str:

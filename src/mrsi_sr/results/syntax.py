@@ -39,12 +39,13 @@ class Reduced:
     """What is left of a module, as text that is the same in every version of Python, and what it imports.
 
     imports: dotted names, absolute; `package.*` for all modules of a package. private: names with a leading underscore
-    that it uses of the modules it imports.
+    that it uses of the modules it imports. hidden: dotted names that it uses of modules that are not followed.
     """
 
     text: str = ""
     imports: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
 
 
 def reduced(
@@ -52,8 +53,8 @@ def reduced(
 ) -> Reduced:
     """Reduce a module to what can change a result.
 
-    package: dotted name that relative imports start from. hidden: modules, with all below them, that are taken to
-    change no result: imports from them are left out. wanted: private names of this module that other modules use.
+    package: dotted name that relative imports start from. hidden: modules, with all below them, that are not followed:
+    imports from them are left out. wanted: private names of this module that other modules use.
     script: nobody imports this one, so that `main`, `parser` and what these use are all that counts.
     """
     tree = ast.parse(source)
@@ -66,10 +67,17 @@ def reduced(
     unused = without.lost.union(*(_names(each) for each in tree.body if each not in body)) - live
     result, words = Reduced(), []
 
+    def is_hidden(dotted: str) -> bool:
+        return any(f"{dotted}.".startswith(f"{name}.") for name in hidden)
+
     def write(node) -> None:
         if isinstance(node, Import):
             for (bound, dotted), alias in zip(_bound(node, package), node.names, strict=True):
-                if bound not in unused and not any(f"{dotted}.".startswith(f"{name}.") for name in hidden):
+                if bound in unused:
+                    continue
+                if is_hidden(dotted):
+                    result.hidden.add(dotted)
+                else:
                     words.append(f"import {dotted} as {bound};")
                     result.imports |= {dotted, dotted.rpartition(".")[0]}
                     result.private |= {alias.name} if _is_private(alias.name) else set()
@@ -80,8 +88,10 @@ def reduced(
                     words.append(f"{name}=")
                     write(value)
             words.append(")")
-            if isinstance(node, ast.Attribute) and _is_private(node.attr) and _last_name(node.value) in origins:
-                result.private.add(node.attr)
+            match node:
+                case ast.Attribute(value=ast.Name(id=module), attr=name) if module in origins:
+                    result.private |= {name} if _is_private(name) else set()
+                    result.hidden |= {f"{origins[module]}.{name}"} if is_hidden(origins[module]) else set()
         elif isinstance(node, list):
             words.append("[")
             for each in node:
@@ -142,10 +152,11 @@ class _WithoutWords(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if self.in_function:  # where annotations are not even evaluated
-            self._leave_out(node.annotation)
-            node.annotation = ast.Constant("")
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        if not self.in_function:
+            return node
+        self._leave_out(node.annotation)  # which Python does not even evaluate here
+        return ast.Assign([node.target], node.value) if node.value else ast.AnnAssign(node.target, ast.Constant(""))
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         node.cause = self._leave_out(node.cause)
@@ -238,7 +249,7 @@ def _blank_texts(function: Function, names: set[str]) -> None:
     """Blank the texts that are assigned to local variables of these names."""
     for node in ast.walk(function):
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name in names:
+            case ast.Assign(targets=[ast.Name(id=name)]) if name in names:
                 node.value = _blank(node.value)
 
 
