@@ -232,11 +232,11 @@ def _defined(statement: ast.stmt, script: bool) -> str | None:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    """All names that are used in a tree, in whatever scope: read, deleted, changed in place, written as a string."""
+    """All names that are used in a tree, in whatever scope: read, changed in place, written as a string."""
     names: set[str] = set()
     for node in ast.walk(tree):
         match node:
-            case ast.Name(id=name, ctx=ast.Load() | ast.Del()) | ast.AugAssign(target=ast.Name(id=name)):
+            case ast.Name(id=name, ctx=ast.Load()) | ast.AugAssign(target=ast.Name(id=name)):
                 names.add(name)
             case ast.Global(names=several) | ast.Nonlocal(names=several):
                 names.update(several)
@@ -270,7 +270,7 @@ def _blank(value: ast.expr | None) -> ast.expr | None:
             value.elts = [_blank(part) for part in parts]
         case ast.GeneratorExp(elt=part) | ast.ListComp(elt=part):
             value.elt = _blank(part)
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()), attr="join" | "format") as method):
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()), attr="join") as method):
             method.value, value.args = ast.Constant(""), [_blank(part) for part in value.args]
     return value
 

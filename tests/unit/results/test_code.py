@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mrsi_sr.cli import UserError, log, progress
+from mrsi_sr.cli import SECONDS, UserError, log, progress
 from mrsi_sr.scale import factor
 from mrsi_sr.settings.sizes import FRAME
 from mrsi_sr.tables import read
@@ -58,13 +58,17 @@ def smooth(image: Image, sigma: float = SIGMA) -> Image:
     global _calls
     _calls += 1
     if image.ndim != 2:
-        there = f"the image has {image.ndim} dimensions: "
+        there = f"the image has {image.ndim:d} dimensions: "
         raise UserError(f"{there}{plural(image.ndim)}\\n  {_HINT}")
     rows = [row * factor(sigma) for row in progress(image, "smoothing")]
     if len(rows) == 0:
         log.warning("no rows in %s, which has %s", image, counted(rows))
     log.info("smoothed %d rows", len(rows))
     return _clipped(rows)
+
+
+def late(seconds):
+    return seconds > SECONDS
 
 
 def _clipped(rows):
@@ -101,7 +105,7 @@ def search(rows):
 '''
 FILES = {
     "__init__.py": '"""A package."""\n\n__version__ = "1.0"\n',
-    "cli.py": "class UserError(Exception):\n    pass\n\n\ndef progress(items, what):\n    return items\n",
+    "cli.py": "SECONDS = 10\n\n\nclass UserError(Exception):\n    pass\n\n\ndef progress(items, what):\n    return items\n",
     "filter.py": MODULE,
     "scale.py": "def factor(sigma):\n    return 2 * sigma\n",
     "tables.py": "from mrsi_sr.results import files\n\n\ndef read(name):\n    return files.load(name)\n",
@@ -200,7 +204,9 @@ HARMLESS = {
     "a printed line": ("    return _clip", '    print("x", file=sys.stderr)\n    return _clip'),
     "the words of progress": ('"smoothing"', '"smoothing rows"'),
     "no progress": ('progress(image, "smoothing")', "image"),
-    "for type checkers": ("    from mrsi_sr.types import Image", "    from mrsi_sr.other import Image"),
+    "for type checkers": ("import Image\n", "import Image\n\n    Images = list[Image]\n"),
+    "an empty body's docstring": ('    """Holds what was found."""', "    pass"),
+    "the format of a number in an error": ("ndim:d}", "ndim:3d}"),
 }  # fmt: skip
 
 
@@ -251,6 +257,7 @@ def test_what_can_change_a_result_changes_that_module_alone(edit, code):
         ("words.py", ("rows", "lines"), False),
         ("types.py", ("list", "tuple"), False),
         ("cli.py", ("return items", "return list(items)"), False),
+        ("cli.py", ("SECONDS = 10", "SECONDS = 11"), False),
         ("results/files.py", ("open", "read"), False),
         ("settings/sizes.py", ("OTHER = 3", "OTHER = 4"), False),
         ("settings/sizes.py", ("FRAME = 64", "FRAME = 32"), True),
@@ -285,9 +292,17 @@ def left(source, **known):
         ("def f(x: int): pass\nf.__annotations__\n", "__annotations__"),
         ("@check_types\ndef f(x: Special): pass\n", "Special"),
         ("def f():\n    'words'\nhelp = f.__doc__\n", "words"),
-        ("_x += 1\n_y = 2\n", "_x"),
+        ("_x = 5\n_x += 1\n", "value=5"),
         ("def f():\n    text = f'{next(items)}'\n    raise ValueError(text)\n", "next"),
-        ("def f():\n    text = 'a'\n    exec('text')\n    raise ValueError(text)\n", "'a'"),
+        ("def f():\n    text = 'a'\n    exec(words)\n    raise ValueError(text)\n", "'a'"),
+        ("def f():\n    text = 'a'\n    if x:\n        raise ValueError(text)\n    return text\n", "'a'"),
+        ("def f():\n    global text\n    text = 'a'\n    raise ValueError(text)\n", "'a'"),
+        ("def f():\n    class A:\n        x: Special = 1\n    return A\n", "Special"),
+        ("raise ValueError((n := 3))\n", "'n'"),
+        ("if effect():\n    log.info('x')\n", "effect"),
+        ("if x:\n    log.info('x')\nelse:\n    y = 1\n", "'y'"),
+        ("print('x')\n", "print"),
+        ("print('x', file=out)\n", "out"),
     ],
 )
 def test_what_may_have_an_effect_stays(source, name):
@@ -302,10 +317,23 @@ def test_a_private_name_that_another_module_uses_stays(code):
     assert code(**{"scale.py": scale}) == code({"scale.py": ("_BASE = 2", "_BASE = 3")}, **{"scale.py": scale})
 
 
+def test_private_names_that_several_modules_use_all_stay(code):
+    files = {
+        "scale.py": "_A = 2\n_B = 2\n\n\ndef factor(sigma):\n    return sigma\n",
+        "tables.py": f"from mrsi_sr.scale import _A\n\nX = _A\n{FILES['tables.py']}",
+        "filter.py": f"from mrsi_sr.scale import _B\n\nX = _B\n{MODULE}",
+    }
+    for name in "_A", "_B":
+        assert code(**files) != code({"scale.py": (f"{name} = 2", f"{name} = 3")}, **files)
+
+
 def test_relative_and_star_imports_are_followed(code):
     for use in ("from .scale import factor as f\n", "from . import scale\n", "from mrsi_sr.scale import *\n"):
         text = f"{use}{FILES['tables.py']}"
         assert "mrsi_sr/scale.py" in code(root="mrsi_sr.tables", **{"tables.py": text}), use
+    files = {"many/__init__.py": "__all__ = ['one']\n", "many/one.py": "x = 1\n"}
+    star = f"from mrsi_sr.many import *\n{FILES['tables.py']}"
+    assert "mrsi_sr/many/one.py" in code(root="mrsi_sr.tables", **files, **{"tables.py": star})
 
 
 # --- the package itself
