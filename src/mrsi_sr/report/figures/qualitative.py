@@ -294,11 +294,6 @@ def _outline(picture: Picture, ax: Axes, lesion: np.ndarray, factor: int = 1) ->
     if mask.any():
         centres = (np.arange(len(mask)) + 0.5) * factor - 0.5
         ax.contour(
-            centres,
-            centres,
-            mask.T,
-            levels=[0.5],
-            colors=style.LESION_COLOUR,
-            linewidths=0.7,
+            centres, centres, mask.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7,
             linestyles=[(0, (2.5, 1.5))],
-        )
+        )  # fmt: skip
