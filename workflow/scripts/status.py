@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="keys that override the file's, as snakemake's --config",
+        help="keys that override the file's",
     )
     # The other defaults are what the profiles set.
     parser.add_argument(

@@ -36,7 +36,7 @@ def keep_with_results() -> None:
 
 
 def lock_results() -> None:
-    """Lock the results folder for this process. Raises UserError where another workflow has locked it, from any clone."""
+    """Lock the results folder for this process. Raises UserError where another workflow holds the lock."""
     file = (KEPT / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
