@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.workflow.status.dry_run import Invocation, plan
+    from mrsi_sr.workflow.status.dry_run import Invocation, dry_run
     from mrsi_sr.workflow.status.report import Status
 
     invocation = Invocation(
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
         max_checksum_file_size=arguments.max_checksum_file_size, rerun_triggers=arguments.rerun_triggers,
         deployment=arguments.software_deployment_method,
     )  # fmt: skip
-    sys.stdout.write(Status.read(plan(invocation)).report())
+    sys.stdout.write(Status.read(dry_run(invocation)).report())
 
 
 def overrides(pairs: list[str]) -> dict:
