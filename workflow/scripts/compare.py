@@ -27,14 +27,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
-    from mrsi_sr.report import agreement as origins
-    from mrsi_sr.report import statistics
+    from mrsi_sr.report import agreement, statistics
     from mrsi_sr.results.files import writing
 
     table_settings = TableSettings.from_text(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
-    mixed = origins.check_origins(table, origins.read_records(arguments.provenance), table_settings)
+    mixed = agreement.check_agreement(table, agreement.read_records(arguments.provenance), table_settings)
     tests["mixed_folds"] = "; ".join(mixed)
     with writing(arguments.out) as temporary:
         tests.to_csv(temporary, index=False, float_format="%.6g")

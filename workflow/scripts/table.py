@@ -27,13 +27,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
-    from mrsi_sr.report import agreement as origins
-    from mrsi_sr.report import tables
+    from mrsi_sr.report import agreement, tables
     from mrsi_sr.results.files import writing
 
     table_settings = TableSettings.from_text(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
-    records = origins.read_records(arguments.provenance)
+    records = agreement.read_records(arguments.provenance)
     table = tables.build(values, records, table_settings)
     with writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")
