@@ -1,7 +1,7 @@
 """Wilcoxon signed-rank tests between each pair of methods, with effect sizes, as a CSV table."""
 
-# Not called statistics.py: this folder comes first in the path of every script here, and would hide Python's own module
-# of that name from torch.compile.
+# The name statistics.py would hide Python's module of that name from torch.compile: this folder comes first in the
+# import path of every script.
 import argparse
 from pathlib import Path
 
@@ -17,9 +17,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(TableSettings),
     )
     p.add_argument(
-        "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
+        "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
-    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
+    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
     p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     p.add_argument("--out", required=True, help="CSV file to write: one row per metric, size and pair")
     return p

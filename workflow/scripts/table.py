@@ -1,4 +1,4 @@
-"""Make a table of methods from their metrics: CSV, Markdown and LaTeX."""
+"""Table of methods from their metrics, as CSV, Markdown and LaTeX."""
 
 import argparse
 from pathlib import Path
@@ -15,11 +15,11 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(TableSettings),
     )
     p.add_argument(
-        "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
+        "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
-    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
+    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
     p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
-    p.add_argument("--out-csv", required=True, help="CSV file to write: one row per method and size")
+    p.add_argument("--out-csv", required=True, help="CSV file to write, one row per method and size")
     p.add_argument("--out-md", required=True, help="Markdown file to write")
     p.add_argument("--out-tex", required=True, help="LaTeX file to write, for \\input; needs booktabs")
     return p
