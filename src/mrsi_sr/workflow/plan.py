@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import weights_files
+from mrsi_sr.results.code import code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known
@@ -110,10 +111,11 @@ class Plan(CohortPlan):
         return ",".join(self._experiment(wildcards).metrics)
 
     def lpips_weights(self, wildcards) -> str:
-        return as_json(self._lpips(wildcards))
+        weights = self._experiment(wildcards).lpips_weights
+        return as_json({metric: each.plain() for metric, each in weights.items()})
 
     def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._lpips(wildcards))
+        return weights_files(self._experiment(wildcards).lpips_weights)
 
     def metric_files(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.parquet")
@@ -178,6 +180,10 @@ class Plan(CohortPlan):
         fold, methods = self._fold_of_figure(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
         return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
 
+    def code(self, rule: str, wildcards) -> dict[str, str]:
+        """Code that decides the result of a rule's job: a hash of each module, by its name."""
+        return code_of(f"workflow/scripts/{rule}.py")
+
     # --- targets
 
     def tables_and_figures(self) -> list[str]:
@@ -226,10 +232,6 @@ class Plan(CohortPlan):
 
     def _experiment(self, wildcards) -> ExperimentSettings:
         return self.configuration.experiment(wildcards.experiment)
-
-    def _lpips(self, wildcards) -> dict[str, dict]:
-        weights = self._experiment(wildcards).lpips_weights
-        return {metric: each.model_dump(exclude_defaults=True) for metric, each in weights.items()}
 
     def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
         """Methods that a table or figure shows: its own list, or all of the experiment."""

@@ -105,7 +105,7 @@ def search(rows):
 '''
 FILES = {
     "__init__.py": '"""A package."""\n\n__version__ = "1.0"\n',
-    "cli.py": "SECONDS = 10\n\n\nclass UserError(Exception):\n    pass\n\n\ndef progress(items, what):\n    return items\n",
+    "cli.py": "SECONDS = 10\n\n\nclass UserError(Exception): pass\n\n\ndef progress(items, what):\n    return items\n",
     "filter.py": MODULE,
     "scale.py": "def factor(sigma):\n    return 2 * sigma\n",
     "tables.py": "from mrsi_sr.results import files\n\n\ndef read(name):\n    return files.load(name)\n",
@@ -361,7 +361,9 @@ class Worded(ast.NodeTransformer):
         if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) in ("log.info", "log.warning"):
             node.args[0] = ast.BinOp(node.args[0], ast.Add(), ast.Constant(" edited"))
         if isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
-            node.keywords = [each for each in node.keywords if each.arg != "help"]
+            for each in node.keywords:
+                if each.arg == "help":
+                    each.value = ast.BinOp(each.value, ast.Add(), ast.Constant(" edited"))
         return node
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mrsi_sr.results.claim import Claim
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.status.report import Job, DryRun, Status, folds_in_words, in_words, seconds_of
+from mrsi_sr.workflow.status.report import DryRun, Job, Status, folds_in_words, in_words, seconds_of
 
 
 @pytest.fixture
