@@ -1,20 +1,21 @@
-"""Divide the participants into folds: who trains, who validates and who is tested."""
+"""Folds of the cross-validation: training, validation and test participants of each fold."""
 
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.experiment import FoldSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("folds")
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of(FoldSettings)
     )
     result.add_argument(
         "--participants", required=True, metavar="NAME[=FOLD],..",
-        help="who is to be divided, such as sub-01,sub-02; or with the fold (1, 2, ..) that tests each: sub-01=2,..",
+        help="participants, such as sub-01,sub-02; optionally each with the fold (1, 2, ..) that tests it: sub-01=2,..",
     )  # fmt: skip
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="CSV", help="table to write: participant,fold,part")
     return result
 
@@ -22,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps import folds
 
-    choice = folds.FoldSettings.from_json(arguments.settings)
+    choice = FoldSettings.from_text(arguments.settings)
     rows = folds.make(chosen_in(arguments.participants), choice)
     folds.save(rows, arguments.out)
     for line in folds.sizes(rows):
@@ -30,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def chosen_in(text: str) -> dict[str, str]:
-    """Participant -> the fold that tests it, or '', in `sub-01=2,sub-02=1`. Raises UserError for a name given twice."""
+    """Test fold of each participant in `sub-01=2,sub-02=1`, or '' without one. Raises UserError for a repeated name."""
     chosen: dict[str, str] = {}
     for each in text.split(","):
         name, _, fold = each.partition("=")

@@ -1,27 +1,28 @@
-"""Simulate one participant: LCModel tables, T1, FLAIR and the truth behind them."""
+"""Phantom of one participant: LCModel tables, T1, FLAIR and their ground truth."""
 
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.cohort import PhantomSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of(["phantom", "phantom-scan"]),
+        epilog=help_of(PhantomSettings),
     )
-    result.add_argument("--participant", required=True, help="name, such as sub-01: letters, digits, - and _")
+    result.add_argument("--participant", required=True, help="name of letters, digits, - and _, such as sub-01")
     result.add_argument(
-        "--seed", required=True, type=int, help="whole number from 0; with the name, it decides everything"
+        "--seed", required=True, type=int, help="random seed from 0; with the name, it decides everything"
     )
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument(
         "--out",
         required=True,
         metavar="DIR",
-        help="folder to write; an earlier simulated participant there is replaced",
+        help="folder to write; an earlier simulated participant in it is replaced",
     )
     return result
 
@@ -34,17 +35,13 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}\n  allowed: a whole number from 0")
 
-    from mrsi_sr.phantom.settings import PhantomSettings
-
-    settings = PhantomSettings.from_json(arguments.settings)
-
-    from dataclasses import asdict
+    settings = PhantomSettings.from_text(arguments.settings)
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
     from mrsi_sr.results.provenance import Provenance
 
     check_folder(arguments.out)
-    provenance = Provenance(asdict(settings))
+    provenance = Provenance(settings.plain())
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:
         write(participant, folder)

@@ -4,7 +4,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,18 +11,9 @@ import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
-from mrsi_sr.settings.old_base import Settings
+from mrsi_sr.settings.experiment import FoldSettings
 
 PARTS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class FoldSettings(Settings):
-    """How many folds, and the seed of their draw; workflow/schemas/folds.schema.yaml explains the keys."""
-
-    kinds = ("folds",)
-    number: int
-    seed: int
 
 
 class Row(NamedTuple):

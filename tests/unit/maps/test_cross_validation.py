@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps import folds
-from mrsi_sr.maps.folds import FoldSettings, participants_of
+from mrsi_sr.maps.folds import participants_of
+from mrsi_sr.settings.experiment import FoldSettings
 
 
 def cohort(size, fold=""):

@@ -9,9 +9,9 @@ from tiny_cohort import participant, truncate
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import qualitative
-from mrsi_sr.report.figures.qualitative import QualitativeSettings
+from mrsi_sr.settings.experiment import FigureSettings
 
-ANYTHING = QualitativeSettings.of()
+ANYTHING = FigureSettings.of()
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def truths():
 
 
 def chosen(truths, **settings):
-    truth, s, m = qualitative.choose(truths, QualitativeSettings.of(**settings))
+    truth, s, m = qualitative.choose(truths, FigureSettings.of(**settings))
     return truth.participant, int(truth.slices[s]), truth.metabolites[m]
 
 
@@ -59,16 +59,16 @@ def test_a_map_that_is_not_there_is_named_with_what_is(truths):
 def test_the_zero_filled_panel_is_the_measured_low_resolution_map(truths, tmp_path):
     truth = truths[0]
     path = truncate(truth, tmp_path / "low.npz", "clean", [8, 16])
-    full = qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=16))
-    low = qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=8))
+    full = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 16})
+    low = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 8})
     assert full.nrmse < low.nrmse < 1
     assert not np.any(low.map[~truth.valid[1, 0]])
     with pytest.raises(UserError, match="no size 6 in protocol clean"):
-        qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=6))
+        qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 6})
 
 
 def test_the_caption_says_what_is_shown(truths):
-    settings = QualitativeSettings.of(size=4, experiment="demo", fold=2, phantom=True)
+    settings = FigureSettings.of(size=4, experiment="demo", fold=2, phantom=True)
     text = qualitative.caption(truths[0], 1, 1, settings)
     for fact in ("sub-2", "slice 11", "tCho", "4×4 to 16×16", "upscaling factor 4", "demo", "fold 2", "clean", "lesion",
                  "phantom", "inside the quality mask"):  # fmt: skip
@@ -83,7 +83,7 @@ def cohort(tmp_path_factory):
 
 def compose(cohort, sampled=("munet", "zero_filled"), **settings):
     folders = [cohort["samples"][method, 1] for method in sampled]
-    settings = QualitativeSettings.of(**{"size": 4, "labels": {"munet": "MUNet"}} | settings)
+    settings = FigureSettings.of(**{"size": 4, "labels": {"munet": "MUNet"}} | settings)
     return qualitative.compose(folders, cohort["slices"], cohort["low_resolution"], settings)
 
 
@@ -126,7 +126,7 @@ def test_the_caption_tells_on_which_side_left_is(truths, first_axis, convention)
 def test_the_front_of_the_head_is_up_however_the_scan_is_stored(truths):
     image = np.arange(256.0).reshape(16, 16)
     seen = [
-        qualitative._seen(qualitative.Picture(replace(truths[0], affine=np.diag([1, y, 1, 1])), 0, 0, [], ""), image)
+        qualitative._crop(qualitative.Picture(replace(truths[0], affine=np.diag([1, y, 1, 1])), 0, 0, [], ""), image)
         for y in (1, -1)
     ]
     assert np.array_equal(seen[0], seen[1][:, ::-1])
@@ -137,5 +137,5 @@ def test_map_and_mri_show_the_same_part_of_the_head(truths):
     image = np.random.default_rng(0).random((16, 16))
     fine = np.kron(image, np.ones((3, 3)))
     assert np.array_equal(
-        np.kron(qualitative._seen(picture, image), np.ones((3, 3))), qualitative._seen(picture, fine, 3)
+        np.kron(qualitative._crop(picture, image), np.ones((3, 3))), qualitative._crop(picture, fine, 3)
     )
