@@ -62,10 +62,10 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
 @contextmanager
 def stop_noted() -> Iterator[Callable[[], bool]]:
     """A block in which SIGTERM does not end the script; yields a function that tells whether a SIGTERM has arrived."""
-    came: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
     try:
-        yield lambda: bool(came)
+        yield lambda: bool(arrived)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -1,4 +1,7 @@
-"""Slicing of a scan's volumes: choice of the axial slices, and maps and MRI in one frame."""
+"""Slicing of a scan's volumes: choice of the axial slices, and maps and MRI in one frame.
+
+A module of its own beside `slices`, which trainings read: so a change here does not count as a change of their code.
+"""
 
 from pathlib import Path
 
