@@ -51,6 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps.dataset import sizes_of
     from mrsi_sr.results import checkpoint as checkpoints
     from mrsi_sr.results import claim as claims
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.sampling import participant as sampling
     from mrsi_sr.sampling.method import Method
@@ -75,9 +76,10 @@ def main(arguments: argparse.Namespace) -> None:
         sizes=sizes, device=device, batch_size=arguments.batch_size,
     )  # fmt: skip
     identity = {"fold": arguments.fold, "protocol": arguments.protocol, "sizes": sizes}
-    provenance = Provenance(asdict(settings), [*weights.values(), *slices.values(), *low_resolution.values()])
+    inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
+    provenance = Provenance(asdict(settings), inputs, code=code_of(__file__))
     fingerprint = checkpoints.fingerprint(
-        __file__, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
+        provenance.code, method=arguments.method, settings=asdict(settings), network_settings=network_settings,
         participants=participants, data=list(provenance.inputs.values()), **identity,
     )  # fmt: skip
     with claims.taken(Path(arguments.out)) as claim:

@@ -57,6 +57,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps.dataset import MapsOnDevice, sizes_of
     from mrsi_sr.results import checkpoint as checkpoints
     from mrsi_sr.results import claim as claims
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.slices import files_of, load
     from mrsi_sr.settings.old_network import check_metabolites, resolve_network
@@ -76,7 +77,8 @@ def main(arguments: argparse.Namespace) -> None:
     for part, files in parts.items():
         if not files:
             raise UserError(f"fold {arguments.fold} of {arguments.folds} has no {part} participants")
-    provenance = Provenance(settings, [path for files in parts.values() for path in files.values()])
+    inputs = [path for files in parts.values() for path in files.values()]
+    provenance = Provenance(settings, inputs, code=code_of(__file__))
     maps = {
         part: MapsOnDevice([load(path) for path in files.values()], arguments.protocol, sizes, device)
         for part, files in parts.items()
@@ -88,7 +90,7 @@ def main(arguments: argparse.Namespace) -> None:
     needed = needed_networks(arguments, settings, needs, maps["train"].metabolites, identity, device)
     provenance.add(needs.values())
     fingerprint = checkpoints.fingerprint(
-        __file__, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
+        provenance.code, settings=settings, seed=arguments.seed, data=list(provenance.inputs.values()),
         participants=participants, **identity,
     )  # fmt: skip
     identity |= {"metabolites": maps["train"].metabolites}

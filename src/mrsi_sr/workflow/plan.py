@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import weights_files
+from mrsi_sr.results.code import code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known
@@ -181,7 +182,7 @@ class Plan(CohortPlan):
 
     def code(self, rule: str, wildcards) -> dict[str, str]:
         """Code that decides the result of a rule's job: a hash of each module, by its name."""
-        return {}
+        return code_of(f"workflow/scripts/{rule}.py")
 
     # --- targets
 

@@ -90,9 +90,10 @@ def test_a_checkpoint_of_another_fingerprint_is_not_resumed(maps, tmp_path, capl
 
 
 def test_a_fingerprint_is_of_all_that_decides_and_of_nothing_else():
+    code = {"mrsi_sr/kspace.py": "1"}
     given = {"settings": {"a": 1, "b": 2}, "fold": 1, "seed": 1, "data": ["x"], "protocol": "clean", "sizes": [8]}
-    one = checkpoints.fingerprint(training.__file__, **given)
-    assert checkpoints.fingerprint(training.__file__, **given | {"settings": {"b": 2, "a": 1}}) == one
+    one = checkpoints.fingerprint(code, **given)
+    assert checkpoints.fingerprint(code, **given | {"settings": {"b": 2, "a": 1}}) == one
     changes = [
         {"settings": {"a": 1}},
         {"fold": 2},
@@ -101,8 +102,8 @@ def test_a_fingerprint_is_of_all_that_decides_and_of_nothing_else():
         {"protocol": "paper"},
         {"sizes": [10]},
     ]
-    others = {checkpoints.fingerprint(training.__file__, **given | change) for change in changes}
-    assert len(others | {one, checkpoints.fingerprint(checkpoints.__file__, **given)}) == len(changes) + 2
+    others = {checkpoints.fingerprint(code, **given | change) for change in changes}
+    assert len(others | {one, checkpoints.fingerprint(code | {"mrsi_sr/kspace.py": "2"}, **given)}) == len(changes) + 2
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
