@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 if TYPE_CHECKING:
     from mrsi_sr.kspace import Truncation

@@ -11,7 +11,7 @@ from torch import Tensor
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.scan.slices import ParticipantSlices
 
 MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis

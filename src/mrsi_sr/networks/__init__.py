@@ -1,31 +1,44 @@
-"""The networks by name: built from settings, their parameters counted.
+"""Networks by architecture: built from settings, their parameters counted.
 
-| architecture | maps | settings |
-|---|---|---|
-| munet | condition -> map | workflow/schemas/architecture-munet.schema.yaml |
-| denoising_unet | noisy map, step, condition -> noise | workflow/schemas/architecture-denoising_unet.schema.yaml |
-| flow | condition, and an image or latents -> log-density, or image | workflow/schemas/architecture-flow.schema.yaml |
+| architecture | computes |
+|---|---|
+| munet | condition -> map |
+| denoising_unet | noisy map, step, condition -> noise |
+| flow | condition, and an image or latents -> log-density, or image |
+
+Their settings are in settings/network.py. A network's module is imported when one is built, so that planning a workflow
+needs no torch, and a changed architecture is part of the code of its own networks alone.
 """
 
-from torch import nn
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from mrsi_sr.networks.denoising_unet import DenoisingUNet
-from mrsi_sr.networks.flow import Flow
-from mrsi_sr.networks.munet import MUNet
-from mrsi_sr.settings.base import schema
+from mrsi_sr.settings.network import ARCHITECTURES
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
+if TYPE_CHECKING:
+    from torch import nn
+
+CLASSES = {
+    "munet": ("munet", "MUNet"),
+    "denoising_unet": ("denoising_unet", "DenoisingUNet"),
+    "flow": ("flow", "Flow"),
+}  # architecture -> module in this package, class
 
 
-def build(settings: dict) -> nn.Module:
-    """Build a network, randomly initialised, from its `architecture` and the keys of that one.
+def module_of(architecture: str) -> str:
+    """The dotted name of an architecture's module, such as mrsi_sr.networks.flow."""
+    return f"{__name__}.{CLASSES[architecture][0]}"
 
-    settings: complete, as network_settings.resolve_network returns them; the other keys say how it is trained.
+
+def build(settings) -> "nn.Module":
+    """Build a network of settings.architecture, randomly initialised; its arguments are that architecture's settings.
+
+    settings: of the whole network, or of its architecture alone.
     """
-    name = settings["architecture"]
-    return ARCHITECTURES[name](**{key: settings[key] for key in schema(f"architecture-{name}")["properties"]})
+    network = getattr(import_module(module_of(settings.architecture)), CLASSES[settings.architecture][1])
+    return network(**{key: getattr(settings, key) for key in ARCHITECTURES[settings.architecture].model_fields})
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Trainable parameters."""
+def count_parameters(network: "nn.Module") -> int:
+    """The number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, leaky_relu
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 GRID = 192  # of the MRI of a map of 64x64; maps on other grids are resampled to it
 LAYERS = 4

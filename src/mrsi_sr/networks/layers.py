@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, group_norm, pad, prelu
 
 from mrsi_sr.networks.modulators import AMLayer, FilterScaling, Hypernetwork, Sharpness, Told
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,3 @@ class Block(nn.ModuleList):
         for unit in self:
             x = unit(x, told)
         return x
-
-
-def group_count(channels: int, largest: int = 32) -> int:
-    """Groups of group norm: 32, or at narrow widths the most that divide the channels and leave two in each group."""
-    return max((g for g in range(1, min(largest, channels // 2) + 1) if channels % g == 0), default=1)

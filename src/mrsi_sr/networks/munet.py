@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.layers import UNMODULATED, Block, Modulation, SlabConvolution
 from mrsi_sr.networks.modulators import Told
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 LEVELS = 5
 

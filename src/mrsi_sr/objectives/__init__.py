@@ -1,49 +1,45 @@
-"""What a network learns: functions of a network and a batch that return a loss, by name.
+"""Objectives by name: what networks learn, as losses of a network on a batch.
 
-| objective | network | settings |
-|---|---|---|
-| regression | condition -> map | objective-regression.schema.yaml |
-| adversarial | condition -> map; noise, step, condition -> noisy map | objective-adversarial.schema.yaml |
-| likelihood | invertible, map <-> latents given a condition | objective-likelihood.schema.yaml |
-| noise_prediction | noisy map, step, condition -> noise | objective-noise_prediction.schema.yaml |
-
-The settings are in workflow/schemas. A batch has `target`, float [B, 1, H, W], and `condition`. All that is random is
-drawn from the generator given. Beside being callable an objective may have
-
-| | |
+| objective | network |
 |---|---|
-| validation(network, batch, generator) | the loss that picks the best weights, where it is not the one trained on |
-| critic, critic_steps, critic_loss(network, batch, generator) | trained beside the network, with a loss of its own |
-| prepare(network, batch, generator) | what is done to a network once, before its first iteration |
+| regression | condition -> map |
+| adversarial | condition -> map; noise, step, condition -> noisy map |
+| likelihood | invertible, map <-> latents given a condition |
+| noise_prediction | noisy map, step, condition -> noise |
+
+Their settings are in settings/network.py, what training asks of them in base.py. An objective's module is imported when
+one is built, so that planning a workflow needs no torch, and a changed objective is part of the code of its own networks
+alone.
 """
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from mrsi_sr.settings.network import OBJECTIVES
 
-from mrsi_sr.diffusion.schedule import Schedule
-from mrsi_sr.objectives.adversarial import Adversarial
-from mrsi_sr.objectives.likelihood import Likelihood
-from mrsi_sr.objectives.noise_prediction import NoisePrediction
-from mrsi_sr.objectives.regression import Regression
-from mrsi_sr.settings.base import schema
+if TYPE_CHECKING:
+    from torch import nn
 
-Objective = Callable[..., tuple[Tensor, dict[str, Tensor]]]
-OBJECTIVES = {"regression": Regression, "adversarial": Adversarial, "likelihood": Likelihood}
+    from mrsi_sr.objectives.base import Objective
+
+CLASSES = {
+    "regression": ("regression", "Regression"),
+    "adversarial": ("adversarial", "Adversarial"),
+    "likelihood": ("likelihood", "Likelihood"),
+    "noise_prediction": ("noise_prediction", "NoisePrediction"),
+}  # objective -> module in this package, class
 
 
-def build(settings: dict, needed: dict[str, nn.Module] | None = None) -> Objective:
-    """The objective that a network's settings name: objective(network, batch, generator) -> (loss, its named parts).
+def module_of(objective: str) -> str:
+    """The dotted name of an objective's module, such as mrsi_sr.objectives.likelihood."""
+    return f"{__name__}.{CLASSES[objective][0]}"
 
-    settings: complete, as network_settings.resolve_network returns them; keys that say something else are left alone.
-    needed: by role, the trained networks that the objective builds on.
+
+def build(settings, needed: "dict[str, nn.Module] | None" = None) -> "Objective":
+    """Build settings.objective; its arguments are that objective's settings.
+
+    settings: of the whole network, or of its objective alone. needed: trained networks that the objective uses, by role.
     """
-    name = settings["objective"]
-    if name == "noise_prediction":
-        return NoisePrediction(schedule(settings))
-    return OBJECTIVES[name](**{key: settings[key] for key in schema(f"objective-{name}")["properties"]}, **needed or {})
-
-
-def schedule(settings: dict) -> Schedule:
-    """The diffusion chain that a network with these settings learns: whole, or truncated to its first steps."""
-    return Schedule.cosine(settings["diffusion_steps"]).first(settings["truncation"])
+    objective = getattr(import_module(module_of(settings.objective)), CLASSES[settings.objective][1])
+    own = {key: getattr(settings, key) for key in OBJECTIVES[settings.objective].model_fields}
+    return objective(**own, **needed or {})

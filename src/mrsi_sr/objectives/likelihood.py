@@ -1,17 +1,18 @@
 """Likelihood: a flow should find the maps likely, centre on them, and agree with what was measured."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.objectives.regression import structural_loss
+from mrsi_sr.networks.roles import super_resolved
+from mrsi_sr.objectives.base import Objective
+from mrsi_sr.objectives.structural import structural_loss
 
 
-class Likelihood:
+class Likelihood(Objective):
     """Negative log-likelihood + guide loss + data-consistency loss (FTDDM equation 10, flow enhancer equation 6).
 
     | part | of | scale |
@@ -28,7 +29,7 @@ class Likelihood:
         self, *, truncation: int, diffusion_steps: int, guide_weight: float, alpha: float,
         data_consistency_weight: float, outside_noise: float, super_resolver: nn.Module | None = None,
     ):  # fmt: skip
-        """workflow/schemas/objective-likelihood.schema.yaml explains the arguments.
+        """The arguments are explained in settings/network.py.
 
         super_resolver: a trained network whose map takes the low-resolution map's place in the condition: then the
         flow is an enhancer.
@@ -65,7 +66,7 @@ class Likelihood:
         network.prepare(self.target(batch, generator), self.condition(batch.condition))
 
     def condition(self, condition: Condition) -> Condition:
-        """What the flow is told: for an enhancer, the super-resolved map in place of the low-resolution one."""
+        """The flow's condition: an enhancer's has the super-resolved map in place of the low-resolution one."""
         return super_resolved(condition, self.super_resolver)
 
     def target(self, batch, generator: torch.Generator) -> Tensor:
@@ -95,14 +96,6 @@ class Likelihood:
         noise = _drawn(torch.randn, context.mean.shape, generator, mask)
         images = network.sample(context, torch.stack(temperatures, dim=1).flatten(), noise)
         return [image * mask for image in images.unflatten(0, (maps, -1)).unbind(1)]
-
-
-def super_resolved(condition: Condition, super_resolver: nn.Module | None) -> Condition:
-    """The condition with the network's map [B, 1, H, W], inside the mask, for its map; as it is without a network."""
-    if super_resolver is None:
-        return condition
-    with torch.no_grad():
-        return replace(condition, low_resolution=super_resolver(condition) * condition.mask)
 
 
 def _data_consistency(image: Tensor, condition: Condition) -> Tensor:

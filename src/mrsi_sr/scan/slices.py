@@ -11,6 +11,7 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
 
+MRI_FACTOR = 3  # MRI voxels along each edge of an MRSI voxel, and MRI slices inside one slice of a map
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)  # what np.load raises for other files
 
 
