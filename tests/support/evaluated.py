@@ -7,7 +7,7 @@ import numpy as np
 from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate
 
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.old_method import MethodSettings
 
 SIZES = (4, 8)
 METHODS = {"zero_filled": (1.0, 0), "munet": (0.3, 967_601)}  # error in mM, parameters

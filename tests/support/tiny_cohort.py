@@ -7,7 +7,7 @@ import torch
 
 from mrsi_sr.kspace import Truncation, crop_window
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.settings.old_network import resolve_network
 
 FRAME = 16
 METABOLITES = ("tCr", "tCho")

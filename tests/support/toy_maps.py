@@ -6,7 +6,7 @@ import torch
 
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.settings.base import check
+from mrsi_sr.settings.old_base import check
 
 
 def architecture(name: str, **settings) -> dict:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.base import help_of
+from mrsi_sr.settings.old_base import help_of
 
 
 def parser() -> argparse.ArgumentParser:

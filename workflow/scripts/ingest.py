@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps
-        from mrsi_sr.settings.base import from_json
+        from mrsi_sr.settings.old_base import from_json
 
         _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
         if not arguments.files:

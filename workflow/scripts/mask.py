@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import log, run
-from mrsi_sr.settings.base import help_of
+from mrsi_sr.settings.old_base import help_of
 
 
 def parser() -> argparse.ArgumentParser:

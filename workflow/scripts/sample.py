@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, positive, run
-from mrsi_sr.settings.base import allowed, default, from_json, help_of
+from mrsi_sr.settings.old_base import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,8 +55,8 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.sampling import participant as sampling
     from mrsi_sr.sampling.method import Method
     from mrsi_sr.scan.slices import files_of
-    from mrsi_sr.settings.method import MethodSettings
-    from mrsi_sr.settings.network import resolve_network
+    from mrsi_sr.settings.old_method import MethodSettings
+    from mrsi_sr.settings.old_network import resolve_network
     from mrsi_sr.training.trained import paths_of
 
     weights = paths_of("--weights", arguments.weights)

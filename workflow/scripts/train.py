@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, positive, run
-from mrsi_sr.settings.base import allowed, default, from_json, help_of
+from mrsi_sr.settings.old_base import allowed, default, from_json, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +59,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results import claim as claims
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.slices import files_of, load
-    from mrsi_sr.settings.network import check_metabolites, resolve_network
+    from mrsi_sr.settings.old_network import check_metabolites, resolve_network
     from mrsi_sr.training import loop as training
     from mrsi_sr.training.trained import paths_of
 
@@ -118,8 +118,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 def needed_networks(arguments, settings: dict, paths: dict, metabolites: list[str], identity: dict, device) -> dict:
     """The trained networks, by role, that this one's training needs. Raises UserError unless they are just those."""
-    from mrsi_sr.settings.base import listed
-    from mrsi_sr.settings.network import check_needed, resolve_network
+    from mrsi_sr.settings.old_base import listed
+    from mrsi_sr.settings.old_network import check_needed, resolve_network
     from mrsi_sr.training import trained
 
     given = from_json(arguments.needs_settings, "--needs-settings")

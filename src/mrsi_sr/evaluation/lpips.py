@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import from_json
+from mrsi_sr.settings.old_base import from_json
 
 BACKBONES = {"lpips_vgg": "vgg", "lpips_alex": "alex"}  # metric -> the lpips package's name
 ARCHITECTURES = {"lpips_vgg": "vgg16", "lpips_alex": "alexnet"}  # metric -> torchvision's name

@@ -10,7 +10,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.evaluation.metrics import region_of
 from mrsi_sr.results.files import writing
-from mrsi_sr.settings.base import Settings, join, listed
+from mrsi_sr.settings.old_base import Settings, join, listed
 
 MAP = ["participant", "slice", "metabolite", "size"]  # what identifies a map that was super-resolved
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
-from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.old_base import Settings
 
 PARTS = ("train", "validation", "test")
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import TableSettings, methods_of
-from mrsi_sr.settings.base import listed
-from mrsi_sr.settings.method import sampling_fingerprint
+from mrsi_sr.settings.old_base import listed
+from mrsi_sr.settings.old_method import sampling_fingerprint
 
 ABSENT = "not there"  # in messages, a key that one of two settings lacks
 NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # of a record

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.settings.method import size_of_role
+from mrsi_sr.settings.old_method import size_of_role
 
 
 def zero_filled(condition: Condition) -> tuple[Tensor, int]:

@@ -10,8 +10,8 @@ from mrsi_sr import samplers
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import check_chain
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.settings.base import default, listed
-from mrsi_sr.settings.method import MethodSettings, check_needs, check_role, check_sizes, size_of_role
+from mrsi_sr.settings.old_base import default, listed
+from mrsi_sr.settings.old_method import MethodSettings, check_needs, check_role, check_sizes, size_of_role
 from mrsi_sr.training import trained
 
 

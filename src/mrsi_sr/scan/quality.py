@@ -25,7 +25,7 @@ import numpy as np
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
 from mrsi_sr.scan.volumes import Status, Volumes, read_nifti, write_nifti
-from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.old_base import Settings
 
 RULES = (
     "not_fitted", "missing_value", "outside_brain", "near_skull", "low_snr", "broad_line", "high_sd", "outlier",

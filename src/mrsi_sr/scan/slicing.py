@@ -9,7 +9,7 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.scan.volumes import Volumes
-from mrsi_sr.settings.base import Settings, join
+from mrsi_sr.settings.old_base import Settings, join
 
 MRI_WHITE_PERCENTILE = 99.5  # of the brain's voxels: what becomes 1 in T1 and FLAIR
 

@@ -1,63 +1,86 @@
-"""A method's settings: a row of a table, made of a sampler and the names of the networks that it uses."""
+"""Settings of a method: a row of a table, made of a sampler and the names of the networks that it uses."""
 
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.diffusion.betas import cosine_betas, solvable_steps
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import Settings, check, check_known, chosen, join, listed, schema, without
-from mrsi_sr.settings.network import as_list
+from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.errors import join, listed, rule
+from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
+from mrsi_sr.settings.sampler import SAMPLERS, Sampler
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
-WEIGHTS = ("best", "last")
-CONFIGURED = "method-configured"  # the schema of what the configuration says of a method beside its settings
+Weights = Literal["best", "last"]
+AnySampler = Annotated[reduce(or_, SAMPLERS.values()), Field(discriminator="kind")]
 
 
-@dataclass(frozen=True)
 class MethodSettings(Settings):
-    """The keys of workflow/schemas/method.schema.yaml, which explains them; sampler with its kind's own keys."""
+    """How a method makes its maps. It trains nothing."""
 
-    kinds = ("method",)
-    sampler: dict
-    networks: dict[str, str]
-    weights: str | dict[str, str]
-    samples: int
-    seed: int
+    sampler: AnySampler = Field(description="kind of the sampler, and the keys of that kind")
+    networks: dict[str, str] = Field({}, description="networks by role; the sampler's kind decides the roles")
+    weights: Weights | dict[str, Weights] = Field(
+        "best",
+        description="weights of the networks: best (of lowest validation loss), last (end of training), or one of them"
+        " for each role",
+    )
+    samples: int = Field(1, ge=1, le=100_000, description="number of samples of each map")
+    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
 
-    @classmethod
-    def complete(cls, given: dict, where: str = "") -> dict:
-        """Check and fill in the method and its sampler; it names a network for each role that the sampler has."""
-        method = super().complete(given, where)
-        place = join(where, "sampler")
-        kind = chosen("sampler", "kind", method["sampler"], place)
-        method["sampler"] = check(["sampler", f"sampler-{kind}"], method["sampler"], place)
-        _check_roles(method["networks"], schema(f"sampler-{kind}"), f"the sampler {kind}", join(where, "networks"))
-        _check_weights(method, where)
-        return method
+    @model_validator(mode="after")
+    def _roles_are_the_samplers(self) -> Self:
+        """The networks have the sampler's roles: all of them, optional ones, or a role for each size instead."""
+        names, kind = self.networks, self.sampler
+        needed, optional = set(kind.networks), set(kind.optional_networks)
+        by_size = kind.by_size and names and all(size_of_role(role) for role in names)
+        if not (by_size or needed <= set(names) <= needed | optional):
+            also = f", or {listed(optional)} as well" if optional else ""
+            also += ", or one for each size (size_8, size_10, ..)" if kind.by_size else ""
+            raise rule(
+                "networks",
+                f"names {listed(names)}, but the sampler {kind.kind} needs {listed(sorted(needed))}{also}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_of_the_networks(self) -> Self:
+        if isinstance(self.weights, dict) and set(self.weights) != set(self.networks):
+            raise rule("weights", f"names the roles {listed(self.weights)}, expected {listed(self.networks)}")
+        return self
 
     def weights_of(self, role: str) -> str:
-        """Which of a role's weights are used, best or last."""
+        """Weights that are used of a role's network, best or last."""
         return self.weights if isinstance(self.weights, str) else self.weights[role]
 
 
-@dataclass(frozen=True)
-class ConfiguredMethod(MethodSettings):
-    """A method of the configuration: its settings, and the keys of method-configured.schema.yaml."""
+class PlannedMethod(MethodSettings):
+    """A method of the configuration: its settings, and keys that change no map."""
 
-    kinds = ("method", CONFIGURED)
-    label: str
-    batch_size: int
+    label: str = Field(min_length=1, max_length=200, description="name of the method in tables and figures")
+    batch_size: int = Field(
+        64, ge=1, le=100_000, description="number of maps sampled at a time; the maps do not depend on it"
+    )
+
+    @property
+    def settings(self) -> MethodSettings:
+        """The part that decides the method's maps."""
+        return MethodSettings.model_construct(**{key: getattr(self, key) for key in MethodSettings.model_fields})
 
 
-def sampling_settings(configured: dict) -> dict:
-    """The part of a method of the configuration that decides its maps: what sample.py is given."""
-    return without(CONFIGURED, configured)
+Networks = Mapping[str, NetworkSettings]  # by role
 
 
-def sampling_fingerprint(settings: dict, networks: dict[str, dict]) -> str:
-    """A short hash of the settings that decide a method's maps: its own and, by role, its networks', all complete."""
-    return fingerprint(settings, networks)
+def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:
+    """A short hash of the settings that decide a method's maps: its own and its networks'."""
+    return fingerprint(method.plain(), {role: network.plain() for role, network in networks.items()})
 
 
 def size_of_role(role: str) -> int | None:
@@ -66,80 +89,104 @@ def size_of_role(role: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def check_role(sampler: dict, role: str, network: dict, where: str) -> None:
-    """Raise UserError unless a network, given by its settings, can do what its role in the sampler needs."""
-    kind, size = sampler["kind"], size_of_role(role)
-    rules = schema(f"sampler-{kind}")
-    needed = as_list((rules["x-networks"] | rules.get("x-optional-networks", {}))["network" if size else role])
-    if network["objective"] not in needed:
+def check_role(sampler: Sampler, role: str, network: NetworkSettings, where: str) -> None:
+    """Raise UserError unless a network can do what its role in the sampler needs."""
+    kind, size = sampler.kind, size_of_role(role)
+    fitting = (sampler.networks | sampler.optional_networks)["network" if size else role]
+    if network.objective not in fitting:
+        raise UserError(f"{where} has learned {network.objective}, but the sampler {kind} needs {' or '.join(fitting)}")
+    if size and network.sizes and size not in network.sizes:
+        raise UserError(f"{where} is trained on the sizes {listed(network.sizes)}, but its role is {role}")
+    if not sampler.starts and truncation_of(network):
         raise UserError(
-            f"{where} has learned {network['objective']}, but the sampler {kind} needs {' or '.join(needed)}"
+            f"{where} makes the noisy map at truncation {truncation_of(network)}, but the sampler {kind} needs the map"
         )
-    if size and network["sizes"] and size not in network["sizes"]:
-        raise UserError(f"{where} is trained on the sizes {listed(network['sizes'])}, but its role is {role}")
-    if kind in ("single_pass", "flow") and network.get("truncation"):
+    weighted = getattr(sampler, "adversarial_weight", None) is not None
+    if has_sharpness(network) != weighted:
         raise UserError(
-            f"{where} makes the noisy map at truncation {network['truncation']}, but the sampler {kind} needs the map"
-        )
-    told = sampler.get("adversarial_weight") is not None
-    if bool(network.get("sharpness")) != told:
-        raise UserError(
-            f"{where} has {'no ' if told else ''}sharpness, but the sampler {kind} tells it"
-            f" {'an' if told else 'no'} adversarial_weight"
+            f"{where} has {'no ' if weighted else ''}sharpness, but the sampler {kind} tells it"
+            f" {'an' if weighted else 'no'} adversarial_weight"
         )
 
 
-def check_needs(sampler: dict, names: dict[str, str], networks: dict[str, dict], where: str) -> None:
-    """Raise UserError unless a method uses beside each network just those that it was trained with.
-
-    names and networks: the networks' names and settings, by the method's roles.
-    """
-    needed_roles = {role for network in networks.values() for role in network["needs"]}
+def check_needs(method: MethodSettings, networks: Networks, where: str) -> None:
+    """Raise UserError unless a method uses beside each network just those that it was trained with."""
+    names = method.networks
+    needed_roles = {role for network in networks.values() for role in network.needs}
     for user, network in networks.items():
-        for role, needed in network["needs"].items():
+        for role, needed in network.needs.items():
             if names.get(role) != needed:
                 raise UserError(
                     f"{where}: {names[user]} was trained with {needed} as {role}, but the method has"
                     f" {names.get(role, 'none')}"
                 )
-    optional = schema(f"sampler-{sampler['kind']}").get("x-optional-networks", {})
-    for role in sorted(set(names) & set(optional) - needed_roles):
+    for role in sorted(set(names) & set(method.sampler.optional_networks) - needed_roles):
         raise UserError(f"{where}: none of the other networks was trained with {names[role]} as {role}")
 
 
-def check_needed_weights(method: dict, networks: dict[str, dict], where: str) -> None:
+def check_needed_weights(method: MethodSettings, networks: Networks, where: str) -> None:
     """Raise UserError unless a method uses the best weights of what its other networks were trained beside."""
-    settings = ConfiguredMethod(**method)
-    for role in {role for network in networks.values() for role in network["needs"]}:
-        if settings.weights_of(role) != "best":
+    for role in {role for network in networks.values() for role in network.needs}:
+        if method.weights_of(role) != "best":
             raise UserError(
-                f"{where}.weights is {settings.weights_of(role)} for {role}, expected best: the other network was"
+                f"{where}.weights is {method.weights_of(role)} for {role}, expected best: the other network was"
                 f" trained beside those\n  give a word for each role, such as {{flow: last, {role}: best}}"
             )
 
 
-def check_sizes(names: dict[str, str], sizes: Iterable[int], where: str) -> None:
+def check_sizes(method: MethodSettings, sizes: Iterable[int], where: str) -> None:
     """Raise UserError unless a method with a network for each size has one for each of these."""
-    held = {size_of_role(role) for role in names} - {None}
-    lacking = [f"size_{size}" for size in sizes if held and size not in held]
+    present = {size_of_role(role) for role in method.networks} - {None}
+    lacking = [f"size_{size}" for size in sizes if present and size not in present]
     if lacking:
-        raise UserError(f"{where} lacks networks for {listed(lacking)}: it has {listed(sorted(names))}")
+        raise UserError(f"{where} lacks networks for {listed(lacking)}: it has {listed(sorted(method.networks))}")
 
 
-def _check_roles(names: dict[str, str], rules: dict, what: str, where: str) -> None:
-    """The method's networks have the sampler's roles: all of them, optional ones, or a role for each size instead."""
-    needed, optional = set(rules["x-networks"]), set(rules.get("x-optional-networks", {}))
-    by_size = rules.get("x-by-size") and names and all(size_of_role(role) for role in names)
-    if not (by_size or needed <= set(names) <= needed | optional):
-        also = f", or {listed(optional)} as well" if optional else ""
-        also += ", or one for each size (size_8, size_10, ..)" if rules.get("x-by-size") else ""
-        raise UserError(f"{where} names {listed(names)}, but {what} needs {listed(sorted(needed))}{also}")
+def check_chain(sampler: Sampler, networks: Networks, where: str) -> None:
+    """Raise UserError unless a sampler's networks share one diffusion chain that is as long as the sampler needs."""
+    if not sampler.starts:
+        return
+    denoiser = networks["denoiser"]
+    if sampler.starts == "noise" and denoiser.truncation is not None:
+        raise UserError(
+            f"{where}.networks.denoiser has learned the first {denoiser.truncation} steps only, but the sampler"
+            f" {sampler.kind} starts from pure noise: expected a network with truncation null"
+        )
+    if sampler.starts == "draw":
+        _check_same_chain(sampler.kind, networks, where)
+    _check_steps(sampler, denoiser, join(where, "sampler.steps"))
 
 
-def _check_weights(method: dict, where: str) -> None:
-    """Either a word for all roles or one for each."""
-    weights, place = method["weights"], join(where, "weights")
-    if isinstance(weights, dict) and set(weights) != set(method["networks"]):
-        raise UserError(f"{place} names the roles {listed(weights)}, expected {listed(method['networks'])}")
-    for word in weights.values() if isinstance(weights, dict) else [weights]:
-        check_known(word, WEIGHTS, place)
+def _check_same_chain(kind: str, networks: Networks, where: str) -> None:
+    """What one network draws is where the other one starts."""
+    denoiser = networks["denoiser"]
+    if denoiser.truncation is None:
+        raise UserError(
+            f"{where}.networks.denoiser has truncation null, but the sampler {kind} starts at the truncation point:"
+            f" expected a number of steps"
+        )
+    for role, network in networks.items():
+        for key in ("diffusion_steps", "truncation"):
+            if getattr(network, key, None) != getattr(denoiser, key):
+                raise UserError(
+                    f"{where}.networks: {key} is {json.dumps(getattr(network, key, None))} for {role} and"
+                    f" {json.dumps(getattr(denoiser, key))} for denoiser, expected the same: what {role} draws is where"
+                    f" the denoiser starts"
+                )
+
+
+def _check_steps(sampler: Sampler, denoiser: NetworkSettings, where: str) -> None:
+    """A sampler of fewer steps finds them in the denoiser's chain."""
+    steps, chain = getattr(sampler, "steps", None), denoiser.truncation or denoiser.diffusion_steps
+    if steps is None:
+        return
+    if sampler.kind == "respaced":
+        if steps > chain:
+            raise UserError(f"{where} is {steps}, expected at most diffusion_steps, which is {chain}")
+        return
+    most = solvable_steps(cosine_betas(denoiser.diffusion_steps)[:chain]) - 1
+    if steps > most:
+        raise UserError(
+            f"{where} is {steps}, expected at most {most}: so many lie between the step that DPM-Solver++ starts at"
+            f" and the first, in a chain of {chain}"
+        )

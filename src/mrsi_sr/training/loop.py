@@ -13,8 +13,8 @@ from mrsi_sr import devices, networks, objectives
 from mrsi_sr.cli import SECONDS_BETWEEN_LINES, Stopped, UserError, log, stop_noted
 from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.base import default
-from mrsi_sr.settings.network import TrainingSettings
+from mrsi_sr.settings.old_base import default
+from mrsi_sr.settings.old_network import TrainingSettings
 from mrsi_sr.training.critic import Critic, set_learning_rate
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait

@@ -10,7 +10,7 @@ from torch import nn
 from mrsi_sr import devices, networks
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results.checkpoint import Weights
-from mrsi_sr.settings.base import listed
+from mrsi_sr.settings.old_base import listed
 
 
 @dataclass(frozen=True)

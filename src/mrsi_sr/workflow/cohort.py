@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrsi_sr.results.provenance import RECORD
 from mrsi_sr.scan.quality import QualitySettings
-from mrsi_sr.settings.base import default, settings_json
+from mrsi_sr.settings.old_base import default, settings_json
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
 

@@ -12,8 +12,8 @@ from mrsi_sr.diffusion.betas import check_chain
 from mrsi_sr.evaluation.metrics import region_of
 from mrsi_sr.phantom.settings import check_fitted_slices
 from mrsi_sr.scan.slicing import SliceSettings
-from mrsi_sr.settings.base import check, check_known, settings_json
-from mrsi_sr.settings.method import (
+from mrsi_sr.settings.old_base import check, check_known, settings_json
+from mrsi_sr.settings.old_method import (
     ConfiguredMethod,
     check_needed_weights,
     check_needs,
@@ -21,7 +21,7 @@ from mrsi_sr.settings.method import (
     check_sizes,
     sampling_settings,
 )
-from mrsi_sr.settings.network import check_metabolites, check_needed, resolve_configured, training_settings
+from mrsi_sr.settings.old_network import check_metabolites, check_needed, resolve_configured, training_settings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.discriminator import Discriminator
 from mrsi_sr.scan.grid import MRI_FACTOR
-from mrsi_sr.settings.base import listed, schema, settings_json
+from mrsi_sr.settings.old_base import listed, schema, settings_json
 from mrsi_sr.workflow.configuration import Configuration
 
 SIZE = 16  # low-resolution matrix size of the map that is evaluated; no network's cost depends on it

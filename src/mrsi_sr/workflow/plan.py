@@ -7,8 +7,8 @@ from pathlib import Path
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import weights_files
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import check_known, settings_json
-from mrsi_sr.settings.method import ConfiguredMethod, sampling_fingerprint
+from mrsi_sr.settings.old_base import check_known, settings_json
+from mrsi_sr.settings.old_method import ConfiguredMethod, sampling_fingerprint
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
 

@@ -14,7 +14,7 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.networks.discriminator import Discriminator
 from mrsi_sr.objectives.adversarial import gradient_penalty
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.training import loop as training
 
 torch.set_num_threads(1)

@@ -12,8 +12,8 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.objectives.likelihood import Likelihood
 from mrsi_sr.objectives.regression import structural_loss
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.base import schema
-from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.settings.old_base import schema
+from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.training import loop as training
 
 torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from tiny_cohort import MUNET
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import TableSettings
 from mrsi_sr.report.agreement import check_origins, read_records
-from mrsi_sr.settings.method import sampling_fingerprint
+from mrsi_sr.settings.old_method import sampling_fingerprint
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network
 OTHER = MUNET | {"learning_rate": 2e-4}

@@ -10,8 +10,8 @@ from toy_maps import architecture, toy_batch
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import check_chain
-from mrsi_sr.settings.base import check
-from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.settings.old_base import check
+from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.workflow.configuration import Configuration
 
 torch.set_num_threads(1)

@@ -6,7 +6,7 @@ from toy_maps import architecture, objective, toy_batch
 from mrsi_sr import networks, samplers
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.samplers.ancestral import ancestral
-from mrsi_sr.settings.base import check
+from mrsi_sr.settings.old_base import check
 
 torch.set_num_threads(1)
 

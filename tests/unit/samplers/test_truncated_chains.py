@@ -13,7 +13,7 @@ from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.samplers.ancestral import ancestral
 from mrsi_sr.samplers.dpm_solver import dpm_solver
 from mrsi_sr.samplers.truncated import ftddm, tdpm
-from mrsi_sr.settings.base import check
+from mrsi_sr.settings.old_base import check
 
 torch.set_num_threads(1)
 

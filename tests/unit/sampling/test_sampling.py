@@ -14,7 +14,7 @@ from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.sampling import participant as sampling
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import MapNoise, Measurements
-from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.old_method import MethodSettings
 
 CPU = torch.device("cpu")
 SAMPLERS = {

@@ -16,10 +16,10 @@ from mrsi_sr.phantom.settings import PhantomSettings
 from mrsi_sr.report.figures.qualitative import QualitativeSettings
 from mrsi_sr.scan.quality import QualitySettings
 from mrsi_sr.scan.slicing import SliceSettings
-from mrsi_sr.settings import base as settings
-from mrsi_sr.settings.base import SCHEMAS, allowed, check, from_json, help_of, schema
-from mrsi_sr.settings.method import ConfiguredMethod, MethodSettings
-from mrsi_sr.settings.network import TrainingSettings
+from mrsi_sr.settings import old_base as settings
+from mrsi_sr.settings.old_base import SCHEMAS, allowed, check, from_json, help_of, schema
+from mrsi_sr.settings.old_method import ConfiguredMethod, MethodSettings
+from mrsi_sr.settings.old_network import TrainingSettings
 
 KINDS = sorted(path.name.removesuffix(".schema.yaml") for path in settings.SCHEMAS.glob("*.schema.yaml"))
 CLASSES = [

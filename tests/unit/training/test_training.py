@@ -14,7 +14,7 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results import checkpoint as checkpoints
 from mrsi_sr.results import files
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
-from mrsi_sr.settings.network import TrainingSettings, resolve_network
+from mrsi_sr.settings.old_network import TrainingSettings, resolve_network
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import settings_json
+from mrsi_sr.settings.old_base import settings_json
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.plan import Workflow
 

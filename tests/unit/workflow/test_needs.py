@@ -15,8 +15,8 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.samplers.direct import single_pass
 from mrsi_sr.sampling.method import Method
-from mrsi_sr.settings.method import MethodSettings
-from mrsi_sr.settings.network import resolve_network
+from mrsi_sr.settings.old_method import MethodSettings
+from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.plan import Workflow

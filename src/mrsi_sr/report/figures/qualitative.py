@@ -17,7 +17,7 @@ from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.report.figures import style
 from mrsi_sr.scan.grid import MRI_FACTOR
 from mrsi_sr.scan.slices import ParticipantSlices, files_of, load
-from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.old_base import Settings
 
 MARGIN_VOXELS = 2  # around the brain
 MIDDLE = 1  # of the three MRI slices in a map's slice

@@ -20,7 +20,7 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import settings_json
+from mrsi_sr.settings.old_base import settings_json
 from mrsi_sr.workflow.cohort import SIMULATED
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.status import causes

@@ -1,0 +1,167 @@
+"""Settings of a cohort: how scans are read, which voxels and slices are used, and of phantom cohorts."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mrsi_sr.settings.base import Different, Settings
+from mrsi_sr.settings.errors import rule
+
+SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that a phantom's scan excites
+Matrix = Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=3, max_length=3)]
+VoxelSize = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=3, max_length=3)]
+
+
+class IngestSettings(Settings):
+    """How LCModel's files, or ready-made maps, are read. A participant's row may override pattern and flip."""
+
+    pattern: str = Field(
+        "multivoxel",
+        description="how file names tell the voxel: multivoxel, vienna, or a regular expression with groups x, y, z (or"
+        " col, row, slice)",
+    )
+    flip: Literal["", "x", "y", "xy"] = Field("", description="axes whose voxel numbers run backwards")
+    matrix: Matrix = Field([64, 64, 39], description="matrix along x, y, z where the row names no reference NIfTI")
+    voxel_mm: VoxelSize = Field([3.4, 3.4, 3.4], description="voxel size in mm where the row names no reference NIfTI")
+    maps: dict[str, str] = Field(
+        {},
+        description="file patterns of ready-made maps by kind: value, sd, snr, fwhm, brain_mask; {metabolite} stands"
+        " for any spelling of its name",
+    )
+
+
+class QualitySettings(Settings):
+    """Limits of the quality mask; null turns a rule off.
+
+    min_snr and max_fwhm_ppm are those of FTDDM, section 3.1. In the phantom, lipid leaks in over the outermost 5 mm.
+    snr_map and fwhm_map stand for maps such as pseudo-replica ones; on another grid, the nearest voxel counts.
+    """
+
+    min_snr: float | None = Field(
+        2.5,
+        ge=0,
+        le=10**6,
+        description="lowest accepted S/N; of LCModel's whole numbers, 2 and less are rejected",
+    )
+    max_fwhm_ppm: float | None = Field(0.15, ge=0, le=100, description="largest accepted line width in ppm")
+    max_sd_percent: float | None = Field(None, ge=0, le=1000, description="largest accepted %SD; 20 and 40 are in use")
+    brain_only: bool = Field(True, description="rejection of voxels outside the brain mask")
+    skull_margin_mm: float | None = Field(
+        5.5, ge=0, le=1000, description="smallest distance from the edge of the brain mask, in mm"
+    )
+    outlier_multiple: float | None = Field(
+        8, ge=1, le=10**6, description="largest accepted multiple of the metabolite's median"
+    )
+    snr_map: str | None = Field(
+        None, description="NIfTI file in place of the volumes' S/N; its name may have {participant} in it"
+    )
+    fwhm_map: str | None = Field(
+        None, description="NIfTI file in place of the volumes' FWHM; its name may have {participant} in it"
+    )
+
+    @property
+    def needs_brain(self) -> bool:
+        """Whether a rule looks at the brain mask."""
+        return self.brain_only or self.skull_margin_mm is not None
+
+    def external_maps(self, participant: str) -> dict[str, str]:
+        """Files of snr and fwhm, where a participant's are not the volumes' own."""
+        paths = {"snr": self.snr_map, "fwhm": self.fwhm_map}
+        return {name: path.replace("{participant}", participant) for name, path in paths.items() if path is not None}
+
+
+class SliceSettings(Settings):
+    """Which axial slices are used."""
+
+    min_valid_fraction: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="valid voxels that a slice needs, as a part of the fullest slice's (mean of the metabolites)",
+    )
+    min_valid_voxels: int = Field(
+        50, ge=1, le=10**6, description="valid voxels that a slice needs; a single map with fewer is left empty"
+    )
+    min_slices: int = Field(9, ge=1, le=1024, description="smallest number of contiguous slices")
+    max_slices: int = Field(18, ge=1, le=1024, description="largest number of contiguous slices")
+    frame: int = Field(
+        64,
+        ge=16,
+        le=1024,
+        multiple_of=16,
+        description="side of the square in voxels; smaller matrices are centred in it",
+    )
+
+    @model_validator(mode="after")
+    def _least_and_most(self) -> Self:
+        if self.max_slices < self.min_slices:
+            raise rule(
+                "max_slices",
+                f"is {self.max_slices}, expected at least min_slices, which is {self.min_slices}",
+            )
+        return self
+
+
+class Phantom(Settings):
+    """What all scans of a phantom cohort share."""
+
+    matrix: Annotated[list[Annotated[int, Field(ge=8, le=128)]], Field(min_length=3, max_length=3)] = Field(
+        [64, 64, 39], description="MRSI voxels along x, y, z"
+    )
+    voxel_mm: Annotated[list[Annotated[float, Field(ge=1, le=20)]], Field(min_length=3, max_length=3)] = Field(
+        [3.4, 3.4, 3.4], description="voxel size in mm; T1 and FLAIR have voxels a third as large along each axis"
+    )
+    slices: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="first and last slice that is fitted, counted from 0; null: the excited slab"
+    )
+
+    @model_validator(mode="after")
+    def _slices_in_matrix(self) -> Self:
+        last = self.matrix[2] - 1
+        if self.slices is not None and not self.slices[0] <= self.slices[1] <= last:
+            raise rule("slices", f"is {self.slices}, expected null or [first, last] with first <= last <= {last}")
+        return self
+
+    @property
+    def fitted_slices(self) -> list[int]:
+        """First and last fitted slice, counted from 0, both included."""
+        if self.slices is not None:
+            return self.slices
+        return [round(SLAB[0] * self.matrix[2]), round(SLAB[1] * self.matrix[2]) - 1]
+
+
+class PhantomSettings(Phantom):
+    """One scan of a phantom cohort. In the workflow, the participants table says what differs between scans."""
+
+    naming: Literal["multivoxel", "vienna"] = Field(
+        "multivoxel", description="names of the tables: sl1_3-5.table or sub-01_x05_y03_z01.table"
+    )
+    archive: bool = Field(False, description="lcmodel.tar.gz in place of the folder lcmodel/")
+    lesion: bool = Field(True, description="presence of a glioma")
+
+
+class PhantomCohort(Phantom):
+    """A phantom cohort."""
+
+    seed: int = Field(
+        1, ge=0, le=2**63 - 1, description="seed of the whole cohort; with a participant's name, it decides everything"
+    )
+
+
+class CohortSettings(Settings):
+    """Whose scans are studied, and how they become slices. Shared by all experiments."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]+$", description="name of the cohort in tables, figures and its folder of results"
+    )
+    participants: str = Field(description="path of the participants table")
+    metabolites: Annotated[list[str], Field(min_length=1), Different] = Field(
+        ["tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly"], description="metabolites to study"
+    )
+    unit: str = Field("mM", description="unit of the concentrations; a.u. without water scaling")
+    simulate: PhantomCohort | None = Field(
+        None, description="settings of a phantom cohort; null or left out for real scans"
+    )
+    ingest: IngestSettings = Field(IngestSettings.of(), description="how scans are read")
+    quality: QualitySettings = Field(QualitySettings.of(), description="limits of the quality mask")
+    slices: SliceSettings = Field(SliceSettings.of(), description="which slices are used")

@@ -1,0 +1,170 @@
+"""Settings of an experiment: participants, folds, low-resolution sizes, methods, tables and figures."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mrsi_sr.settings.base import Different, Name, Names, Settings, Size, Sizes
+from mrsi_sr.settings.errors import rule
+
+Protocol = Literal["clean", "paper"]
+Region = Literal["mask", "frame"]
+Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
+Metrics = Annotated[list[Metric], Field(min_length=1), Different]
+FoldNumber = Annotated[int, Field(ge=1, le=1000)]
+FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
+Participants = Annotated[list[str], Field(min_length=3), Different]
+
+# Voxels that metrics are computed on, by protocol; the first is the one that tables show.
+REGIONS: dict[str, tuple[str, ...]] = {"paper": ("frame",), "clean": ("mask", "frame")}
+SIZES = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32]  # the papers' low-resolution matrix sizes
+
+
+class FoldSettings(Settings):
+    """Cross-validation by participant."""
+
+    number: int = Field(
+        5,
+        ge=3,
+        le=1000,
+        description="number of folds; each tests one group of participants, validates on the next, trains on the rest",
+    )
+    seed: int = Field(
+        1, ge=0, le=2**63 - 1, description="seed of the draw, where the participants table has no folds of its own"
+    )
+
+
+class PlannedFolds(FoldSettings):
+    """Folds of an experiment, and which of them are run."""
+
+    run: Annotated[list[FoldNumber], Different] = Field([], description="folds to train and score; empty: all")
+
+    @model_validator(mode="after")
+    def _all_where_none_is_named(self) -> Self:
+        return self if self.run else self.model_copy(update={"run": list(range(1, self.number + 1))})
+
+
+class Shown(Settings):
+    """Which protocol, experiment and cohort a table or figure comes from. In the workflow, the experiment says it."""
+
+    protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
+    experiment: str | None = Field(None, description="name of the experiment; null: any, not named")
+    phantom: bool = Field(False, description="whether the cohort is simulated, for the caption")
+    labels: dict[str, str] = Field({}, description="labels of methods by name; others are labelled by their names")
+
+
+class Table(Settings):
+    """One table: methods in rows, metrics at some sizes in columns."""
+
+    title: str = Field("Comparison of methods", description="first sentence of the caption")
+    sizes: Annotated[list[int], Field(min_length=1), Different] = Field(
+        [8, 16, 32], description="low-resolution matrix sizes, in the order shown"
+    )
+    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, in the order shown")
+    methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+    region: Region | None = Field(
+        None,
+        description="voxels that count; null: the protocol's, which is the quality mask (clean) or the whole frame"
+        " (paper)",
+    )
+    mix_folds: bool = Field(
+        False,
+        description="average over folds of a method that were made with different settings; the caption then says what"
+        " differs",
+    )
+
+
+class TableSettings(Shown, Table):
+    """A table, and what its caption says of where the numbers come from."""
+
+    cohort: str = Field("not named", description="name of the cohort")
+    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
+        None, description="folds that must be present; null: the folds in the files"
+    )
+    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    configuration: str | None = Field(
+        None, description="fingerprint of the configuration; null: that of these settings"
+    )
+    expected: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="fingerprint of the settings that the metrics must have been made with, by method and fold; null:"
+        " files are only compared with each other",
+    )
+
+    @model_validator(mode="after")
+    def _region_of_protocol(self) -> Self:
+        return with_region(self, self.protocol, "region")
+
+
+class Figure(Settings):
+    """The qualitative figure of one map. By default it shows the test participant and slice with the largest lesion."""
+
+    size: Size = Field(16, description="low-resolution matrix size")
+    metabolite: str | None = Field(None, description="metabolite; null: tCho, or else the first with a map there")
+    participant: str | None = Field(None, description="participant; null: the one with the largest lesion")
+    slice: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        None, description="index of the slice in the scan; null: the one with the largest lesion"
+    )
+    fold: FoldNumber | None = Field(None, description="fold; null: the first that is run")
+    methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+
+
+class FigureSettings(Shown, Figure):
+    """A qualitative figure, and what its caption says of where the maps come from."""
+
+
+class LpipsWeights(Settings):
+    """Weights of one LPIPS metric."""
+
+    backbone: str | None = Field(
+        None, description="file of a torchvision VGG16 or AlexNet state dict (.pth or .safetensors)"
+    )
+    linear: str | None = Field(None, description="file of LPIPS linear weights; null: those of the lpips package")
+    download: bool = Field(False, description="download of the backbone by torchvision")
+
+    @model_validator(mode="after")
+    def _backbone_or_download(self) -> Self:
+        if (self.backbone is None) != self.download:
+            raise rule("", "needs either a backbone (a file) or download: true")
+        return self
+
+
+class ExperimentSettings(Settings):
+    """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
+
+    protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
+    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
+    participants: (
+        Annotated[int, Field(ge=3, le=100_000)] | Annotated[list[str], Field(min_length=3), Different] | None
+    ) = Field(
+        None,
+        description="participants: their names, or the first so many of the table in order of names; null: all",
+    )
+    folds: PlannedFolds = Field(PlannedFolds.of(), description="number and seed of the folds, and which are run")
+    sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
+    evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
+    methods: Names = Field(description="methods to compare")
+    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics of the samples")
+    lpips_weights: dict[Literal["lpips_vgg", "lpips_alex"], LpipsWeights] = Field(
+        {}, description="weights of the LPIPS metrics; without them LPIPS is not available"
+    )
+    tables: dict[Name, Table] = Field({}, description="tables by name")
+    figures: dict[Name, Figure] = Field({}, description="figures by name")
+
+    @model_validator(mode="after")
+    def _regions_of_protocol(self) -> Self:
+        tables = {
+            name: with_region(table, self.protocol, f"tables.{name}.region") for name, table in self.tables.items()
+        }
+        return self.model_copy(update={"tables": tables})
+
+
+def with_region(table: Table, protocol: str, key: str) -> Table:
+    """A table with the region that it shows: its own, or the protocol's first.
+
+    Raises a rule's error for a region that the protocol does not score.
+    """
+    if table.region is not None and table.region not in REGIONS[protocol]:
+        allowed = ", ".join(REGIONS[protocol])
+        raise rule(key, f"is {table.region}, expected one of {allowed} in protocol {protocol}")
+    return table.model_copy(update={"region": table.region or REGIONS[protocol][0]})

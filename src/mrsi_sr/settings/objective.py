@@ -1,0 +1,130 @@
+"""Settings of the objectives: what a network learns, and which networks it needs for that."""
+
+import json
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.errors import rule
+
+Pair = Annotated[list[Annotated[float, Field(ge=0, le=1000)]], Field(min_length=2, max_length=2)]
+
+
+class Regression(Settings):
+    """Objective (1 - alpha) L1 + alpha (1 - MS-SSIM)."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    alpha: float = Field(0.84, ge=0, le=1, description="share of the structural loss")
+
+
+Truncation = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class _OfChain(Settings):
+    """Rule of every objective with a diffusion chain."""
+
+    @model_validator(mode="after")
+    def _truncation_in_chain(self) -> Self:
+        if self.truncation is not None and self.truncation > self.diffusion_steps:
+            raise rule(
+                "truncation",
+                f"is {self.truncation}, expected at most diffusion_steps, which is {self.diffusion_steps}",
+            )
+        return self
+
+
+class Adversarial(_OfChain):
+    """Objective reconstruction x ((1 - alpha) L1 + alpha (1 - MS-SSIM)) + adversarial weight x Wasserstein loss.
+
+    A munet makes the map; a denoising_unet makes the noisy map at the truncation step from noise (TDPM's generator).
+    """
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    alpha: float = Field(0.84, ge=0, le=1, description="share of the structural loss in the reconstruction loss")
+    reconstruction: float = Field(
+        1.0, ge=0, le=10**6, description="weight of the reconstruction loss; 0: adversarial loss alone"
+    )
+    adversarial_weight: Pair = Field(
+        [0.0, 0.1], description="range that each map's weight is drawn from, uniformly; equal values fix it"
+    )
+    zero_probability: float = Field(0.1, ge=0, le=1, description="probability that a map's weight is 0 instead")
+    gradient_penalty: float = Field(10.0, ge=0, le=10**6, description="weight of the critic's gradient penalty")
+    critic_steps: int = Field(
+        5, ge=1, le=1000, description="critic steps before each step of the network, each with a batch of its own"
+    )
+    critic_channels: int = Field(
+        32, ge=1, le=1024, description="number of channels of the critic's first layer (32 gives 1,284,129 parameters)"
+    )
+    diffusion_steps: int = Field(
+        1000, ge=1, le=10_000, description="length of the chain, where the network makes a noisy map"
+    )
+    truncation: Truncation | None = Field(
+        None, description="steps of the chain that remain after what the network makes; null: the map itself (munet)"
+    )
+
+    @model_validator(mode="after")
+    def _weights_and_truncation(self) -> Self:
+        lowest, highest = self.adversarial_weight
+        if lowest > highest:
+            raise rule("adversarial_weight", f"is {[lowest, highest]}, expected the lower one first")
+        if (self.architecture == "munet") != (self.truncation is None):
+            raise rule(
+                "truncation",
+                f"is {json.dumps(self.truncation)}, but with objective adversarial a munet makes the map itself (null),"
+                " and a denoising_unet the map at the truncation step (a number)",
+            )
+        return self
+
+
+class Likelihood(_OfChain):
+    """Objective: negative log-likelihood in bits per voxel, a guide loss and a data-consistency loss."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {"super_resolver": ("regression", "adversarial")}
+
+    truncation: int = Field(
+        0, ge=0, le=10_000, description="diffusion steps after which the flow learns the noisy map; 0: the map itself"
+    )
+    diffusion_steps: int = Field(1000, ge=1, le=10_000, description="length of the whole chain (cosine schedule)")
+    guide_weight: float = Field(
+        10,
+        ge=0,
+        le=10**6,
+        description="weight of the guide loss: sample of temperature 0 against the map; 0: none",
+    )
+    alpha: float = Field(0.84, ge=0, le=1, description="share of the structural loss in the guide loss")
+    data_consistency_weight: float = Field(
+        0,
+        ge=0,
+        le=10**6,
+        description="weight of the loss between samples of any temperature and the measured k-space (flow enhancer:"
+        " 10); 0: none",
+    )
+    outside_noise: float = Field(
+        0.05,
+        ge=0,
+        le=10,
+        description="standard deviation of the noise in place of the zeros outside the mask where truncation is 0, for"
+        " a map with range 1; 0: none",
+    )
+
+
+class NoisePrediction(_OfChain):
+    """Objective: mean squared error of the estimated noise inside the mask."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    diffusion_steps: int = Field(1000, ge=1, le=10_000, description="length of the chain (cosine schedule)")
+    truncation: Truncation | None = Field(
+        None, description="number of first steps of the chain that are learned, at most diffusion_steps; null: all"
+    )
+
+
+OBJECTIVES: dict[str, type[Settings]] = {
+    "regression": Regression,
+    "adversarial": Adversarial,
+    "likelihood": Likelihood,
+    "noise_prediction": NoisePrediction,
+}

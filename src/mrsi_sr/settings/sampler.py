@@ -1,0 +1,198 @@
+"""Settings of samplers: one class per kind, with the networks that it needs by role."""
+
+import json
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.errors import rule
+
+Roles = dict[str, tuple[str, ...]]  # role of a network -> what the network may have learned
+DENOISER: Roles = {"denoiser": ("noise_prediction",)}
+MAP_NETWORK = ("regression", "adversarial")
+
+Temperature = Annotated[float, Field(ge=0, le=100)]
+Steps = Annotated[int, Field(ge=1, le=10_000)]
+Clip = Annotated[list[float], Field(min_length=2, max_length=2)]
+Variance = Literal["posterior", "beta"]
+Spacing = Literal["time", "log_snr"]
+
+TEMPERATURE = "factor of the standard deviation of each step's noise"
+VARIANCE = "variance of a reverse step's noise"
+CLIP = "lowest and highest value of the clean map estimated at each step, in units of the map's scale; null: no bounds"
+
+
+class Sampler(Settings):
+    """Base of all kinds. `kind` is the name of the sampler's function, the other keys are its keyword arguments.
+
+    networks, optional_networks: roles of the networks that it uses. by_size: whether there may be a network for each
+    low-resolution size (roles size_8, size_10, ..) in place of `network`. starts: where its diffusion chain starts:
+    from pure noise, from what another network draws at the truncation point, or None for a sampler without a chain.
+    """
+
+    networks: ClassVar[Roles] = {}
+    optional_networks: ClassVar[Roles] = {}
+    by_size: ClassVar[bool] = False
+    starts: ClassVar[Literal["noise", "draw"] | None] = None
+    evaluations: ClassVar[str]  # number of network evaluations, in words
+
+    @property
+    def own(self) -> dict:
+        """Keyword arguments of the sampler's function."""
+        return {key: getattr(self, key) for key in type(self).model_fields if key != "kind"}
+
+
+class ZeroFilled(Sampler):
+    """The low-resolution map itself: the missing k-space is zero."""
+
+    evaluations: ClassVar[str] = "0"
+
+    kind: Literal["zero_filled"]
+
+
+class SinglePass(Sampler):
+    """One evaluation of a network that returns the map."""
+
+    networks: ClassVar[Roles] = {"network": MAP_NETWORK}
+    by_size: ClassVar[bool] = True
+    evaluations: ClassVar[str] = "1"
+
+    kind: Literal["single_pass"]
+    adversarial_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="adversarial weight that a network with sharpness is conditioned on: higher is sharper; null"
+        " without sharpness",
+    )
+
+
+class _Clipped(Sampler):
+    """Rule of the samplers that bound the estimated clean map."""
+
+    @model_validator(mode="after")
+    def _lowest_first(self) -> Self:
+        if self.clip is not None and self.clip[0] >= self.clip[1]:
+            raise rule("clip", f"is {self.clip}, expected the lowest value and then a higher one")
+        return self
+
+
+class Ancestral(_Clipped):
+    """The reverse diffusion chain, one step at a time (Ho et al. 2020; FTDDM equation 12)."""
+
+    networks: ClassVar[Roles] = DENOISER
+    starts: ClassVar[str] = "noise"
+    evaluations: ClassVar[str] = "diffusion_steps"
+
+    kind: Literal["ancestral"]
+    temperature: Temperature = Field(1.0, description=TEMPERATURE)
+    variance: Variance = Field("posterior", description=VARIANCE)
+    clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP}, as in the papers' equation")
+
+
+class Respaced(_Clipped):
+    """Evenly spaced steps of the reverse diffusion chain (Nichol and Dhariwal 2021)."""
+
+    networks: ClassVar[Roles] = DENOISER
+    starts: ClassVar[str] = "noise"
+    evaluations: ClassVar[str] = "steps"
+
+    kind: Literal["respaced"]
+    steps: Steps = Field(100, description="number of steps; at most the denoiser's diffusion_steps")
+    temperature: Temperature = Field(1.0, description=TEMPERATURE)
+    variance: Variance = Field("posterior", description=VARIANCE)
+    clip: Clip | None = Field(
+        [0.0, 1.0], description=f"{CLIP} (long steps from pure noise magnify its errors a thousandfold)"
+    )
+
+
+class DpmSolver(_Clipped):
+    """DPM-Solver++(2M) (Lu et al. 2022): deterministic, second order, multistep."""
+
+    networks: ClassVar[Roles] = DENOISER
+    starts: ClassVar[str] = "noise"
+    evaluations: ClassVar[str] = "steps + 1"
+
+    kind: Literal["dpm_solver"]
+    steps: Steps = Field(100, description="number of solver steps; fewer than the denoiser's diffusion_steps")
+    spacing: Spacing = Field(
+        "time",
+        description="spacing of the solver's steps: even in time, as in its authors' program, or in log-SNR, where 20"
+        " steps are more exact than 90 even in time (on Gaussian maps)",
+    )
+    clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP} (near pure noise its errors are magnified)")
+
+
+class _Truncated(Sampler):
+    """Rule of the samplers of a truncated chain."""
+
+    starts: ClassVar[str] = "draw"
+    evaluations: ClassVar[str] = "1 + truncation, or steps + 2 with dpm_solver"
+
+    @model_validator(mode="after")
+    def _steps_belong_to_the_solver(self) -> Self:
+        if (self.solver == "dpm_solver") != (self.steps is not None):
+            raise rule(
+                "steps",
+                f"is {json.dumps(self.steps)} and solver is {self.solver}: dpm_solver needs a number of steps,"
+                " ancestral takes all and needs null",
+            )
+        return self
+
+
+SOLVER = "walk down the truncated chain: step by step, or by DPM-Solver++ in fewer steps"
+SOLVER_STEPS = "number of steps of dpm_solver, fewer than the truncation; null for ancestral, which takes every step"
+SOLVER_SPACING = "spacing of dpm_solver's steps: even in time or in log-SNR"
+
+
+class Tdpm(_Truncated):
+    """TDPM (Zheng et al. 2022): a generator draws the map at the truncation point, then the truncated chain."""
+
+    networks: ClassVar[Roles] = {"generator": ("adversarial",), **DENOISER}
+
+    kind: Literal["tdpm"]
+    temperature: Temperature = Field(1.0, description=f"{TEMPERATURE}; dpm_solver adds none")
+    variance: Variance = Field("posterior", description=VARIANCE)
+    solver: Literal["ancestral", "dpm_solver"] = Field("ancestral", description=SOLVER)
+    steps: Steps | None = Field(None, description=SOLVER_STEPS)
+    spacing: Spacing = Field("time", description=SOLVER_SPACING)
+
+
+class Ftddm(_Truncated):
+    """FTDDM, algorithm 1: a flow draws the map at the truncation point, then the truncated chain."""
+
+    networks: ClassVar[Roles] = {"flow": ("likelihood",), **DENOISER}
+
+    kind: Literal["ftddm"]
+    flow_temperature: Temperature = Field(
+        0.9, description="tau_f, factor of the standard deviation of the flow's base distribution"
+    )
+    temperature: Temperature = Field(0.9, description=f"tau_d, {TEMPERATURE}; dpm_solver adds none")
+    variance: Variance = Field("posterior", description=VARIANCE)
+    solver: Literal["ancestral", "dpm_solver"] = Field("ancestral", description=SOLVER)
+    steps: Steps | None = Field(None, description=SOLVER_STEPS)
+    spacing: Spacing = Field("time", description=SOLVER_SPACING)
+
+
+class FlowSample(Sampler):
+    """A draw from a conditional normalizing flow of maps (FTDDM equation 11; flow enhancer section 2.4)."""
+
+    networks: ClassVar[Roles] = {"flow": ("likelihood",)}
+    optional_networks: ClassVar[Roles] = {"super_resolver": MAP_NETWORK}
+    evaluations: ClassVar[str] = "1"
+
+    kind: Literal["flow"]
+    temperature: Temperature = Field(0.8, description="factor of the standard deviation of the latents")
+
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    "zero_filled": ZeroFilled,
+    "single_pass": SinglePass,
+    "ancestral": Ancestral,
+    "respaced": Respaced,
+    "dpm_solver": DpmSolver,
+    "tdpm": Tdpm,
+    "ftddm": Ftddm,
+    "flow": FlowSample,
+}
