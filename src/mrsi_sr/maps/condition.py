@@ -1,4 +1,4 @@
-"""What a network is told about a batch of maps: the measurement, valid voxels, MRI, and how the map was taken."""
+"""The condition of a network for a batch of maps: the measurement, valid voxels, MRI, size and metabolite."""
 
 from __future__ import annotations
 

@@ -6,14 +6,14 @@
 | denoising_unet | noisy map, step, condition -> noise |
 | flow | condition, and an image or latents -> log-density, or image |
 
-Their settings are in settings/network.py. A network's module is imported when one is built, so that planning a workflow
+Their settings are in settings/architecture.py. A network's module is imported when one is built, so that planning a workflow
 needs no torch, and a changed architecture is part of the code of its own networks alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mrsi_sr.settings.network import ARCHITECTURES
+from mrsi_sr.settings.architecture import ARCHITECTURES
 
 if TYPE_CHECKING:
     from torch import nn

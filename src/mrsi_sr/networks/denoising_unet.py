@@ -17,7 +17,7 @@ class DenoisingUNet(nn.Module):
         self, channels: list[int], residual_blocks: int, attention_at: list[int], heads: int, upscaling_factor: bool,
         normalisation: str, mask: bool, mri: bool,
     ):  # fmt: skip
-        """workflow/schemas/architecture-denoising_unet.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
         norm = {"instance": normalisation == "instance"}
         self.mask, self.mri = mask, mri

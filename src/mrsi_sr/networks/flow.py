@@ -61,7 +61,7 @@ class Flow(nn.Module):
     def __init__(
         self, features: int, levels: int, steps: int, base: str, mask: bool, mri: bool, upscaling_factor: bool
     ):
-        """workflow/schemas/architecture-flow.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
         self.mask, self.mri, self.upscaling_factor = mask, mri, upscaling_factor
         inputs = 1 + mask + 2 * mri + upscaling_factor

@@ -22,7 +22,7 @@ class MUNet(nn.Module):
     """
 
     def __init__(self, channels: int, modulation: str, metabolite: bool, sharpness: bool, metabolites: int):
-        """workflow/schemas/architecture-munet.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
         self.modulation = Modulation(modulation, metabolites if metabolite else None, sharpness)
         widths = [channels * 2**level for level in range(LEVELS)]

@@ -7,7 +7,7 @@
 | likelihood | invertible, map <-> latents given a condition |
 | noise_prediction | noisy map, step, condition -> noise |
 
-Their settings are in settings/network.py, what training asks of them in base.py. An objective's module is imported when
+Their settings are in settings/objective.py, what training asks of them in base.py. An objective's module is imported when
 one is built, so that planning a workflow needs no torch, and a changed objective is part of the code of its own networks
 alone.
 """
@@ -15,7 +15,7 @@ alone.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mrsi_sr.settings.network import OBJECTIVES
+from mrsi_sr.settings.objective import OBJECTIVES
 
 if TYPE_CHECKING:
     from torch import nn

@@ -52,7 +52,7 @@ class Adversarial(Objective):
         self, *, alpha: float, reconstruction: float, adversarial_weight: list[float], zero_probability: float,
         gradient_penalty: float, critic_steps: int, critic_channels: int, diffusion_steps: int, truncation: int | None,
     ):  # fmt: skip
-        """The arguments are explained in settings/network.py."""
+        """The arguments are explained in settings/objective.py."""
         self.alpha, self.reconstruction = alpha, reconstruction
         self.weights, self.zero_probability = adversarial_weight, zero_probability
         self.gradient_penalty = gradient_penalty

@@ -29,7 +29,7 @@ class Likelihood(Objective):
         self, *, truncation: int, diffusion_steps: int, guide_weight: float, alpha: float,
         data_consistency_weight: float, outside_noise: float, super_resolver: nn.Module | None = None,
     ):  # fmt: skip
-        """The arguments are explained in settings/network.py.
+        """The arguments are explained in settings/objective.py.
 
         super_resolver: a trained network whose map takes the low-resolution map's place in the condition: then the
         flow is an enhancer.

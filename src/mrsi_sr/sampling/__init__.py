@@ -1,1 +1,20 @@
-"""Super-resolution by one method: of the test participants of a fold."""
+"""Sampling: super-resolved maps of the test participants of a fold, by one method."""
+
+from collections.abc import Iterable
+
+from mrsi_sr import networks, samplers
+from mrsi_sr.results.code import code_of
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import NetworkSettings
+
+
+def code(method: MethodSettings, network_settings: Iterable[NetworkSettings]) -> dict[str, str]:
+    """The code that can change a method's maps: sampling, its sampler, its networks' architectures, and their imports.
+
+    network_settings: of the networks of all roles.
+    """
+    kinds = [method.sampler.kind, *filter(None, [getattr(method.sampler, "solver", None)])]
+    architectures = {settings.architecture for settings in network_settings}
+    return code_of(
+        "mrsi_sr.sampling.fold", *map(samplers.module_of, kinds), *map(networks.module_of, sorted(architectures))
+    )

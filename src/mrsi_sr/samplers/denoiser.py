@@ -1,0 +1,39 @@
+"""A denoising network with the diffusion chain that it has learned, as samplers use it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mrsi_sr.diffusion.schedule import Schedule
+from mrsi_sr.maps.condition import Condition
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """network(x, step, condition) estimates the noise in x [B, 1, H, W] at step [B] of the schedule, a chain.
+
+    The chain is whole, or truncated to its first steps.
+    """
+
+    network: Callable[[Tensor, Tensor, Condition], Tensor]
+    schedule: Schedule
+
+    def descend(
+        self, walk: Callable, x: Tensor, condition: Condition, noise: Callable[[Tensor], Tensor], *,
+        clip: Sequence[float] | None = None, **options,
+    ) -> tuple[Tensor, int]:  # fmt: skip
+        """Walk the chain down from a draw x [B, 1, H, W] at its last step: the map and the number of evaluations.
+
+        walk: `samplers.walk_of` has them; options: its own. clip: lowest and highest value of the clean map that an
+        estimate of the noise stands for; None for no bounds.
+        """
+
+        def denoise(x: Tensor, step: int) -> Tensor:
+            estimate = self.network(x, torch.full((len(x),), step, device=x.device), condition)
+            if clip is None:
+                return estimate
+            return self.schedule.noise(x, self.schedule.clean(x, estimate, step).clamp(*clip), step)
+
+        return walk(denoise, x, self.schedule, mask=condition.mask, noise=noise, **options)
