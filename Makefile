@@ -1,11 +1,11 @@
-# make setup | demo | demo-all | test | lint: each makes .venv first if it is not there or older than the pins.
+# make setup | demo | demo-all | test | lint | documents: each makes .venv first if it is not there or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
 # Scripts run as `python workflow/scripts/NAME.py`: this environment's python must come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SNAKEMAKE = snakemake --profile profiles/local --configfile config/$(NAME).yaml
+SNAKEMAKE = snakemake --profile profiles/local --configfile config/demo.yaml --config "run=[$(NAME)]"
 
-.PHONY: setup demo demo-all test test-slow lint format
+.PHONY: setup demo demo-all test test-slow lint format documents
 
 setup: .venv/.installed
 
@@ -43,3 +43,7 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow/rules
+
+# The tables of config/README.md and config/schema.json, from the settings' classes.
+documents: setup
+	$(BIN)/python -m mrsi_sr.settings.documents

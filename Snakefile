@@ -13,7 +13,7 @@ from mrsi_sr.workflow.records import keep_with_results, lock_results
 from mrsi_sr.workflow.snapshot import started_with
 from mrsi_sr.workflow.plan import Workflow
 
-if "cohort" not in config:
+if not workflow.config_settings.configfiles:
 
     configfile: "config/config.yaml"
 

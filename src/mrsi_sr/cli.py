@@ -1,4 +1,4 @@
-"""What every script shares: one way to start, to report progress and to fail with a clear message."""
+"""Start, progress report and error messages of every script."""
 
 import argparse
 import difflib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 log = logging.getLogger("mrsi_sr")
 
-WHAT_TO_DO = {
+WHAT_TO_DO = {  # advice by error number of the operating system
     errno.ENOSPC: "the disk is full: make room",
     errno.EDQUOT: "your quota is used up: make room",
     errno.EACCES: "look at the permissions of the file and of the folders above it",
@@ -22,29 +22,29 @@ WHAT_TO_DO = {
     errno.ENOENT: "look at the name",
     errno.EIO: "the disk or the network file system fails: see whether it can be read and written otherwise",
 }
-SECONDS_BETWEEN_LINES = 10  # of progress, where standard error is a log file and not a terminal
+SECONDS_BETWEEN_LINES = 10  # interval of progress lines where standard error is a log file, not a terminal
 
 
 class UserError(Exception):
-    """Something that the person at the keyboard can mend: what is wrong, where, what was expected, what to do."""
+    """An error that the user can correct; its text says what is wrong, where, what was expected, what to do."""
 
 
 class Stopped(BaseException):
-    """SIGTERM came: Slurm's warning before a time limit ends or a job is cancelled. Like KeyboardInterrupt no error."""
+    """SIGTERM, which Slurm sends before a time limit ends or when a job is cancelled; no error, as KeyboardInterrupt."""
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line and call main.
 
-    A UserError becomes one message and exit code 2, and so does what the system refuses (a full disk, a file that may
-    not be read): an OSError. SIGTERM ends the script as an error would, with what it has begun cleared away, and exit
-    code 143 (128 + 15), as shells report it; a second one ends it at once.
+    A UserError, or an OSError (a full disk, an unreadable file), becomes one message and exit code 2. SIGTERM ends the
+    script as an error does, with temporary files removed, and exit code 143 (128 + 15), as shells report it; a second
+    SIGTERM ends it at once.
     """
     parser.allow_abbrev = False
     arguments, unknown = parser.parse_known_args()
     if unknown:
         parser.error(_unknown_argument(unknown[0], parser))
-    # Libraries speak up only with warnings: fontTools, for one, logs every glyph of a PDF.
+    # Of libraries only warnings are logged: fontTools, for example, logs every glyph of a PDF.
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _stop)
@@ -53,7 +53,7 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     except UserError as error:
         _end(parser, str(error), 2)
     except OSError as error:
-        _end(parser, _refused(error), 2)
+        _end(parser, _system_error(error), 2)
     except Stopped as error:
         _end(parser, str(error) or "stopped by SIGTERM; the same again goes on with what is finished", 143)
     except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
 
 @contextmanager
 def stop_noted() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM is only noted: the caller asks whether it came, and stops where it is best."""
+    """A block in which SIGTERM does not end the script; yields a function that tells whether a SIGTERM has arrived."""
     came: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
     try:
@@ -77,7 +77,7 @@ def _stop(number: int, _) -> None:
 
 
 def _end(parser: argparse.ArgumentParser, message: str, code: int) -> None:
-    """Say why the script ends, and end it, also where nobody reads the pipe any more: Slurm stops `tee` too."""
+    """Print a message and exit, also where standard error is a closed pipe: Slurm stops a job's `tee` too."""
     try:
         print(f"{parser.prog}: {message}", file=sys.stderr, flush=True)
     except BrokenPipeError:
@@ -85,13 +85,14 @@ def _end(parser: argparse.ArgumentParser, message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _refused(error: OSError) -> str:
+def _system_error(error: OSError) -> str:
+    """Message of an error of the operating system: the file, the reason, what to do."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}\n  {WHAT_TO_DO.get(error.errno, 'mend that')}, and run the same again"
 
 
 def positive(text: str) -> int:
-    """The type of a flag that takes a whole number from 1."""
+    """Type of a flag that takes a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no whole number from 1")
     return int(text)
@@ -124,7 +125,7 @@ def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
 
 
 def progress(items: Iterable, what: str, total: int | None = None) -> Iterator:
-    """Yield the items: a bar on a terminal, a line of log every ten seconds elsewhere."""
+    """The items, with their progress shown: a bar on a terminal, else a line in the log every ten seconds."""
     if sys.stderr.isatty():
         from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Where tensors live and how they are computed there: every choice that depends on the device is made here.
+"""Devices: every choice that depends on whether a CPU or a GPU computes.
 
 | | CPU | CUDA |
 |---|---|---|
@@ -16,9 +16,9 @@ from mrsi_sr.cli import UserError, log
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
-    """The device that --device asks for, with the number of CPU threads set.
+    """Device of the flag --device (auto, cpu or cuda); sets the number of CPU threads.
 
-    Raises UserError when CUDA is asked for and absent, or the number of threads is below 1.
+    Raises UserError for cuda without a CUDA GPU, or a number of threads below 1.
     """
     if threads is not None:
         if threads < 1:
@@ -28,7 +28,7 @@ def choose(name: str, threads: int | None = None) -> torch.device:
         raise UserError("--device cuda, but torch sees no CUDA GPU here\n  use --device auto or --device cpu")
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cuda":
-        # What autocast leaves in float32 is meant to be exact: a flow's way back has to meet its way there.
+        # Operations that autocast leaves in float32 must be exact: a flow's inverse has to invert its forward pass.
         torch.backends.cudnn.allow_tf32 = False
         log.info("device: %s, bfloat16 autocast", torch.cuda.get_device_name())
     else:
@@ -37,7 +37,7 @@ def choose(name: str, threads: int | None = None) -> torch.device:
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to the device, in the memory layout that its 2-D convolutions are fastest in there."""
+    """A network, moved to the device in the memory layout in which its 2-D convolutions are fastest."""
     network = network.to(device)
     if device.type == "cuda":
         for module in network.modules():
@@ -47,25 +47,25 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def fast(network: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
-    """The network computed in the device's arithmetic, its answer in float32: losses and samplers compute exactly."""
+    """A network evaluated in the device's arithmetic, with float32 results for exact losses and samplers."""
     return network if device.type != "cuda" else Autocast(network)
 
 
 class Autocast:
-    """A network, or one of its methods, whose calls run in bfloat16 where that is enough; tensors come in float32."""
+    """A network, or one of its methods, called under bfloat16 autocast; a resulting tensor is float32."""
 
-    def __init__(self, called: Callable):
-        self._called = called
+    def __init__(self, function: Callable):
+        self._function = function
 
     def __call__(self, *arguments, **named):
-        """Whatever the network returns."""
+        """The network's result."""
         with torch.autocast("cuda", dtype=torch.bfloat16):
-            answer = self._called(*arguments, **named)
-        return answer.float() if isinstance(answer, Tensor) else answer
+            result = self._function(*arguments, **named)
+        return result.float() if isinstance(result, Tensor) else result
 
     def __getattr__(self, name: str):
-        """A method of the network, in the same arithmetic, or another attribute as it is."""
-        attribute = getattr(self._called, name)
+        """A method of the network under the same autocast; any other attribute unchanged."""
+        attribute = getattr(self._function, name)
         return Autocast(attribute) if callable(attribute) else attribute
 
 
@@ -81,6 +81,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
 
 
 def wait(device: torch.device) -> None:
-    """Wait until the device has done what it was given, so that a clock read next is right."""
+    """Wait until the device has finished its queue, so that a duration measured next is right."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,11 +1,11 @@
-"""K-space truncation: what a scan of lower resolution would have measured, in the papers' protocol and in a clean one.
+"""K-space truncation: the simulated measurement of a lower-resolution scan, in the protocols paper and clean.
 
 | protocol | window of size n | low-resolution map |
 |---|---|---|
 | paper | frame/2 - n/2 <= index < frame/2 + n/2, so -n/2 <= k < n/2 | magnitude, as k = -n/2 lacks its conjugate |
-| clean | abs(k) < n/2, closed under conjugation, n - 1 wide | real; the operator is self-adjoint and idempotent |
+| clean | abs(k) < n/2, n - 1 wide, closed under conjugation | real; the operator is self-adjoint and idempotent |
 
-K-space is centred (k = 0 at index frame/2) and orthonormal (Parseval holds without a factor); axes are the map's own.
+K-space is centred (k = 0 at index frame/2) and orthonormal (Parseval holds without a factor); axes are the map's.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from mrsi_sr.cli import UserError
 
 PROTOCOLS = ("paper", "clean")
 SIZES = tuple(range(8, 33, 2))  # the 13 low-resolution matrix sizes of FTDDM, section 3.1
-FRAME = 64  # voxels of a map along each axis
+FRAME = 64  # number of voxels of a map along each axis
 AXES = (-2, -1)
 
 
@@ -38,7 +38,7 @@ def check_sizes(sizes: Iterable[int], frame: int = FRAME) -> None:
 
 
 def window_indices(n: int, protocol: str, frame: int = FRAME) -> slice:
-    """The kept indices along one axis of centred k-space: n of them in 'paper', n - 1 in 'clean'."""
+    """Indices of the window of size n along one axis of centred k-space: n of them in 'paper', n - 1 in 'clean'."""
     check_protocol(protocol)
     check_sizes([n], frame)
     first = frame // 2 - n // 2
@@ -46,27 +46,30 @@ def window_indices(n: int, protocol: str, frame: int = FRAME) -> slice:
 
 
 def crop_window(kspace, n: int, protocol: str):
-    """Keep the window alone: [..., frame, frame] -> [..., w, w], an array or a tensor as given."""
+    """The window of centred k-space [..., frame, frame]: [..., w, w], an array or a tensor as given."""
     window = window_indices(n, protocol, kspace.shape[-1])
     return kspace[..., window, window]
 
 
 def expand_window(window: np.ndarray, n: int, protocol: str, frame: int = FRAME) -> np.ndarray:
-    """Put a stored window back into centred k-space, zero around it: [..., w, w] -> [..., frame, frame]."""
-    kept = window_indices(n, protocol, frame)
-    width = kept.stop - kept.start
+    """Centred k-space [..., frame, frame] with a stored window [..., w, w], and zero around it.
+
+    Raises UserError where the window has another width than the protocol's window of size n.
+    """
+    inside = window_indices(n, protocol, frame)
+    width = inside.stop - inside.start
     if window.shape[-2:] != (width, width):
         raise UserError(
             f"the {protocol} window of size {n} is {width}x{width}, but the k-space given is "
-            f"{'x'.join(map(str, window.shape[-2:]))}\n  truncate again with the protocol that this run uses"
+            f"{'x'.join(map(str, window.shape[-2:]))}\n  truncate again in protocol {protocol}"
         )
     kspace = np.zeros((*window.shape[:-2], frame, frame), window.dtype)
-    kspace[..., kept, kept] = window
+    kspace[..., inside, inside] = window
     return kspace
 
 
 def projector(n: int, frame: int = FRAME) -> torch.Tensor:
-    """The clean protocol along one axis as a real symmetric matrix P [frame, frame], float64: truncated = P @ x @ P.T.
+    """Real symmetric matrix P [frame, frame], float64, of the clean truncation along one axis: P @ x @ P.T.
 
     P is the Dirichlet kernel of the frequencies abs(k) < n/2.
     """
@@ -78,7 +81,7 @@ def projector(n: int, frame: int = FRAME) -> torch.Tensor:
 
 
 def measured_windows(maps: np.ndarray, sizes: Iterable[int], protocol: str) -> dict[int, np.ndarray]:
-    """What scans of these sizes would measure of the maps [..., N, N]: size -> complex64 [..., w, w], the window alone.
+    """Simulated measurements of maps [..., N, N]: size -> window of k-space, complex64 [..., w, w].
 
     Computed in double precision. Raises UserError for a size that does not fit N.
     """
@@ -89,11 +92,11 @@ def measured_windows(maps: np.ndarray, sizes: Iterable[int], protocol: str) -> d
 
 
 class Truncation:
-    """The forward operator: maps [B, 1, frame, frame] to the k-space of a low-resolution scan, and back to a map.
+    """Forward operator from maps [B, 1, frame, frame] to the k-space of a low-resolution scan, and back to maps.
 
-    Sizes come as one integer or as one per map, integer [B], so a batch may mix them. Everything is differentiable in
-    the map. Sizes on a GPU are trusted, since looking at them would stop the device: check_sizes() them where they are
-    read. Results are in single precision also under autocast, since data consistency is meant to be exact.
+    Sizes n are one integer, or one per map, integer [B], so a batch may mix them. Everything is differentiable in the
+    map. Sizes on a GPU are not checked, since reading them would synchronise the device: call check_sizes() where they
+    are read. Results are in single precision also under autocast, since data consistency must be exact.
     """
 
     def __init__(self, protocol: str, frame: int = FRAME, device: torch.device | str = "cpu"):
@@ -101,7 +104,7 @@ class Truncation:
         if frame % 2 or frame < 2:
             raise UserError(f"a frame of {frame} voxels has no centred window\n  choose an even number")
         self.protocol, self.frame, self.device = protocol, frame, torch.device(device)
-        # One row per half size n/2, from 0, so that a batch of sizes picks its rows without leaving the device.
+        # One row per half size n/2, from 0, so that a batch of sizes selects its rows on the device.
         windows = torch.zeros(frame // 2 + 1, frame, dtype=torch.bool)
         for half in range(1, frame // 2 + 1):
             windows[half, window_indices(2 * half, protocol, frame)] = True
@@ -116,7 +119,7 @@ class Truncation:
         return self if torch.device(device) == self.device else Truncation(self.protocol, self.frame, device)
 
     def window(self, n: torch.Tensor | int) -> torch.Tensor:
-        """Where k-space is kept: bool [B, 1, frame, frame]."""
+        """Measured part of k-space, bool [B, 1, frame, frame]."""
         line = self._windows[self._half(n)]
         return line[:, None, :, None] & line[:, None, None, :]
 
@@ -125,26 +128,26 @@ class Truncation:
         return to_kspace(x) * self.window(n)
 
     def image(self, kspace: torch.Tensor) -> torch.Tensor:
-        """The low-resolution (zero-filled) map of a measurement: its magnitude in 'paper', exactly real in 'clean'."""
+        """Zero-filled map of a measurement: its magnitude in 'paper', exactly real in 'clean'."""
         x = from_kspace(kspace)
         return x.abs() if self.protocol == "paper" else x.real
 
     def truncate(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
-        """image(measure(x, n)); in 'clean' by real matrices alone, so it can be compiled and captured."""
+        """Zero-filled map of maps x, image(measure(x, n)); in 'clean' by real matrices alone, for compiled steps."""
         return self._project(x, n) if self.protocol == "clean" else self.image(self.measure(x, n))
 
     def consistent(self, x: torch.Tensor, kspace: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
-        """Data consistency: the window of the maps' k-space replaced by what was measured, as a real map.
+        """Data consistency: real maps whose k-space inside the window is replaced by the measured one.
 
-        In 'clean' the result has exactly the measured window. In 'paper' the line k = -n/2 has its conjugate outside
-        the window, where the map keeps its own value; the real part averages the two, and all else is as measured.
+        In 'clean' the result has exactly the measured window. In 'paper' the conjugate of the line k = -n/2 is outside
+        the window, where the map's own value stays; the real part averages the two. All other values are as measured.
         """
         if self.protocol == "clean":
             return _single(x) - self._project(x, n) + from_kspace(kspace).real
         return from_kspace(torch.where(self.window(n), kspace, to_kspace(x))).real
 
     def _project(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
-        # In double precision: TF32 or bfloat16 matrix products would leave errors of 1e-3 in "exact" data consistency,
+        # In double precision: TF32 or bfloat16 matrix products would cause errors of 1e-3 in "exact" data consistency,
         # and two 64x64 products per map cost next to nothing.
         p = self._projectors[self._half(n)][:, None]
         with torch.autocast(x.device.type, enabled=False):
@@ -158,12 +161,12 @@ class Truncation:
 
 
 def to_kspace(x: torch.Tensor) -> torch.Tensor:
-    """Maps [..., H, W] to centred orthonormal k-space, complex of the same shape."""
+    """Centred orthonormal k-space of maps [..., H, W], complex of the same shape."""
     return torch.fft.fftshift(torch.fft.fft2(_single(x), norm="ortho"), dim=AXES)
 
 
 def from_kspace(kspace: torch.Tensor) -> torch.Tensor:
-    """Centred orthonormal k-space [..., H, W] to complex maps of the same shape."""
+    """Complex maps of centred orthonormal k-space [..., H, W], of the same shape."""
     return torch.fft.ifft2(torch.fft.ifftshift(kspace, dim=AXES), norm="ortho")
 
 

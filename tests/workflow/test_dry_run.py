@@ -23,7 +23,7 @@ def jobs(text: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(("name", "networks", "methods"), [("demo", 4, 4), ("demo_all", 7, 8)])
 def test_the_demos_plan(clone, name, networks, methods):
-    planned = jobs(clone.dry_run("--configfile", f"config/{name}.yaml"))
+    planned = jobs(clone.dry_run("--configfile", "config/demo.yaml", "--config", f"run=[{name}]"))
     assert planned["simulate"] == planned["ingest"] == planned["slices"] == planned["truncate"] == 5
     assert planned["train"] == networks
     assert planned["sample"] == planned["evaluate"] == methods

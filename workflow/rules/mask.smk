@@ -50,7 +50,7 @@ rule montage:
         runtime=10,
         mem_mb=3000,
     params:
-        unit=plan.cohort["unit"],
+        unit=plan.cohort.unit,
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
         volumes=subpath(input.volumes, parent=True),

@@ -17,7 +17,7 @@ rule slices:
         mem_mb=3000,
     params:
         metabolites=plan.metabolites(),
-        unit=plan.cohort["unit"],
+        unit=plan.cohort.unit,
         settings=plan.settings("slices"),
         flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
         volumes=subpath(input.volumes, parent=True),

@@ -1,4 +1,4 @@
-"""Print every network of a configuration: trainable parameters, cost, objective, what it needs first. Needs no data."""
+"""Table of the networks that a configuration trains: parameters, cost, objective, needed networks. Needs no data."""
 
 import argparse
 import sys
@@ -12,17 +12,23 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="GFLOP per map are those of one evaluation on one map, a multiply-add counted as two.",
     )
-    parser.add_argument("--config", required=True, metavar="YAML", help="configuration, like config/config.yaml")
-    parser.add_argument("--format", choices=["text", "csv"], default="text", help="of what is printed (default: text)")
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="YAML",
+        help="configuration file, such as config/config.yaml; it lies on top of config/papers.yaml",
+    )
+    parser.add_argument("--format", choices=["text", "csv"], default="text", help="format of the table (default: text)")
     return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.workflow import network_table as describe
+    from mrsi_sr.workflow.configuration import Configuration
+    from mrsi_sr.workflow.network_table import as_csv, as_text, describe
 
-    configuration = describe.read(arguments.config)
-    rows = describe.describe(configuration)
-    sys.stdout.write(describe.as_csv(rows) if arguments.format == "csv" else describe.as_text(rows, configuration))
+    configuration = Configuration.read(arguments.config)
+    rows = describe(configuration)
+    sys.stdout.write(as_csv(rows) if arguments.format == "csv" else as_text(rows, configuration))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.experiment import FoldSettings
+from mrsi_sr.settings.help import help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("folds")
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of(FoldSettings)
     )
     result.add_argument(
         "--participants", required=True, metavar="NAME[=FOLD],..",
@@ -20,12 +21,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.maps import folds
+    from mrsi_sr.maps import cross_validation, folds
 
-    choice = folds.FoldSettings.from_json(arguments.settings)
-    rows = folds.make(chosen_in(arguments.participants), choice)
-    folds.save(rows, arguments.out)
-    for line in folds.sizes(rows):
+    settings = FoldSettings.from_text(arguments.settings)
+    rows = cross_validation.divide(chosen_in(arguments.participants), settings)
+    folds.write(rows, arguments.out)
+    for line in cross_validation.counts(rows):
         log.info(line)
 
 

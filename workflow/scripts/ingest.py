@@ -35,10 +35,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.lcmodel.metabolites import names_of
+    from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.provenance import Provenance
 
-    metabolites = names_of(arguments.metabolites)
+    metabolites = parse_names(arguments.metabolites)
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps

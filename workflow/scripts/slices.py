@@ -27,11 +27,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.lcmodel.metabolites import names_of
+    from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = slicing.SliceSettings.from_json(arguments.settings)
-    metabolites = names_of(arguments.metabolites)
+    metabolites = parse_names(arguments.metabolites)
     scan = volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)

@@ -1,4 +1,4 @@
-"""The diffusion chain in plain numbers: what a configuration can be checked against without loading torch."""
+"""Noise schedule of the diffusion chain in plain numbers, for checks of a configuration without torch."""
 
 import json
 import math
@@ -8,24 +8,24 @@ from mrsi_sr.cli import UserError
 
 OFFSET = 0.008  # s of Nichol and Dhariwal 2021: keeps the first step's noise from vanishing
 LARGEST_BETA = 0.999  # ibid.: keeps the last step from being singular
-LOWEST_LOG_SNR = -5.1  # of alpha/sigma, where DPM-Solver's authors let a cosine schedule begin for stability
+LOWEST_LOG_SNR = -5.1  # log(alpha/sigma) at which DPM-Solver's authors start a cosine schedule, for stability
 FROM_NOISE = ("ancestral", "respaced", "dpm_solver")  # samplers that start at the end of a whole chain
 FROM_DRAW = ("tdpm", "ftddm")  # samplers that start where another network has drawn a map of a truncated chain
 
 
 def cosine_betas(steps: int) -> list[float]:
-    """The cosine schedule of Nichol and Dhariwal 2021, equation 17: what each step adds, for any number of steps."""
-    kept = [math.cos((step / steps + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2 for step in range(steps + 1)]
-    return [min(1 - after / before, LARGEST_BETA) for before, after in pairwise(kept)]
+    """Variance beta that each step adds in the cosine schedule (Nichol and Dhariwal 2021, equation 17)."""
+    gammas = [math.cos((step / steps + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2 for step in range(steps + 1)]
+    return [min(1 - after / before, LARGEST_BETA) for before, after in pairwise(gammas)]
 
 
 def log_snr(gamma: float) -> float:
-    """Lambda of the DPM-Solver papers, log(alpha / sigma), which is half of the logarithm of the power ratio."""
+    """Log signal-to-noise ratio log(alpha / sigma), lambda of the DPM-Solver papers; gamma is alpha squared."""
     return 0.5 * math.log(gamma / (1 - gamma))
 
 
 def solvable_steps(betas: list[float]) -> int:
-    """How many of a chain's first steps a DPM-Solver may use: those whose log-SNR is not below LOWEST_LOG_SNR."""
+    """Number of a chain's first steps that a DPM-Solver may use: log-SNR of LOWEST_LOG_SNR or more."""
     gamma, number = 1.0, 0
     for beta in betas:
         gamma *= 1 - beta

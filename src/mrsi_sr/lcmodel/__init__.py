@@ -1,1 +1,1 @@
-"""LCModel's output: its text tables, file names, folders and archives, and the metabolites' many spellings."""
+"""LCModel output: text tables, file names, folders and archives, and the spellings of metabolite names."""

@@ -1,6 +1,7 @@
-"""Streams the files of a tar archive, once and in its own order, without unpacking it.
+"""Streaming reader of tar archives: every file once, in archive order, without unpacking.
 
-tarfile itself keeps every member in memory and ends silently at a damaged header; here both matter (160,000 members).
+Python's tarfile keeps a record of every member in memory, and takes a damaged header for the end of the archive without
+an error. A scan's archive has up to 160,000 members, and a damaged one must not pass for a complete one.
 """
 
 import gzip
@@ -18,12 +19,15 @@ _READ_AHEAD = 1 << 20
 
 
 def is_archive(path: str | Path) -> bool:
-    """Whether the name says that it is a tar archive."""
+    """Whether a path ends in .tar, .tar.gz or .tgz."""
     return str(path).endswith(ENDINGS)
 
 
 def members(path: str | Path, key_of: Callable[[str], object | None]) -> Iterator[tuple[object, bytes]]:
-    """Yield (key, content) of the archive's files whose name has a key. Raises UserError where it is damaged."""
+    """Keys and contents of an archive's files, in archive order.
+
+    key_of: file name -> key, or None for a file to skip. Raises UserError for a damaged or truncated archive.
+    """
     try:
         with Path(path).open("rb", _READ_AHEAD) as file:
             zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
@@ -31,7 +35,8 @@ def members(path: str | Path, key_of: Callable[[str], object | None]) -> Iterato
             yield from _members(stream, key_of)
     except (tarfile.HeaderError, EOFError, zlib.error, OSError) as error:
         raise UserError(
-            f"cannot read the archive {path}: {error}\n  it is damaged or cut short: see tar -tf, and copy it again"
+            f"cannot read the archive {path}: {error}\n"
+            "  it is damaged or truncated: check it with tar -tf, and copy it again"
         ) from None
 
 
@@ -58,7 +63,7 @@ def _members(stream: io.BufferedReader, key_of: Callable[[str], object | None]) 
 def _read(stream: io.BufferedReader, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise EOFError("it ends in the middle of a file")
+        raise EOFError("it ends inside a file")
     return data
 
 
@@ -67,7 +72,7 @@ def _padded(size: int) -> int:
 
 
 def _pax_path(content: bytes) -> str | None:
-    """The path in an extended header, whose records are `length key=value` and a line's end."""
+    """The path in a pax extended header, whose records are `length key=value` and a newline."""
     while content:
         length = int(content.split(b" ", 1)[0])
         key, value = content[:length].split(b" ", 1)[1].split(b"=", 1)

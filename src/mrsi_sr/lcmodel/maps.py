@@ -1,4 +1,4 @@
-"""Reads ready-made NIfTI maps, the second way in, whatever their names and however they spell a metabolite."""
+"""Reader of ready-made NIfTI maps, the alternative to LCModel tables, for any file naming and metabolite spelling."""
 
 import re
 from collections.abc import Sequence
@@ -18,76 +18,78 @@ NAMES_SHOWN = 12
 
 
 def read_maps(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[str]) -> Volumes:
-    """Read a scan's maps [X, Y, Z] of one grid.
+    """Volumes [X, Y, Z] of a scan, read from NIfTI maps on one grid.
 
-    patterns: for `value` and, where there are such files, `sd`, `snr`, `fwhm` and `brain_mask`: the path below the
-    folder, with `*` and `?` for what varies and `{metabolite}` for any spelling of the metabolite. What has no pattern
-    is NaN. A voxel that is zero or not finite in every value map has no fit: NaN, status missing.
-    Raises UserError for unknown keys, no file or several for a pattern, and files on different grids.
+    patterns: path below the folder for `value` and, optionally, `sd`, `snr`, `fwhm` and `brain_mask`, with `*` and `?`
+    as wildcards and `{metabolite}` for any spelling of the metabolite. A quantity without a pattern is NaN. A voxel
+    that is zero or not finite in every value map counts as not fitted: NaN, status MISSING.
+    Raises UserError for unknown keys, a pattern with no or several matching files, and files on different grids.
     """
     folder = Path(folder)
     _check(folder, patterns)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.nii*") if path.is_file())
-    grid = Grid()
-    found = {
+    grid = CommonGrid()
+    per_metabolite = {
         kind: {name: grid.read(folder / _file(kind, patterns[kind], files, folder, name)) for name in metabolites}
         for kind in PER_METABOLITE
         if kind in patterns
     }
-    scan = {
+    per_scan = {
         kind: grid.read(folder / _file(kind, patterns[kind], files, folder)) for kind in PER_SCAN if kind in patterns
     }
-    return _volumes(found, scan, grid)
+    return _volumes(per_metabolite, per_scan, grid)
 
 
-class Grid:
-    """Reads volumes and holds them to the matrix and affine of the first."""
+class CommonGrid:
+    """The grid of a scan's maps: matrix and affine of the first file read, required of every further one."""
 
     def __init__(self):
         self.path = self.shape = self.affine = None
 
     def read(self, path: Path) -> np.ndarray:
-        """The file's values as float32 [X, Y, Z]."""
+        """A file's values, float32 [X, Y, Z]. Raises UserError where its grid differs from the first file's."""
         values, affine = read_nifti(path)
         if self.path is None:
             self.path, self.shape, self.affine = path, values.shape, affine
         if values.shape != self.shape or not np.allclose(affine, self.affine, atol=AFFINE_TOLERANCE_MM):
             raise UserError(
                 f"{path} is on another grid than {self.path}\n"
-                f"  {values.shape} against {self.shape}, affines\n{affine}\n{self.affine}\n"
-                "  resample it to the maps' grid first"
+                f"  matrix {values.shape}, expected {self.shape}; affine\n{affine}\n  expected\n{self.affine}\n"
+                "  resample it to the grid of the maps first"
             )
         return values.astype(np.float32)
 
 
-def _volumes(found: dict[str, dict[str, np.ndarray]], scan: dict[str, np.ndarray], grid: Grid) -> Volumes:
-    nothing = np.full(grid.shape, np.nan, np.float32)
+def _volumes(
+    per_metabolite: dict[str, dict[str, np.ndarray]], per_scan: dict[str, np.ndarray], grid: CommonGrid
+) -> Volumes:
+    concentration, unknown = per_metabolite["value"], np.full(grid.shape, np.nan, np.float32)
     fitted = np.zeros(grid.shape, bool)
-    for values in found["value"].values():
+    for values in concentration.values():
         values[~np.isfinite(values)] = np.nan
         fitted |= np.nan_to_num(values) != 0
     if not fitted.any():
-        raise UserError(f"the value maps beside {grid.path} are zero or not finite everywhere")
-    sd = found.get("sd", {name: nothing.copy() for name in found["value"]})
+        raise UserError(f"the value maps, such as {grid.path}, are zero or not finite everywhere")
+    sd = per_metabolite.get("sd", {name: unknown.copy() for name in concentration})
     for volume in sd.values():
         volume[(volume >= NO_SD_PERCENT) | ~np.isfinite(volume)] = np.nan
-    snr, fwhm = (scan.get(kind, nothing.copy()) for kind in ("snr", "fwhm"))
-    for volume in (*found["value"].values(), *sd.values(), snr, fwhm):
+    snr, fwhm = (per_scan.get(kind, unknown.copy()) for kind in ("snr", "fwhm"))
+    for volume in (*concentration.values(), *sd.values(), snr, fwhm):
         volume[~fitted] = np.nan
     status = np.where(fitted, Status.OK, Status.MISSING).astype(np.int16)
     log.info("%s of %s voxels have a value", f"{np.count_nonzero(fitted):,}", f"{fitted.size:,}")
-    brain_mask = scan["brain_mask"] > 0 if "brain_mask" in scan else None
-    return Volumes(found["value"], sd, snr, fwhm, status, grid.affine, brain_mask)
+    brain_mask = per_scan["brain_mask"] > 0 if "brain_mask" in per_scan else None
+    return Volumes(concentration, sd, snr, fwhm, status, grid.affine, brain_mask)
 
 
 def _check(folder: Path, patterns: dict[str, str]) -> None:
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder\n  --maps names the folder of a scan's NIfTI maps")
+        raise UserError(f"{folder} is not a folder\n  --maps expects the folder of a scan's NIfTI maps")
     keys = (*PER_METABOLITE, *PER_SCAN)
     wrong = [key for key, pattern in patterns.items() if key not in keys or not isinstance(pattern, str)]
     if wrong or "value" not in patterns:
         raise UserError(
-            f"--files must be JSON with a pattern (text) for value and, if there are such maps, {', '.join(keys[1:])}\n"
+            f"--files must be JSON with a pattern (text) for value and, optionally, {', '.join(keys[1:])}\n"
             f"  {f'wrong here: {wrong[0]}' if wrong else 'value is not there'}"
         )
     for key in patterns:
@@ -105,17 +107,18 @@ def _file(kind: str, pattern: str, files: list[str], folder: Path, metabolite: s
     if matching:
         raise UserError(
             f"{len(matching)} files are the {kind} map{whose} by the pattern {pattern!r}: {', '.join(matching)}\n"
-            f"  in {folder}: make the pattern tell them apart"
+            f"  in {folder}: make the pattern match one of them only"
         )
-    seen = ", ".join(files[:NAMES_SHOWN]) + (" ..." if len(files) > NAMES_SHOWN else "")
-    tried = f"\n  {{metabolite}} may be any of {', '.join(sorted(spellings(metabolite)))}" if metabolite else ""
+    available = ", ".join(files[:NAMES_SHOWN]) + (" ..." if len(files) > NAMES_SHOWN else "")
+    accepted = f"\n  spellings of {{metabolite}}: {', '.join(sorted(spellings(metabolite)))}" if metabolite else ""
     raise UserError(
-        f"no {kind} map{whose} in {folder} by the pattern {pattern!r}\n  the NIfTI files there: {seen or 'none'}{tried}"
+        f"no {kind} map{whose} in {folder} matches the pattern {pattern!r}\n"
+        f"  the NIfTI files of the folder: {available or 'none'}{accepted}"
     )
 
 
 def _expression(pattern: str, metabolite: str | None) -> str:
-    """The regular expression of a pattern; beside a wildcard, a metabolite's name is not cut out of a longer one."""
+    """Regular expression of a pattern; next to a wildcard, `Glu` does not match a part of a longer name (`GluGln`)."""
     before, name, after = pattern.partition("{metabolite}")
     text = _glob(before)
     if name:

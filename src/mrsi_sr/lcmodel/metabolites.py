@@ -1,4 +1,4 @@
-"""One metabolite under its many spellings: combinations as sets of parts, synonyms, the papers' short names."""
+"""Metabolite names: combinations as sets of parts, synonyms, and the short names of the papers."""
 
 from itertools import permutations, product
 
@@ -17,7 +17,7 @@ _SYNONYMS = {name.casefold(): other.casefold() for name, other in SYNONYMS.items
 
 
 def metabolite_parts(name: str) -> frozenset[str]:
-    """The metabolites that a name stands for, in small letters: two names mean the same where these sets are equal.
+    """The single metabolites that a name stands for, in lower case; names with equal sets mean the same.
 
     `tCr`, `Cr+PCr`, `PCr+Cr` and `PCr+Cre` are all {cr, pcr}; `mI` and `Ins` are {ins}.
     """
@@ -30,11 +30,11 @@ def metabolite_parts(name: str) -> frozenset[str]:
     return frozenset(parts)
 
 
-def names_of(text: str) -> list[str]:
-    """The names in `tCr,tCho,NAA`. Raises UserError where there are none, or two for one metabolite."""
+def parse_names(text: str) -> list[str]:
+    """Metabolite names in a comma-separated list. Raises UserError for none, or two names of one metabolite."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names or any("/" in name for name in names):
-        raise UserError(f"--metabolites {text!r} names no metabolites\n  give them with commas: tCr,tCho,NAA")
+        raise UserError(f"--metabolites {text!r} names no metabolites\n  expected a comma-separated list: tCr,tCho,NAA")
     first: dict[frozenset[str], str] = {}
     for name in names:
         if (other := first.setdefault(metabolite_parts(name), name)) is not name:
@@ -43,9 +43,9 @@ def names_of(text: str) -> list[str]:
 
 
 def spellings(name: str) -> set[str]:
-    """How a file's name may write a metabolite, in small letters.
+    """Spellings of a metabolite in file names, in lower case.
 
-    The short name, the parts in any order and with their synonyms, joined by `+`, `-`, `_` or run together (`crpcr`).
+    The short name; the parts in any order and with their synonyms, joined by `+`, `-`, `_` or nothing (`crpcr`).
     """
     parts = metabolite_parts(name)
     found = {name.casefold()} | {short for short in _PARTS if metabolite_parts(short) == parts}
@@ -56,7 +56,7 @@ def spellings(name: str) -> set[str]:
     return found
 
 
-def explain(name: str) -> str:
-    """`tCho is GPC+PCh` for a combination's short name, and nothing for any other."""
+def definition(name: str) -> str:
+    """Definition of a combination's short name, such as `tCho is GPC+PCh`; empty for any other name."""
     parts = next((parts for short, parts in COMBINATIONS.items() if short.casefold() == name.casefold()), None)
     return f"{name} is {'+'.join(parts)}" if parts else ""

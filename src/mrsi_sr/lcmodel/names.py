@@ -1,4 +1,4 @@
-"""Which voxel a file belongs to, from its name."""
+"""Naming conventions of LCModel files: the voxel that a file belongs to."""
 
 import re
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ FLIPS = ("x", "y", "xy")
 
 @dataclass(frozen=True)
 class VoxelNames:
-    """A naming convention: file name -> voxel (x, y, z), counted from 0 within the scan's matrix."""
+    """A naming convention: file name -> voxel (x, y, z) of the scan's matrix, counted from 0."""
 
-    pattern: str  # as given, for messages
+    pattern: str  # as the user gave it, for error texts
     expression: re.Pattern
     groups: tuple[str, str, str]
     flip: str
     matrix: tuple[int, int, int]
 
     def voxel(self, path: str) -> int | None:
-        """The voxel's position in the flattened matrix (C order), or None where the name does not match.
+        """Flat index (C order) of a file's voxel in the matrix, or None where the name does not match.
 
         A pattern with a slash is searched in the whole path below the scan's folder, any other in the file's name.
-        Raises UserError where the indices are not numbers or outside the matrix.
+        Raises UserError for indices that are not numbers or lie outside the matrix.
         """
         found = self.expression.search(path if "/" in self.expression.pattern else path.rsplit("/", 1)[-1])
         if not found:
@@ -45,7 +45,7 @@ class VoxelNames:
         if not (0 <= x < nx and 0 <= y < ny and 0 <= z < nz):
             raise UserError(
                 f"a voxel outside the matrix: {path}\n"
-                f"  its name says x={x + 1}, y={y + 1}, z={z + 1} (counted from 1); "
+                f"  its name gives x={x + 1}, y={y + 1}, z={z + 1} (counted from 1); "
                 f"the matrix is {nx} x {ny} x {nz}\n"
                 "  is the reference image this scan's, and does the pattern read column as x and row as y? "
                 f"(pattern {self.pattern!r})"
@@ -56,14 +56,14 @@ class VoxelNames:
 
 
 def voxel_names(pattern: str, matrix: tuple[int, int, int], flip: str = "") -> VoxelNames:
-    """Make the naming convention from a preset's name or a regular expression with groups x/col, y/row and z/slice.
+    """Naming convention of a preset, or of a regular expression with the groups x or col, y or row, z or slice.
 
-    flip: '', 'x', 'y' or 'xy': axes whose index is mirrored within the matrix.
-    Raises UserError for a pattern that is no regular expression or lacks a group, and for another flip.
+    flip: axes whose index is mirrored within the matrix: '', 'x', 'y' or 'xy'.
+    Raises UserError for an invalid pattern, a missing group, and any other flip.
     """
     if flip and flip not in FLIPS:
         raise UserError(
-            f"flip {flip!r} is not one of {', '.join(FLIPS)}\n  leave it out to keep the order of the names"
+            f"flip {flip!r} is not one of {', '.join(FLIPS)}\n  leave it empty to keep the indices of the file names"
         )
     text = PRESETS.get(pattern, pattern)
     try:

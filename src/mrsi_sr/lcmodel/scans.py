@@ -1,4 +1,4 @@
-"""Reads a whole scan's LCModel files into volumes."""
+"""Reader of a whole scan: the LCModel files of all voxels, as volumes."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,25 +9,25 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.lcmodel import archives, sources
-from mrsi_sr.lcmodel.metabolites import explain, metabolite_parts
+from mrsi_sr.lcmodel.metabolites import definition, metabolite_parts
 from mrsi_sr.lcmodel.names import VoxelNames
-from mrsi_sr.lcmodel.tables import concentration_of, name_of, scan, sd_of
+from mrsi_sr.lcmodel.tables import concentration_of, extract, name_of, sd_of
 from mrsi_sr.scan.volumes import Status, Volumes
 
 
 @dataclass
 class Layout:
-    """One order of rows in the tables, and which of them make each metabolite. A scan has few layouts."""
+    """Row order of a table, and the rows of each metabolite. The tables of a scan have few different layouts."""
 
     number: int
     names: tuple[bytes, ...]
-    rows: list[tuple[int, ...]]  # per metabolite: one row, or all its parts' rows, or none
+    rows: list[tuple[int, ...]]  # per metabolite: its row, or the rows of all its parts, or none
 
 
-class Fits:
-    """Collects voxels' fits into flat arrays [metabolite, voxel]; a voxel that fails stays NaN and keeps its status.
+class ScanFits:
+    """Fits of a scan's voxels in flat arrays [metabolite, voxel]; a failed voxel is NaN and has its status.
 
-    sha256 is of all that was taken, in the order of reading: on a slow disk a scan's files are read once.
+    sha256: of all added files in the order of reading, so that a scan on a slow disk is read only once.
     """
 
     def __init__(self, metabolites: Sequence[str], matrix: tuple[int, int, int]):
@@ -46,18 +46,18 @@ class Fits:
         self.sha256 = hashlib.sha256()
 
     def needs(self, voxel: int, kind: str) -> bool:
-        """Whether a file can add anything: every table, and the .coord of a voxel without a good fit."""
+        """Whether a file is worth reading: every .table, and the .coord of a voxel without a usable fit."""
         return kind == ".table" or self.status[voxel] != Status.OK
 
-    def take(self, voxel: int, kind: str, data: bytes) -> None:
-        """Store the fit of a file that is needed; a good one replaces what is there, a failed one never a good one."""
+    def add(self, voxel: int, kind: str, data: bytes) -> None:
+        """Store the fit of a file; a usable fit replaces the voxel's earlier one, a failed fit never a usable one."""
         self.sha256.update(b"%d%s" % (voxel, kind.encode()))
         self.sha256.update(data)
-        status, rows, fwhm, snr = scan(data)
+        status, rows, fwhm, snr = extract(data)
         is_table = kind == ".table"
         if status != Status.OK:
-            known = self.status[voxel]
-            if known == Status.MISSING or (is_table and known != Status.OK):
+            before = self.status[voxel]
+            if before == Status.MISSING or (is_table and before != Status.OK):
                 self.status[voxel] = status
             return
         if self.status[voxel] == Status.OK:  # an archive had the .coord before the table
@@ -73,7 +73,7 @@ class Fits:
                 row = rows[wanted[0]]
                 self.concentration[metabolite, voxel] = concentration_of(row)
                 self.sd[metabolite, voxel] = sd_of(row)
-            elif wanted:  # the %SD of a sum cannot be computed from its parts': it stays missing
+            elif wanted:  # the %SD of a sum does not follow from those of its parts: it stays missing
                 self.concentration[metabolite, voxel] = sum(concentration_of(rows[row]) for row in wanted)
 
     def _layout(self, names: tuple[bytes, ...]) -> Layout:
@@ -86,7 +86,7 @@ class Fits:
         return layout
 
     def volumes(self, affine: np.ndarray) -> Volumes:
-        """The fits as volumes on the scan's matrix."""
+        """Volumes of the fits on the scan's matrix."""
         concentration, sd = (
             {name: values.reshape(self.matrix) for name, values in zip(self.metabolites, array, strict=True)}
             for array in (self.concentration, self.sd)
@@ -94,8 +94,8 @@ class Fits:
         snr, fwhm, status = (array.reshape(self.matrix) for array in (self.snr, self.fwhm, self.status))
         return Volumes(concentration, sd, snr, fwhm, status, affine)
 
-    def names_fitted(self) -> dict[str, int]:
-        """Metabolite as written in the tables -> number of voxels fitted with it, most first."""
+    def fitted_names(self) -> dict[str, int]:
+        """Metabolite as spelled in the tables -> number of voxels fitted with it, in falling order."""
         voxels: dict[str, int] = {}
         for layout, count in self._layouts():
             for name in layout.names:
@@ -104,7 +104,7 @@ class Fits:
         return dict(sorted(voxels.items(), key=lambda item: -item[1]))
 
     def how_fitted(self, metabolite: str) -> dict[str, int]:
-        """How the tables give a metabolite -> number of voxels: its row's name, `sum of A, B`, or `not fitted`."""
+        """Source of a metabolite (name of its row, `sum of A and B`, or `not fitted`) -> number of voxels."""
         position = self.metabolites.index(metabolite)
         voxels: dict[str, int] = {}
         for layout, count in self._layouts():
@@ -119,7 +119,7 @@ class Fits:
         return zip(self.layouts.values(), counts.tolist(), strict=True)
 
     def table(self) -> str:
-        """How each metabolite was fitted, as CSV: metabolite, fitted_as, voxels."""
+        """CSV table of the sources of each metabolite: metabolite, fitted_as, voxels."""
         lines = [
             f"{metabolite},{how},{voxels}\n"
             for metabolite in self.metabolites
@@ -129,7 +129,7 @@ class Fits:
 
 
 def _rows_of(wanted: frozenset[str], parts: list[frozenset[str]]) -> tuple[int, ...]:
-    """The row of a metabolite; else the rows of all its parts, which are summed; else none."""
+    """Row of a metabolite; else the rows of all its parts, to be summed; else none."""
     if wanted in parts:
         return (parts.index(wanted),)
     single = [frozenset([part]) for part in sorted(wanted)]
@@ -138,68 +138,70 @@ def _rows_of(wanted: frozenset[str], parts: list[frozenset[str]]) -> tuple[int, 
 
 def read_scan(
     path: str | Path, names: VoxelNames, metabolites: Sequence[str], affine: np.ndarray
-) -> tuple[Volumes, Fits]:
-    """Read every voxel of a scan from a folder or archive of `.table` files, and `.coord` where no table is good.
+) -> tuple[Volumes, ScanFits]:
+    """Volumes and fits of a scan, from a folder or archive of `.table` files, or `.coord` where no table is usable.
 
-    One bad voxel never stops a scan: it has its status. Raises UserError where no file matches, a voxel has two files
-    or is outside the matrix, an archive is damaged, no voxel is usable or a metabolite was fitted in none.
+    path: folder or archive. affine [4, 4]: voxel to mm. A failed voxel does not stop the reading: it has its status.
+    Raises UserError where no file matches, a voxel has two files or lies outside the matrix, an archive is damaged, no
+    voxel is usable, or a metabolite was fitted in no voxel.
     """
     path = Path(path)
-    fits = Fits(metabolites, names.matrix)
-    seen = sources.Sightings(names)
+    fits = ScanFits(metabolites, names.matrix)
+    found = sources.FoundFiles(names)
     files, packed = sources.find(path)
-    _read_files(files, seen, fits, str(path))
+    _read_files(files, found, fits, str(path))
     for archive in packed:
-        _read_archive(archive, seen, fits)
-    if not any(seen.paths.values()):
-        raise seen.nothing_found(path)
-    _report(fits, seen, path)
+        _read_archive(archive, found, fits)
+    if not any(found.paths.values()):
+        raise found.nothing_found(path)
+    _report(fits, found, path)
     return fits.volumes(affine), fits
 
 
-def _read_files(files: list[str], seen: sources.Sightings, fits: Fits, folder: str) -> None:
-    found = {kind: [] for kind in sources.KINDS}
+def _read_files(files: list[str], found: sources.FoundFiles, fits: ScanFits, folder: str) -> None:
+    of_kind = {kind: [] for kind in sources.KINDS}
     for file in files:
-        place = seen.voxel(file[len(folder) :].lstrip("/"))
-        if place:
-            found[place[1]].append((place[0], file))
-    for voxel, file in progress(found[".table"], "reading tables"):
-        fits.take(voxel, ".table", sources.read(file))
-    without = [(voxel, file) for voxel, file in found[".coord"] if fits.needs(voxel, ".coord")]
-    for voxel, file in progress(without, "reading .coord files"):
-        fits.take(voxel, ".coord", sources.read(file))
+        voxel_and_kind = found.add(file[len(folder) :].lstrip("/"))
+        if voxel_and_kind:
+            voxel, kind = voxel_and_kind
+            of_kind[kind].append((voxel, file))
+    for voxel, file in progress(of_kind[".table"], "reading tables"):
+        fits.add(voxel, ".table", sources.read(file))
+    needed = [(voxel, file) for voxel, file in of_kind[".coord"] if fits.needs(voxel, ".coord")]
+    for voxel, file in progress(needed, "reading .coord files"):
+        fits.add(voxel, ".coord", sources.read(file))
 
 
-def _read_archive(archive: str, seen: sources.Sightings, fits: Fits) -> None:
+def _read_archive(archive: str, found: sources.FoundFiles, fits: ScanFits) -> None:
     name = Path(archive).name
 
-    def place_of(member: str) -> tuple[int, str] | None:
-        place = None if sources.hidden(member) else seen.voxel(f"{name}/{member}")
-        return place if place and fits.needs(*place) else None
+    def key_of(member: str) -> tuple[int, str] | None:
+        voxel_and_kind = None if sources.hidden(member) else found.add(f"{name}/{member}")
+        return voxel_and_kind if voxel_and_kind and fits.needs(*voxel_and_kind) else None
 
-    for (voxel, kind), data in progress(archives.members(archive, place_of), f"reading {name}"):
-        fits.take(voxel, kind, data)
+    for (voxel, kind), data in progress(archives.members(archive, key_of), f"reading {name}"):
+        fits.add(voxel, kind, data)
 
 
-def _report(fits: Fits, seen: sources.Sightings, path: str | Path) -> None:
-    """Log what was read; raise UserError where no voxel is usable or a metabolite was fitted in none."""
-    found = sum(len(set(paths)) for paths in seen.paths.values())
+def _report(fits: ScanFits, found: sources.FoundFiles, path: str | Path) -> None:
+    """Log what was read. Raises UserError where no voxel is usable or a metabolite was fitted in none."""
+    files = sum(len(set(paths)) for paths in found.paths.values())
     counts = {status.name.lower(): int(np.count_nonzero(fits.status == status)) for status in Status}
     ok = counts["ok"]
     if not ok:
         states = ", ".join(f"{voxels:,} {name}" for name, voxels in counts.items() if voxels and name != "missing")
         raise UserError(
             f"no usable voxel in {path}\n"
-            f"  {found:,} files match the pattern {seen.names.pattern!r}, and every voxel failed: {states}\n"
-            "  a good one has $$CONC and $$MISC and no FATAL; look at the $$DIAG section of one of them"
+            f"  {files:,} files match the pattern {found.names.pattern!r}, and every voxel failed: {states}\n"
+            "  a usable table has $$CONC and $$MISC and no FATAL: look at the $$DIAG section of one of them"
         )
     log.info(
         "%s: %s voxels; %s", path, f"{fits.status.size:,}", ", ".join(f"{n:,} {name}" for name, n in counts.items())
     )
     if fits.from_coord.any():
-        log.info("%s voxels without a good .table were read from their .coord file", f"{fits.from_coord.sum():,}")
-    if seen.count_unmatched:
-        log.info("%s other files, such as %s", f"{seen.count_unmatched:,}", seen.unmatched[0])
+        log.info("%s voxels without a usable .table were read from their .coord file", f"{fits.from_coord.sum():,}")
+    if found.count_unmatched:
+        log.info("%s files do not match the pattern, such as %s", f"{found.count_unmatched:,}", found.unmatched[0])
     for metabolite in fits.metabolites:
         how = fits.how_fitted(metabolite)
         if set(how) == {"not fitted"}:
@@ -207,18 +209,18 @@ def _report(fits: Fits, seen: sources.Sightings, path: str | Path) -> None:
         log.info("%s: %s", metabolite, ", ".join(f"{name} in {voxels:,} voxels" for name, voxels in how.items()))
 
 
-def _not_fitted(metabolite: str, fits: Fits, path: str | Path, ok: int) -> UserError:
-    there = ", ".join(
-        name if voxels == ok else f"{name} ({voxels:,} voxels)" for name, voxels in fits.names_fitted().items()
+def _not_fitted(metabolite: str, fits: ScanFits, path: str | Path, ok: int) -> UserError:
+    available = ", ".join(
+        name if voxels == ok else f"{name} ({voxels:,} voxels)" for name, voxels in fits.fitted_names().items()
     )
-    parts = explain(metabolite)
+    parts = definition(metabolite)
     what_to_do = (
-        f"  {parts}: fit with CHCOMB '{parts.split()[-1]}', or with all its parts in the basis set: they are summed\n"
+        f"  {parts}: fit with CHCOMB '{parts.split()[-1]}', or with all its parts in the basis set, to be summed\n"
         if parts
         else "  fit with it in the basis set, "
     )
     return UserError(
         f"no LCModel table for metabolite {metabolite!r} in {path}\n"
-        f"  the tables there contain: {there} ({ok:,} of {ok:,} good voxels, unless said otherwise)\n"
+        f"  the tables contain: {available} ({ok:,} of {ok:,} good voxels, unless a number is given)\n"
         f"{what_to_do}{'  ' if parts else ''}or leave {metabolite} out of --metabolites"
     )

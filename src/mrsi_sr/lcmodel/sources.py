@@ -1,4 +1,4 @@
-"""Finds the LCModel files of a scan: in a folder and those below it, in a tar archive, or both."""
+"""Search for a scan's LCModel files: in a folder and its subfolders, in tar archives, or both."""
 
 import os
 from collections.abc import Iterator
@@ -9,56 +9,56 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.archives import ENDINGS, is_archive
 from mrsi_sr.lcmodel.names import VoxelNames
 
-KINDS = (".table", ".coord")  # the source, and the fallback
+KINDS = (".table", ".coord")  # .coord is read where a voxel has no usable .table
 NAMES_SHOWN = 6
-# A .coord of 120 kB is spectra but for the concentrations at its start and the diagnostics at its end.
+# A .coord file (120 kB) has the concentrations at its start, the diagnostics at its end, and spectra between.
 _HEAD_BYTES = 32_768
 _TAIL_BYTES = 32_768
 
 
 @dataclass
-class Sightings:
-    """What was seen while looking for a scan's files: which voxel has which file, and names that did not match."""
+class FoundFiles:
+    """Files found for a scan: the path of each voxel and kind, and the names that did not match the pattern."""
 
     names: VoxelNames
     paths: dict[str, dict[int, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     unmatched: list[str] = field(default_factory=list)  # the first few names
     count_unmatched: int = 0
 
-    def voxel(self, path: str) -> tuple[int, str] | None:
-        """The voxel and the kind of a file; None where its name is another's. A voxel's second file is a UserError."""
+    def add(self, path: str) -> tuple[int, str] | None:
+        """Voxel and kind of a file; None where its name does not match. Raises UserError for a voxel's second file."""
         kind = path[-6:]
-        found = self.names.voxel(path) if kind in KINDS else None
-        if found is None:
+        voxel = self.names.voxel(path) if kind in KINDS else None
+        if voxel is None:
             self.count_unmatched += 1
             if len(self.unmatched) < NAMES_SHOWN:
                 self.unmatched.append(path)
             return None
-        first = self.paths[kind].setdefault(found, path)
+        first = self.paths[kind].setdefault(voxel, path)
         if first is not path:
             raise UserError(
                 f"two {kind} files for one voxel:\n    {first}\n    {path}\n"
-                f"  both are this voxel by the pattern {self.names.pattern!r}; "
-                "name one run's folder, or a pattern that tells the runs apart"
+                f"  both belong to this voxel by the pattern {self.names.pattern!r}: "
+                "give the folder of one run, or a pattern that matches one of them only"
             )
-        return found, kind
+        return voxel, kind
 
     def nothing_found(self, path: str | Path) -> UserError:
-        """The error for a scan none of whose names match."""
-        seen = ", ".join(self.unmatched) if self.unmatched else "no file at all"
+        """The error for a scan without any matching file name."""
+        shown = ", ".join(self.unmatched) if self.unmatched else "no file at all"
         more = f" and {self.count_unmatched - len(self.unmatched):,} more" if self.count_unmatched > NAMES_SHOWN else ""
         return UserError(
-            f"no LCModel file in {path} matches the pattern {self.names.pattern!r}\n  the names there: {seen}{more}\n"
+            f"no LCModel file in {path} matches the pattern {self.names.pattern!r}\n  names found: {shown}{more}\n"
             "  use --pattern multivoxel (sl1_3-5.table), vienna (ID_x01_y02_z03.table), "
             "or a regular expression with the groups x, y and z, for files that end in .table or .coord"
         )
 
 
 def find(path: str | Path) -> tuple[list[str], list[str]]:
-    """List the plain files and the archives of a scan, in order; hidden ones (macOS writes `._NAME`) are left out.
+    """Plain files and archives of a scan, sorted.
 
-    An archive beside the folder of the same name is that folder packed: it is left out.
-    Raises UserError where there is nothing at the path, or a file that is no archive.
+    Skipped are hidden files (macOS writes `._NAME`), and an archive next to a folder of the same name, which has the
+    same content. Raises UserError for a path that does not exist or is a file other than an archive.
     """
     path = Path(path)
     if path.is_file() and is_archive(path):
@@ -93,12 +93,12 @@ def _without_ending(archive: str) -> str:
 
 
 def hidden(member: str) -> bool:
-    """Whether an archive's member is a hidden file."""
+    """Whether an archive's member is a hidden file (`._NAME`)."""
     return member.rsplit("/", 1)[-1].startswith(".")
 
 
 def read(path: str) -> bytes:
-    """A file's content, without the spectra of a long `.coord`. Raises UserError where it cannot be read."""
+    """Content of an LCModel file, without the spectra of a long `.coord`. Raises UserError where it cannot be read."""
     try:
         file = os.open(path, os.O_RDONLY)
         try:

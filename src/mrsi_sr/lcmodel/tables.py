@@ -1,14 +1,14 @@
-"""Reads one voxel's LCModel result, a `.table` or a `.coord`, from its bytes.
+"""Parser of one voxel's LCModel result, a `.table` or a `.coord` file.
 
 | 0-based columns | field |
 |---|---|
 | 1-8 | concentration, F8.3 or like `4.66E+05` |
-| 9-12, 13 | %SD (the Cramer-Rao bound in percent), `%`; 999 means that there is no estimate |
+| 9-12, 13 | %SD (the Cramer-Rao lower bound in percent), `%`; 999: no estimate |
 | 14-21 | ratio to the reference, not read |
 | 22 | blank, `+` or `-`, touching ratio and name |
 | 23-49 | metabolite |
 
-Read off LCModel 6.3-1N. The declared counts of lines are never used: they can be wrong (ONLYCO=T) or touch the
+Layout of LCModel 6.3-1N. The declared numbers of lines are not used: they can be wrong (ONLYCO=T) or touch the
 section's name. A `.coord` has the same lines as a `.table` without `$$`, then spectra, then the diagnostics.
 """
 
@@ -30,9 +30,9 @@ _MISC_BYTES = 1000  # the line with FWHM is the first of $$MISC
 
 @dataclass(frozen=True)
 class Fit:
-    """One voxel's fit. A missing number is NaN.
+    """LCModel's fit of one voxel; missing numbers are NaN.
 
-    concentrations: metabolite as written -> (concentration in LCModel's unit, %SD); empty unless status is OK.
+    concentrations: metabolite as spelled in the file -> (concentration in LCModel's unit, %SD); empty unless OK.
     fwhm in ppm; snr is LCModel's integer S/N.
     """
 
@@ -43,18 +43,18 @@ class Fit:
 
 
 def parse(data: bytes) -> Fit:
-    """Read a `.table` or `.coord` file's bytes, whatever state it is in."""
-    status, rows, fwhm, snr = scan(data)
+    """The fit in the bytes of a `.table` or `.coord` file, complete or not."""
+    status, rows, fwhm, snr = extract(data)
     concentrations = {}
     for row in rows:
         concentrations.setdefault(name_of(row).decode("ascii", "replace"), (concentration_of(row), sd_of(row)))
     return Fit(status, concentrations, fwhm, snr)
 
 
-def scan(data: bytes) -> tuple[Status, list[bytes], float, float]:
-    """Find what is needed of a file without reading its numbers: status, concentration rows, FWHM (ppm), S/N.
+def extract(data: bytes) -> tuple[Status, list[bytes], float, float]:
+    """Status, unparsed concentration rows, FWHM (ppm) and S/N of a file.
 
-    A voxel is OK only if it has concentrations and FWHM with S/N, and no FATAL or ILLOGICAL among its diagnostics.
+    The status is OK only with concentrations, FWHM and S/N, and without FATAL or ILLOGICAL among the diagnostics.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
@@ -66,21 +66,21 @@ def scan(data: bytes) -> tuple[Status, list[bytes], float, float]:
     if not rows or not found:
         return Status.TRUNCATED if data.strip() else Status.EMPTY, [], math.nan, math.nan
     snr = _number(found[2])
-    return Status.OK, rows, _number(found[1]), math.nan if snr < 0 else snr  # -1 stands for undefined
+    return Status.OK, rows, _number(found[1]), math.nan if snr < 0 else snr  # -1: undefined
 
 
 def name_of(row: bytes) -> bytes:
-    """The metabolite of a concentration row, as written."""
+    """Metabolite of a concentration row, as spelled in the file."""
     return row[NAME].strip()
 
 
 def concentration_of(row: bytes) -> float:
-    """The concentration of a row; NaN where it is not a number (`********`)."""
+    """Concentration of a row; NaN where it is not a number (`********`)."""
     return _number(row[CONCENTRATION])
 
 
 def sd_of(row: bytes) -> float:
-    """The %SD of a row; NaN where it is not a number or 999, LCModel's word for no estimate."""
+    """%SD of a row; NaN where it is not a number, or 999 (no estimate)."""
     sd = _number(row[SD])
     return math.nan if sd == NO_SD_PERCENT else sd
 
@@ -94,7 +94,7 @@ def _number(field: bytes) -> float:
 
 
 def _section(data: bytes, mark: bytes, phrase: bytes) -> int:
-    """Where a section's heading is (a table's mark at the start of a line, or a .coord file's phrase), -1 if absent."""
+    """Position of a section's heading (a table's mark at the start of a line, a .coord file's phrase); -1: absent."""
     if data.startswith(mark):
         return 0
     start = data.find(b"\n" + mark)
@@ -102,14 +102,14 @@ def _section(data: bytes, mark: bytes, phrase: bytes) -> int:
 
 
 def _rows(data: bytes) -> list[bytes]:
-    """The concentration rows, up to a blank line or the next section."""
+    """Concentration rows, up to a blank line or the next section."""
     start = _section(data, b"$$CONC", b"lines in following concentration table")
     start = data.find(b"\n", start) if start >= 0 else -1  # the heading ends
     start = data.find(b"\n", start + 1) if start >= 0 else -1  # the line of column names ends
     if start < 0:
         return []
     rows = []
-    while (end := data.find(b"\n", start + 1)) >= 0:  # a last line without its end was cut: it is not read
+    while (end := data.find(b"\n", start + 1)) >= 0:  # a last line without newline is incomplete: not read
         row = data[start + 1 : end]
         if row.startswith(b"$$") or not row.strip() or b"lines in following" in row:
             break
@@ -120,7 +120,7 @@ def _rows(data: bytes) -> list[bytes]:
 
 
 def _failed(data: bytes) -> bool:
-    """Whether the diagnostics (not the title, nor the input) say FATAL or ILLOGICAL."""
+    """Whether the diagnostics (not the title or the input) contain FATAL or ILLOGICAL."""
     start = _section(data, b"$$DIAG", b"lines in following diagnostic table")
     start = data.find(b"\n", start) + 1 if start >= 0 else 0
     if not start:

@@ -1,1 +1,1 @@
-"""A simulated participant: anatomy, glioma, metabolites and a 7 T MRSI scan, written as LCModel and scanners do."""
+"""Phantom: a simulated participant with anatomy, glioma, metabolites and a 7 T MRSI scan, written as LCModel output."""

@@ -1,4 +1,4 @@
-"""What a 7 T scan and a fit make of the truth: S/N, line width, noise, %SD, lipid and failed voxels."""
+"""Simulated 7 T scan and LCModel fit of the true concentrations: S/N, FWHM, noise, %SD, lipid, failed voxels."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from scipy import ndimage
 
 from mrsi_sr.phantom.fields import smooth_field
 
-# S/N and FWHM inside the brain, as measured at 7 T: quantile and value, linear between.
+# S/N and FWHM inside the brain as measured at 7 T: (percentile, value), linear between.
 SNR_QUANTILES = ((0, 0.0), (1, 1.7), (1.4, 2.5), (5, 5.5), (25, 12.0), (50, 19.0), (75, 24.0), (99, 32.0), (100, 38.0))
 FWHM_QUANTILES_PPM = (
     (0, 0.019), (10, 0.029), (25, 0.035), (50, 0.042), (75, 0.056), (90, 0.082), (99, 0.141), (99.3, 0.15), (100, 0.24),
 )  # fmt: skip
-# Median %SD over the brain. Combinations have their own: it cannot be computed from their parts'.
+# Median %SD over the brain. Combinations have their own, which does not follow from those of their parts.
 MEDIAN_SD_PERCENT = {
     "Cr": 8, "PCr": 10, "Gly": 45, "NAA": 4, "NAAG": 16, "Glu": 7, "Gln": 12, "Ins": 6, "Tau": 16, "GPC": 8,
     "PCh": 18, "GSH": 12, "GPC+PCh": 4, "NAA+NAAG": 3, "Ins+Gly": 5, "Cr+PCr": 3, "Glu+Gln": 8,
@@ -22,22 +22,22 @@ SUMS = {"Ins+Gly": ("Ins", "Gly"), "Glu+Gln": ("Glu", "Gln")}
 NO_ESTIMATE = 999  # percent
 SINUSES_MM = ((0.0, 50.0, -14.0), (-48.0, -22.0, -24.0), (48.0, -22.0, -24.0))  # MNI: above the nose, both ear canals
 
-# Failed voxels: share of the fitted ones. Noise and lipid leave complete, normal tables.
+# Share of failed voxels by kind. Fits of noise or lipid have complete tables, as good fits do.
 FAILURE_RATES = {
     "no_file": 0.0015,  # all-zero data
     "fatal": 0.0020,  # zero or tiny data
-    "header_only": 0.0007,  # not a number in the data
-    "empty": 0.0007,  # killed, or still running
+    "header_only": 0.0007,  # NaN in the data
+    "empty": 0.0007,  # LCModel was killed, or is still running
     "noise": 0.0020,
     "lipid": 0.0020,
 }
 MIN_OF_EACH_FAILURE = 2
-NEVER_WRITTEN = 0.03  # of the last slice's voxels: a FATAL stopped its run, which goes from the centre outwards
+NEVER_WRITTEN = 0.03  # share of the last slice's voxels: a FATAL stopped its run, which goes from the centre outwards
 
 
 @dataclass(frozen=True)
-class Fits:
-    """What LCModel says about the N fitted voxels, in the order of `voxels`.
+class SimulatedFits:
+    """Simulated LCModel results of the N fitted voxels, in the order of `voxels`.
 
     voxels: int [N, 3], index (i, j, k). concentration: mM, float [N] per metabolite and combination.
     sd: percent, int [N]. snr: integer [N]. fwhm: ppm [N]. failures: kind -> int [n], positions in `voxels`.
@@ -54,10 +54,11 @@ class Fits:
 def fit(
     rng: np.random.Generator, truth: dict[str, np.ndarray], brain: np.ndarray, fluid: np.ndarray, mni_mm: np.ndarray,
     slices: tuple[int, int], voxel_mm,
-) -> Fits:  # fmt: skip
-    """Fit every brain voxel of the slices from first to last.
+) -> SimulatedFits:  # fmt: skip
+    """Simulated fits of every brain voxel in a range of slices.
 
-    truth: mM per single metabolite, MRSI grid; brain: bool; fluid: fraction; mni_mm: [3, X, Y, Z].
+    truth: mM per single metabolite, MRSI grid [X, Y, Z]; brain: bool; fluid: fraction; mni_mm: [3, X, Y, Z].
+    slices: first and last, both included. voxel_mm: edges of an MRSI voxel, [3].
     """
     fitted = np.zeros_like(brain)
     fitted[:, :, slices[0] : slices[1] + 1] = brain[:, :, slices[0] : slices[1] + 1]
@@ -69,15 +70,16 @@ def fit(
     contaminated = _contaminate(true_values, lipid)
     correlated_noise = (_noise(rng, brain.shape, fitted) for _ in range(len(MEDIAN_SD_PERCENT)))
     concentration, sigma = _fit_with_noise(contaminated, true_values, snr, fwhm, correlated_noise)
-    _spoil(rng, concentration, sigma, failures)
+    _replace_failed_fits(rng, concentration, sigma, failures)
     sd = {name: percent_sd(concentration[name], sigma[name]) for name in concentration}
-    return Fits(np.argwhere(fitted), concentration, sd, np.rint(snr).astype(int), fwhm, failures)
+    return SimulatedFits(np.argwhere(fitted), concentration, sd, np.rint(snr).astype(int), fwhm, failures)
 
 
 def quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures) -> tuple[np.ndarray, np.ndarray]:
-    """S/N and FWHM (ppm) of the fitted voxels [N]: worst near the skull and over the sinuses, measured quantiles.
+    """S/N and FWHM (ppm) of the fitted voxels [N] with the measured quantiles, worst near the skull and the sinuses.
 
-    A latent badness orders the voxels, and its ranks take the quantiles' values: the distribution is exact.
+    A latent field orders the voxels from worst to best, and the voxels get the quantiles' values by rank, so that the
+    distribution is exact.
     """
     shape = fitted.shape
     sinus = np.zeros(shape, np.float32)
@@ -95,7 +97,7 @@ def quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures) -> tuple[n
 
 
 def lipid_signal(rng: np.random.Generator, depth_mm: np.ndarray, voxel_mm) -> np.ndarray:
-    """Lipid that leaks in from the scalp, in [0, 1]: patches within about 7 mm of the brain's edge. MRSI grid."""
+    """Lipid signal from the scalp, in [0, 1] on the MRSI grid: patches within about 7 mm of the brain's edge."""
     patches = 1.0 / (1.0 + np.exp(-3.0 * smooth_field(rng, depth_mm.shape, voxel_mm, 9.0)))
     return patches * np.exp(-np.maximum(depth_mm - min(voxel_mm), 0.0) / 3.0)
 
@@ -109,7 +111,7 @@ def percent_sd(concentration: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 
 
 def _with_quantiles(latent: np.ndarray, quantiles) -> np.ndarray:
-    """Values with the given quantiles, (percent, value), in the order of `latent` [N]."""
+    """Values [N] with the given quantiles (percentile, value), in the order of `latent` [N]."""
     rank = np.empty(len(latent))
     rank[np.argsort(latent, kind="stable")] = (np.arange(len(latent)) + 0.5) / len(latent)
     percents, values = zip(*quantiles, strict=True)
@@ -117,16 +119,16 @@ def _with_quantiles(latent: np.ndarray, quantiles) -> np.ndarray:
 
 
 def _contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, np.ndarray]:
-    """Lipid under 2.05 ppm is fitted as NAA and Glu, with confidence, and takes signal from choline."""
+    """Concentrations with lipid contamination: lipid near 2.05 ppm is fitted as NAA and Glu, and lowers choline."""
     factors = {"NAA": 1 + 9 * lipid**2, "Glu": 1 + 4 * lipid**2, "GPC": 1 - 0.7 * lipid, "PCh": 1 - 0.7 * lipid}
     return {name: value * factors.get(name, 1.0) for name, value in values.items()}
 
 
 def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Concentrations never below zero, and their standard deviations (mM), for all metabolites and combinations.
+    """Noisy concentrations, zero at least, and their standard deviations (mM), of all metabolites and combinations.
 
-    Noise grows with 1 / S/N and the root of the line width. A pair such as Cr and PCr is fitted well in sum and badly
-    in its parts, so the total and its split have a noise each.
+    The noise is proportional to 1 / (S/N) and to the square root of the line width. The sum of a pair such as Cr and
+    PCr is fitted well and its parts badly, so the sum and its division have independent noise.
     """
     relative = 19.0 / np.maximum(snr, 0.5) * np.sqrt(fwhm / 0.042)
 
@@ -152,13 +154,13 @@ def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarr
 
 
 def _noise(rng: np.random.Generator, shape, fitted: np.ndarray) -> np.ndarray:
-    """Standard normal noise of the fitted voxels [N], slightly alike in neighbours as k-space filters leave it."""
+    """Standard normal noise of the fitted voxels [N], slightly correlated in space as after a k-space filter."""
     field = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), 0.45)
     return (field / field.std())[fitted]
 
 
 def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm) -> dict[str, np.ndarray]:
-    """Positions among the fitted voxels for each kind of failure: all more often near the edge, lipid only there."""
+    """Failed voxels by kind, as positions among the fitted ones: most are near the brain's edge, lipid only there."""
     depth = depth_mm[fitted]
     weight = {kind: np.exp(-depth / 12.0) + 0.2 for kind in FAILURE_RATES}
     weight["lipid"] = (depth <= 1.5 * max(voxel_mm)).astype(float)
@@ -176,7 +178,7 @@ def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm) ->
 
 
 def _stopped_run(voxels: np.ndarray) -> tuple[int, np.ndarray]:
-    """Where the last slice's run met its FATAL, and the voxels [n] it never came to; positions in voxels [N, 3]."""
+    """The last slice's voxel with a FATAL, and those [n] that its run never reached; positions in voxels [N, 3]."""
     in_slice = np.flatnonzero(voxels[:, 2] == voxels[:, 2].max())
     plane = voxels[in_slice, :2]
     outwards = in_slice[np.argsort(((plane - plane.mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
@@ -184,8 +186,8 @@ def _stopped_run(voxels: np.ndarray) -> tuple[int, np.ndarray]:
     return int(outwards[-never_written - 1]), np.sort(outwards[-never_written:])
 
 
-def _spoil(rng, concentration: dict, sigma: dict, failures: dict) -> None:
-    """Complete tables without meaning, in place: noise fitted as anything, strong lipid as NAA and Glu."""
+def _replace_failed_fits(rng, concentration: dict, sigma: dict, failures: dict) -> None:
+    """Overwrite, in place, the fits of noise (random values) and of strong lipid (high NAA and Glu)."""
     singles = [name for name in concentration if "+" not in name]
     noise, lipid = failures["noise"], failures["lipid"]
     for name in singles:

@@ -1,4 +1,4 @@
-"""A participant's head: nilearn's bundled MNI152 maps under an own pose and an own smooth, asymmetric deformation."""
+"""Anatomy of a participant: the MNI152 maps bundled with nilearn, in a random pose and smoothly deformed."""
 
 import functools
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MEAN_SCALE = 0.89  # MNI152 brains are larger than most: 1.9 litres
 
 @dataclass(frozen=True)
 class Template:
-    """The MNI152 maps at 1 mm: float32 [197, 233, 189] each, and the map from MNI mm to their voxels [4, 4]."""
+    """The MNI152 maps at 1 mm, float32 [197, 233, 189] each, and the affine [4, 4] from MNI mm to their voxels."""
 
     t1: np.ndarray
     grey: np.ndarray
@@ -25,7 +25,7 @@ class Template:
     to_voxels: np.ndarray
 
     def sample(self, name: str, mni_mm: np.ndarray) -> np.ndarray:
-        """One map at the given MNI positions [3, ...], linearly interpolated, zero outside; float32 [...]."""
+        """One of the maps at MNI positions [3, ...] in mm: float32 [...], linearly interpolated, zero outside."""
         linear = self.to_voxels[:3, :3].diagonal().reshape([3] + [1] * (mni_mm.ndim - 1)).astype(np.float32)
         offset = self.to_voxels[:3, 3].reshape(linear.shape).astype(np.float32)
         return ndimage.map_coordinates(getattr(self, name), mni_mm * linear + offset, order=1, output=np.float32)
@@ -33,7 +33,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Head:
-    """Tissue of one participant. Fractions are float32 in [0, 1], zero outside the brain.
+    """Tissue fractions of one participant's head, float32 in [0, 1], zero outside the brain.
 
     grey, white, fluid, t1_texture: MRI grid; brain_mri: bool, MRI grid.
     brain: bool, MRSI grid. mni_mm: MNI position of each MRSI voxel [3, X, Y, Z].
@@ -50,7 +50,7 @@ class Head:
 
 @functools.cache
 def load_template() -> Template:
-    """Read nilearn's bundled MNI152 maps, once per process; nothing is downloaded."""
+    """MNI152 maps bundled with nilearn, read once per process; nothing is downloaded."""
     from nilearn import datasets
 
     images = {
@@ -64,7 +64,7 @@ def load_template() -> Template:
 
 
 def place(rng: np.random.Generator, settings: PhantomSettings) -> np.ndarray:
-    """Where in MNI space each MRSI voxel of this participant lies: float32 [3, X, Y, Z], mm."""
+    """MNI position of each MRSI voxel of a participant, float32 [3, X, Y, Z], mm."""
     scan_mm = positions_mm(settings.matrix, settings.affine)
     angles = np.radians(rng.uniform(-6, 6, size=3))
     scale = MEAN_SCALE * rng.uniform(0.96, 1.04) * rng.uniform(0.97, 1.03, size=3)
@@ -75,7 +75,7 @@ def place(rng: np.random.Generator, settings: PhantomSettings) -> np.ndarray:
 
 
 def deformation(rng: np.random.Generator, mni_mm: np.ndarray, voxel_mm) -> np.ndarray:
-    """The participant's own shape: displacement in mm [3, X, Y, Z] at MNI positions [3, X, Y, Z].
+    """Individual deformation: displacement in mm [3, X, Y, Z] at MNI positions [3, X, Y, Z].
 
     Smooth noise at two scales (lobes: 3 mm over 20 mm; gyri: 1.3 mm over 7 mm), wider or narrower ventricles, and the
     asymmetry of real brains, which the symmetric template lacks: hemispheres sheared along y (torque), midline bent.
@@ -96,13 +96,13 @@ def deformation(rng: np.random.Generator, mni_mm: np.ndarray, voxel_mm) -> np.nd
 
 
 def build_head(template: Template, mni_mm: np.ndarray) -> Head:
-    """Sample the template's maps for a participant whose MRSI voxels lie at mni_mm [3, X, Y, Z]."""
+    """The head of a participant whose MRSI voxels lie at the MNI positions mni_mm [3, X, Y, Z]."""
     fine_mm = to_mri_grid(mni_mm)
     brain_mri = template.sample("brain", fine_mm) > 0.5
     inside_mm = fine_mm[:, brain_mri]
     grey, white = (template.sample(name, inside_mm) for name in ("grey", "white"))
     fluid = np.clip(1.0 - grey - white, 0.0, 1.0)
-    # The template averages 152 brains: squaring its probabilities gives back the edges of a single one.
+    # The template averages 152 brains: squaring its probabilities restores edges as sharp as those of a single brain.
     squares = np.stack([grey, white, fluid]) ** 2
     grey, white, fluid = squares / np.maximum(squares.sum(axis=0), 1e-6)
 

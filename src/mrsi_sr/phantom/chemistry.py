@@ -1,4 +1,4 @@
-"""True metabolite concentrations: tissue, lesion, and variation of their own that no MRI shows."""
+"""True metabolite concentrations: tissue, lesion, and a variation that is independent of the MRI."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from mrsi_sr.phantom.lesion import Lesion
 
 @dataclass(frozen=True)
 class Substance:
-    """Concentrations in mM of grey and white matter; tumour as a range of multiples of white matter.
+    """Concentrations of a metabolite in mM in grey and white matter; tumour: range of multiples of white matter.
 
-    variation: standard deviation of the logarithm of what varies independently of the MRI.
+    variation: standard deviation of the logarithm of the factor that is independent of the MRI.
     """
 
     grey: float
@@ -35,19 +35,19 @@ SUBSTANCES = {
     "Tau": Substance(1.5, 1.1, (0.8, 1.6)),
     "GSH": Substance(1.3, 1.0, (0.8, 1.8)),
 }
-NECROSIS = (0.08, 0.3)  # of normal white matter, every metabolite
-FLUID = 0.02  # of white matter: cerebrospinal fluid holds next to nothing
+NECROSIS = (0.08, 0.3)  # concentrations as parts of white matter's, every metabolite
+FLUID = 0.02  # part of white matter's: cerebrospinal fluid contains almost no metabolites
 # Share of the first part in a total, in normal tissue and in tumour.
 PARTS = {"tCr": ("Cr", "PCr", 0.57, 0.55), "tCho": ("GPC", "PCh", 0.72, 0.50)}
-SHARED = 0.55  # part of each metabolite's own variance that all metabolites share
+SHARED = 0.55  # part of the variation's variance that is common to all metabolites
 LATERAL = 0.03  # standard deviation of the difference of a hemisphere from the mean of both
 
 
 def concentrations(rng: np.random.Generator, head: Head, lesion: Lesion | None, voxel_mm) -> dict[str, np.ndarray]:
-    """Concentration of every single metabolite (Cr, PCr, GPC, PCh, NAA, ...) in mM: float32, MRSI grid, zero outside.
+    """Concentration of every single metabolite (Cr, PCr, GPC, PCh, NAA, ...) in mM, float32 [X, Y, Z] on the MRSI grid.
 
-    Each is a mix of tissue concentrations by their fractions in the voxel, times variation that is smooth (8 to 16 mm)
-    or local (hot and cold spots), partly common to all metabolites, and independent of tissue and MRI.
+    The mean of the tissues' concentrations, weighted by their fractions in the voxel, times a variation that is smooth
+    (8 to 16 mm) or local (hot and cold spots), partly common to all metabolites, and independent of tissue and MRI.
     """
     tissue = _Fractions(head, lesion)
     common = _variation(rng, head, voxel_mm)
@@ -61,7 +61,7 @@ def concentrations(rng: np.random.Generator, head: Head, lesion: Lesion | None, 
         patchy = np.exp(0.2 * smooth_field(rng, head.brain.shape, voxel_mm, 6.0))
         in_tumour = rng.uniform(*substance.tumour)
         tumour = substance.white * in_tumour * patchy
-        necrosis = substance.white * min(rng.uniform(*NECROSIS), 0.6 * in_tumour)  # dead tissue holds less than living
+        necrosis = substance.white * min(rng.uniform(*NECROSIS), 0.6 * in_tumour)  # dead: below living
         mixed = (
             (substance.grey * tissue.grey + substance.white * (tissue.white + FLUID * tissue.fluid))
             + tumour * tissue.tumour
@@ -79,13 +79,13 @@ def concentrations(rng: np.random.Generator, head: Head, lesion: Lesion | None, 
 
 
 def total(maps: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """One of the papers' metabolites (tCr, tCho, tNAA, or a single one) from single metabolites' maps."""
+    """Map of tCr, tCho, tNAA or a single metabolite, from the maps of single metabolites."""
     sums = {"tCr": ("Cr", "PCr"), "tCho": ("GPC", "PCh"), "tNAA": ("NAA", "NAAG")}
     return sum(maps[part] for part in sums.get(name, (name,)))
 
 
 class _Fractions:
-    """Tissue fractions of each MRSI voxel, adding to 1 inside the brain."""
+    """Tissue fractions of each MRSI voxel, which add to 1 inside the brain."""
 
     def __init__(self, head: Head, lesion: Lesion | None):
         self.grey, self.white, self.fluid = (to_mrsi_grid(part) for part in (head.grey, head.white, head.fluid))
@@ -93,7 +93,7 @@ class _Fractions:
         if lesion is None:
             return
         self.necrosis, core = to_mrsi_grid(lesion.necrosis), to_mrsi_grid(lesion.core)
-        # Cells spread beyond the core without following what FLAIR shows; oedema dilutes what is left.
+        # Tumour cells spread beyond the core, and not as FLAIR shows; oedema dilutes the tissue that is left.
         infiltrated = 0.45 * lesion.spread * np.clip(1.0 - core - self.necrosis - self.fluid, 0.0, 1.0)
         self.tumour = core + infiltrated
         healthy = np.clip(1.0 - self.tumour - self.necrosis, 0.0, 1.0) * (1.0 - 0.2 * to_mrsi_grid(lesion.change))

@@ -1,4 +1,4 @@
-"""Per-voxel .table files exactly as LCModel 6.3-1N lays them out, in a folder or an archive, in either naming."""
+"""Writer of per-voxel .table files in the exact layout of LCModel 6.3-1N, in a folder or an archive."""
 
 import gzip
 import io
@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import progress
-from mrsi_sr.phantom.acquisition import MEDIAN_SD_PERCENT, Fits
+from mrsi_sr.phantom.acquisition import MEDIAN_SD_PERCENT, SimulatedFits
 
 REFERENCE = "Cr+PCr"
 VERSION = " LCModel (Version 6.3-1N)"
 TITLE = "synthetic 7T FID-MRSI phantom"
-CONC_WIDTH, DIAG_WIDTH = 75, 74  # LCModel pads the lines of $$CONC and $$MISC, and those of $$DIAG and $$INPU
+CONC_WIDTH, DIAG_WIDTH = 75, 74  # characters: LCModel pads lines of $$CONC and $$MISC, of $$DIAG and $$INPU
 INPUT_CHANGES = ("LTABLE=7", "NUNFIL=960, DELTAT=3.6e-04, HZPPPM=297.223")
-# Lines of $$MISC, and numbers as wide as any that go in.
+# Lines of $$MISC, with numbers of the widest form for each.
 MISC_LINES = (
     ("  FWHM = %s ppm    S/N =%4d", ("0.000", 0)),
     ("  Data shift =%s ppm", (" 0.000",)),
@@ -31,15 +31,15 @@ MORE_DIAGNOSTICS = ((), (), ("1 info      STARTV 13",), ("2 info's    RFALSI 11"
 
 
 def table_name(voxel, naming: str, participant: str) -> str:
-    """File name of voxel (i, j, k): row is j + 1 and column i + 1 in LCModel's own multi-voxel naming."""
+    """File name of voxel (i, j, k); in LCModel's own multi-voxel naming the row is j + 1, the column i + 1."""
     x, y, z = (int(index) + 1 for index in voxel)
     if naming == "multivoxel":
         return f"sl{z}_{y}-{x}.table"
     return f"{participant}_x{x:02d}_y{y:02d}_z{z:02d}.table"
 
 
-def tables(rng: np.random.Generator, fits: Fits, naming: str) -> Iterator[tuple[np.ndarray, bytes]]:
-    """Every file that LCModel left: voxel index [3] and the table's bytes, in the order of the voxels."""
+def tables(rng: np.random.Generator, fits: SimulatedFits, naming: str) -> Iterator[tuple[np.ndarray, bytes]]:
+    """Voxel index [3] and bytes of every file that LCModel would leave, in the order of the voxels."""
     without_fit = _tables_without_fit(fits)
     rows = _concentration_rows(fits)
     layout = _layout()
@@ -65,13 +65,13 @@ def tables(rng: np.random.Generator, fits: Fits, naming: str) -> Iterator[tuple[
 
 
 def write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> None:
-    """Write each named table into an existing folder."""
+    """Write tables (name, bytes) into an existing folder."""
     for name, data in files:
         (folder / name).write_bytes(data)
 
 
 def write_archive(path: Path, folder: str, files: Iterator[tuple[str, bytes]]) -> None:
-    """Write the named tables as folder/NAME into a .tar.gz: no clock, user or order of the disk in its bytes."""
+    """Write tables (name, bytes) as folder/NAME into a .tar.gz; its bytes depend on nothing else, such as the time."""
     with (
         path.open("wb") as stream,
         gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=stream, mtime=0) as compressed,
@@ -84,9 +84,9 @@ def write_archive(path: Path, folder: str, files: Iterator[tuple[str, bytes]]) -
 
 
 def lcmodel_number(values: np.ndarray, digits: int) -> np.ndarray:
-    """Eight columns as LCModel prints them: 0.000, 12.345, or (below 0.0995, from 1000) 3.26E-02. str [...].
+    """Numbers as LCModel prints them in 8 columns, str [...]: 0.000, 12.345, or (below 0.0995, from 1000) 3.26E-02.
 
-    digits: significant digits of the second form, 3 for concentrations and 2 for ratios.
+    digits: significant digits of the form with exponent, 3 for concentrations and 2 for ratios.
     """
     text = np.char.mod("%8.3f", values)
     small_or_large = (values != 0) & ((values < 0.0995) | (values > 999.999))
@@ -95,8 +95,8 @@ def lcmodel_number(values: np.ndarray, digits: int) -> np.ndarray:
     return text
 
 
-def _concentration_rows(fits: Fits) -> list[list[str]]:
-    """Concentration, %SD and ratio of every row as they are printed: N lists of 3 x rows."""
+def _concentration_rows(fits: SimulatedFits) -> list[list[str]]:
+    """Concentration, %SD and ratio of every row as printed: N lists of 3 x rows."""
     names = list(MEDIAN_SD_PERCENT)
     values = np.round(np.stack([fits.concentration[name] for name in names], axis=1), 6)
     reference = values[:, [names.index(REFERENCE)]]
@@ -107,7 +107,7 @@ def _concentration_rows(fits: Fits) -> list[list[str]]:
 
 
 def _layout() -> str:
-    """A format for the part of a table from $$CONC to $$MISC."""
+    """Format string of a table's part from $$CONC to $$MISC."""
     names = list(MEDIAN_SD_PERCENT)
     header = f"    Conc.  %SD /{REFERENCE}  Metabolite".ljust(CONC_WIDTH).replace("%", "%%")
     rows = [f" %s%s%%%s {name.ljust(CONC_WIDTH - 23)}" for name in names]
@@ -118,7 +118,7 @@ def _layout() -> str:
 
 
 def _diagnostics(messages) -> str:
-    """The end of a table: $$DIAG with the messages, then $$INPU."""
+    """Last part of a table: $$DIAG with the messages, then $$INPU."""
     lines = [f"$$DIAG{len(messages):3d} lines in following diagnostic table:"]
     lines += [f"   {message}".ljust(DIAG_WIDTH) for message in messages]
     lines += ["", f"$$INPU{len(INPUT_CHANGES):3d} lines in following table of input changes:"]
@@ -126,8 +126,8 @@ def _diagnostics(messages) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tables_without_fit(fits: Fits) -> dict[int, bytes]:
-    """What is on disk for voxels without a fit, by position. Each was a run of its own: the title names no voxel."""
+def _tables_without_fit(fits: SimulatedFits) -> dict[int, bytes]:
+    """Files of voxels without a fit, by position; each voxel was a separate run, so the title names no voxel."""
     header = f"{VERSION}\n {TITLE}\n"
     result = dict.fromkeys(fits.failures["empty"].tolist(), b"")
     result |= dict.fromkeys(fits.failures["header_only"].tolist(), header.encode())

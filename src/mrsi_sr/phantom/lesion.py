@@ -1,4 +1,4 @@
-"""A glioma: necrosis, core and surrounding change, irregular, along white matter, pushing the brain aside."""
+"""Glioma: necrosis, core and surrounding change, irregular, along white matter, with mass effect."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ LABELS = {"none": 0, "surrounding change": 1, "core": 2, "necrosis": 3}
 
 @dataclass(frozen=True)
 class Lesion:
-    """A glioma's compartments.
+    """Compartments of a glioma.
 
-    necrosis, core (living tumour), change (oedema and infiltration as MRI sees it): fractions, float32, MRI grid.
-    spread: how far tumour cells reach, float32 on the MRSI grid; it is not what the MRI shows.
-    centre_mm: position in the scan, RAS [3]. radius_mm: of the core's sphere before it became irregular.
+    necrosis, core (living tumour), change (oedema and infiltration as seen in MRI): fractions, float32, MRI grid.
+    spread: density of infiltrating tumour cells, float32, MRSI grid; differs from what the MRI shows.
+    centre_mm: position in the scan, RAS [3]. radius_mm: mean radius of the irregular core.
     """
 
     necrosis: np.ndarray
@@ -29,7 +29,7 @@ class Lesion:
 
 @dataclass(frozen=True)
 class LesionSite:
-    """Where a lesion starts: MRSI voxel, its MNI position in mm, and the radius of its core in mm."""
+    """Site of a lesion: MRSI voxel of its centre, MNI position in mm, and radius of its core in mm."""
 
     voxel: tuple[int, int, int]
     mni_mm: np.ndarray
@@ -37,7 +37,7 @@ class LesionSite:
 
 
 def choose_site(rng: np.random.Generator, white: np.ndarray, mni_mm: np.ndarray, slices: tuple[int, int]) -> LesionSite:
-    """A place in the white matter of one hemisphere, in the inner fitted slices.
+    """Random site in the white matter of one hemisphere, in the middle of the fitted slices.
 
     white: white-matter fraction, MRSI grid [X, Y, Z]; mni_mm: [3, X, Y, Z].
     """
@@ -47,23 +47,23 @@ def choose_site(rng: np.random.Generator, white: np.ndarray, mni_mm: np.ndarray,
     in_slices[:, :, first + margin : last - margin + 1] = True
     lateral = (np.abs(mni_mm[0]) > 16) & (np.abs(mni_mm[0]) < 46) & (mni_mm[1] > -75) & (mni_mm[1] < 48)
     candidates = np.argwhere(in_slices & lateral & (white > 0.6))
-    if not len(candidates):  # a field of view without deep white matter: anywhere in it
+    if not len(candidates):  # a field of view without deep white matter: the whitest voxel
         candidates = np.argwhere(in_slices & (white >= white[in_slices].max()))
     voxel = tuple(int(index) for index in candidates[rng.integers(len(candidates))])
     return LesionSite(voxel, mni_mm[:, *voxel].astype(float), float(rng.uniform(12.0, 20.0)))
 
 
-def push_aside(mni_mm: np.ndarray, site: LesionSite) -> np.ndarray:
-    """Mass effect: the MNI positions [3, X, Y, Z] once the brain around the lesion has been pushed outwards."""
+def mass_effect(mni_mm: np.ndarray, site: LesionSite) -> np.ndarray:
+    """MNI positions [3, X, Y, Z] of the voxels after the lesion has displaced the brain around it."""
     away = mni_mm - site.mni_mm.reshape(3, 1, 1, 1).astype(np.float32)
     nearness = np.exp(-(away**2).sum(axis=0) / (2 * (1.3 * site.radius_mm) ** 2))
     return mni_mm - 0.25 * nearness * away
 
 
 def grow(rng: np.random.Generator, site: LesionSite, head: Head, position_mm: np.ndarray, voxel_mm) -> Lesion:
-    """The lesion's compartments in a head.
+    """A random lesion at a site in a head.
 
-    position_mm: scan positions of MRSI voxels [3, X, Y, Z]; voxel_mm: their edges.
+    position_mm: scan positions of MRSI voxels [3, X, Y, Z]; voxel_mm: edges of an MRSI voxel.
     """
     centre = position_mm[:, *site.voxel]
     away = (position_mm - centre.reshape(3, 1, 1, 1)) / rng.uniform(0.8, 1.25, size=3).reshape(3, 1, 1, 1)
@@ -91,7 +91,7 @@ def grow(rng: np.random.Generator, site: LesionSite, head: Head, position_mm: np
 
 
 def labels(lesion: Lesion, brain: np.ndarray) -> np.ndarray:
-    """What dominates each MRSI voxel: uint8 [X, Y, Z] with the numbers of LABELS. brain: bool, MRSI grid."""
+    """Dominant compartment of each MRSI voxel, uint8 [X, Y, Z] with the numbers of LABELS. brain: bool, MRSI grid."""
     necrosis, core, change = (to_mrsi_grid(part) for part in (lesion.necrosis, lesion.core, lesion.change))
     result = np.zeros(brain.shape, np.uint8)
     result[necrosis + core + change > 0.5] = LABELS["surrounding change"]

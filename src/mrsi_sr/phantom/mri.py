@@ -1,4 +1,4 @@
-"""T1-weighted and FLAIR images of a head with its lesion: own contrast, bias field of a 7 T coil, Rician noise."""
+"""T1-weighted and FLAIR images of a head with its lesion: individual contrast, 7 T bias field, Rician noise."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from mrsi_sr.phantom.lesion import Lesion
 # Relative intensities: grey matter, white matter, fluid, necrosis, core, surrounding change.
 T1_INTENSITIES = (0.66, 1.0, 0.20, 0.18, 0.48, 0.72)
 FLAIR_INTENSITIES = (0.60, 0.46, 0.08, 0.28, 0.82, 1.0)
-# What three tissue classes miss (deep nuclei, vessels), from the template's T1: weight in each image.
+# Weight in each image of the template's T1, for details that three tissue classes lack (deep nuclei, vessels).
 T1_DETAIL, FLAIR_DETAIL = 0.32, -0.07
-NOISE = 0.02  # of white matter in T1, in both channels
+NOISE = 0.02  # standard deviation in each channel, as a part of white matter's intensity in T1
 FULL_SCALE = 1500  # stored value of intensity 1
 
 
 def t1_and_flair(
     rng: np.random.Generator, head: Head, lesion: Lesion | None, voxel_mm
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Skull-stripped T1 and FLAIR: int16 on the MRI grid, zero outside the brain. voxel_mm: of the MRSI grid."""
+    """Skull-stripped T1 and FLAIR, int16 [3X, 3Y, 3Z], zero outside the brain. voxel_mm: edges of an MRSI voxel."""
     texture = head.t1_texture[head.brain_mri]
     detail = np.where(head.brain_mri, head.t1_texture - texture.mean(dtype=np.float64), 0.0).astype(np.float32)
     images = []

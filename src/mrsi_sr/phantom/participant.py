@@ -1,4 +1,4 @@
-"""One simulated participant, from seed and name to a folder of LCModel output, MRI and truth."""
+"""Simulated participant: from name and seed to a folder of LCModel output, MRI and ground truth."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,16 +12,16 @@ from mrsi_sr.phantom import lesion as glioma
 from mrsi_sr.phantom.fields import positions_mm, stream, to_mrsi_grid
 from mrsi_sr.phantom.settings import PhantomSettings
 
-METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # whose truth is written
+METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # metabolites whose true maps are written
 TRUTH_RECORD = Path("truth/truth.json")
 ARCHIVE_FOLDER = "CoordFiles"  # name of the folder inside an archive, as in the Vienna pipeline
 
 
 @dataclass(frozen=True)
 class Participant:
-    """Everything known about a simulated participant.
+    """A simulated participant: anatomy, lesion, MRI, true concentrations and their fits.
 
-    t1, flair: int16, MRI grid. truth: mM per single metabolite, float32, MRSI grid. lesion: None in healthy ones.
+    t1, flair: int16, MRI grid. truth: mM per single metabolite, float32, MRSI grid. lesion: None in the healthy.
     """
 
     name: str
@@ -32,16 +32,19 @@ class Participant:
     t1: np.ndarray
     flair: np.ndarray
     truth: dict[str, np.ndarray]
-    fits: acquisition.Fits
+    fits: acquisition.SimulatedFits
 
 
 def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
-    """Make a participant. The same name, seed and settings give the same bits; naming and archive change no value."""
+    """A simulated participant; equal name, seed and settings give equal bits, and naming and archive change no value.
+
+    Raises UserError where the fitted slices have fewer than 100 voxels of brain.
+    """
     head, lesion = _head_with_lesion(name, seed, settings)
     first, last = settings.fitted_slices
     if np.count_nonzero(head.brain[:, :, first : last + 1]) < 100:
         raise UserError(
-            f"{name}: slices {first} to {last} hold less than 100 voxels of brain\n"
+            f"{name}: slices {first} to {last} contain less than 100 voxels of brain\n"
             f"  the head lies at the centre of {settings.matrix} voxels of {settings.voxel_mm} mm:"
             " choose slices nearer the middle, or a larger field of view"
         )
@@ -55,9 +58,9 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
 
 
 def write(participant: Participant, folder: str | Path) -> None:
-    """Write the participant's files into a folder that is empty or not there.
+    """Write a participant's files into a new or empty folder.
 
-    lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
+    Files: lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
     """
     folder, settings = Path(folder), participant.settings
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +73,13 @@ def write(participant: Participant, folder: str | Path) -> None:
 
 
 def check_folder(folder: str | Path) -> None:
-    """UserError where writing a participant would replace anything but an earlier simulated participant."""
+    """Raise a UserError unless a folder is new, empty, or an earlier simulated participant."""
     folder = Path(folder)
     if not folder.exists() or (folder / TRUTH_RECORD).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):
         raise UserError(
-            f"{folder} is in the way: it is not a simulated participant, so it is not replaced\n"
+            f"{folder} is in the way: it is not a simulated participant, and is not overwritten\n"
             "  expected a new folder, an empty one, or one with truth/truth.json in it"
         )
 
@@ -88,7 +91,7 @@ def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
         return anatomy.build_head(template, mni_mm), None
     rng = stream(seed, name, "lesion")
     site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, settings.fitted_slices)
-    head = anatomy.build_head(template, glioma.push_aside(mni_mm, site))
+    head = anatomy.build_head(template, glioma.mass_effect(mni_mm, site))
     scan_mm = positions_mm(settings.matrix, settings.affine)
     return head, glioma.grow(rng, site, head, scan_mm, settings.voxel_mm)
 
@@ -121,7 +124,7 @@ def _write_truth(participant: Participant, folder: Path) -> None:
 
 
 def _record(participant: Participant, lesion: np.ndarray) -> dict:
-    """What was planted, for evaluation: voxel indices count from 0 and are (x, y, z)."""
+    """Record of the simulation for truth.json; voxel indices (x, y, z) are counted from 0."""
     fits = participant.fits
     millilitres = float(np.prod(participant.settings.voxel_mm)) / 1000
     record = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.settings.old_base import Settings, join
 
 SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that the scan excites; no voxel is fitted outside

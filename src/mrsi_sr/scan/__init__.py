@@ -1,1 +1,1 @@
-"""One participant: volumes of a scan, its quality mask and its slices."""
+"""One participant's scan: volumes, quality mask and slices."""

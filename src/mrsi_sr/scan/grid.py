@@ -1,4 +1,4 @@
-"""Grids in space: the frame around a scan's matrix, the finer grid of its MRI, and images brought onto either."""
+"""Grids in space: a scan's matrix, the three times finer grid of its MRI, and images resampled to either."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ from mrsi_sr.scan.volumes import open_nifti
 
 
 def translated(affine: np.ndarray, voxels) -> np.ndarray:
-    """The affine [4, 4] of a grid whose first voxel is `voxels` (i, j, k) of this one."""
+    """Affine [4, 4] of the grid whose first voxel is voxel `voxels` (i, j, k) of a grid with this affine."""
     result = affine.copy()
     result[:3, 3] = affine[:3, :3] @ np.asarray(voxels, float) + affine[:3, 3]
     return result
 
 
 def finer(affine: np.ndarray, factor: int = MRI_FACTOR) -> np.ndarray:
-    """The affine [4, 4] of the grid with `factor` voxels along each edge of a voxel, over the same field of view."""
+    """Affine [4, 4] of a finer grid with `factor` voxels along each edge of a voxel and the same field of view."""
     result = translated(affine, [(1 - factor) / (2 * factor)] * 3)
     result[:3, :3] /= factor
     return result
 
 
 def voxel_mm(affine: np.ndarray) -> np.ndarray:
-    """The edges of a voxel in mm, [3]."""
+    """Edge lengths of a voxel in mm, [3]."""
     return np.linalg.norm(affine[:3, :3], axis=0)
 
 
 def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) -> np.ndarray:
-    """A NIfTI image on the grid (affine, shape), float32; zero where it has no voxels or no number.
+    """Values of a NIfTI image on a grid (affine, shape), float32; zero outside the image and where it is not finite.
 
-    interpolation: 'linear' or 'nearest'. An image that lies on the grid already comes back as it is.
+    interpolation: 'linear' or 'nearest'. An image on this grid is returned unchanged.
     Raises UserError where the file cannot be read or does not overlap the grid.
     """
     import nibabel
@@ -51,9 +51,9 @@ def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) ->
 
 
 def resample_mask(path: str | Path, affine: np.ndarray, shape) -> np.ndarray:
-    """A mask (voxels above zero) on the grid, bool: where at least half of a voxel lies inside.
+    """A mask file (voxels above zero) on a grid, bool: where at least half of the voxel lies inside.
 
-    Half is counted over the 27 places of the three times finer grid, so a mask on the grid itself is unchanged.
+    Half of the 27 voxels of the three times finer grid; a mask on the grid itself is therefore unchanged.
     """
     fine = resample(path, finer(affine), [MRI_FACTOR * size for size in shape], "nearest") > 0
     blocks = fine.reshape([part for size in shape for part in (size, MRI_FACTOR)])
@@ -61,10 +61,10 @@ def resample_mask(path: str | Path, affine: np.ndarray, shape) -> np.ndarray:
 
 
 def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path | None, affine, shape) -> np.ndarray:
-    """The brain on the scan's grid, bool [X, Y, Z]: from a mask file, else the ready-made volume, else T1 > 0.
+    """Brain mask on the scan's grid, bool [X, Y, Z]: from a mask file, else the volumes' own mask, else T1 > 0.
 
     given: the volumes' own brain mask, or None. t1: a skull-stripped image; holes in it are filled slice by slice.
-    Raises UserError where none of the three is there, or no voxel of the scan is inside.
+    Raises UserError where none of the three is given, or no voxel of the scan is inside.
     """
     from scipy.ndimage import binary_fill_holes
 
@@ -77,13 +77,13 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
         brain = np.stack([binary_fill_holes(brain[:, :, k]) for k in range(shape[2])], axis=2)
     else:
         raise UserError(
-            "no brain mask: the volumes hold none, and neither --brain-mask nor --t1 is given\n"
+            "no brain mask: the volumes have none, and neither --brain-mask nor --t1 is given\n"
             "  give --brain-mask NIFTI, or --t1 with a skull-stripped image"
         )
     if not brain.any():
-        raise UserError(f"{source} has no voxel above zero on the scan's grid\n  check that it is of this scan")
+        raise UserError(f"{source} has no voxel above zero on the scan's grid\n  check that it belongs to this scan")
     if brain.all():
-        log.warning("%s covers every voxel of the scan: is the skull stripped, and the air zero?", source)
+        log.warning("%s covers every voxel of the scan: check that the skull is stripped and that air is zero", source)
     return brain
 
 
@@ -94,7 +94,7 @@ def _check_overlap(path, image, affine, shape) -> None:
     if (inside.max(axis=1) < 0).any() or (inside.min(axis=1) > np.array(image.shape[:3]) - 1).any():
         raise UserError(
             f"{path} does not overlap the scan in space\n"
-            f"  it starts at {_mm(image.affine)} mm, the scan's grid at {_mm(affine)} mm\n"
+            f"  its first voxel is at {_mm(image.affine)} mm, that of the scan's grid at {_mm(affine)} mm\n"
             "  register it to the scan, or correct the scan's geometry (the reference image)"
         )
 

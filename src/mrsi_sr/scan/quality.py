@@ -1,19 +1,19 @@
-"""The quality mask: which voxels of a metabolite can be trusted, and why the others cannot.
+"""Quality mask: the valid voxels of each metabolite, and the reasons for rejecting the others.
 
-| bit | reason | a voxel is rejected when | setting |
+| bit | reason | condition for rejecting a voxel | setting |
 |---|---|---|---|
 | 0 | not_fitted | its status is not ok | always |
-| 1 | missing_value | it was fitted, but its value or a figure that an active rule needs is missing | always |
-| 2 | outside_brain | the brain mask does not have it | brain_only |
+| 1 | missing_value | it was fitted, but its value, or an S/N or FWHM that an active rule needs, is missing | always |
+| 2 | outside_brain | it is outside the brain mask | brain_only |
 | 3 | near_skull | its centre is nearer than the margin to the edge of the brain mask (holes filled) | skull_margin_mm |
-| 4 | low_snr | its S/N is below the limit; on LCModel's integer, 2.5 rejects 2 and less | min_snr |
+| 4 | low_snr | its S/N is below the limit; of LCModel's integers, 2.5 rejects 2 and less | min_snr |
 | 5 | broad_line | its line width is above the limit | max_fwhm_ppm |
 | 6 | high_sd | its %SD is above the limit, or LCModel has no estimate (999) | max_sd_percent |
-| 7 | outlier | its value is above this multiple of the metabolite's median | outlier_multiple |
+| 7 | outlier | its value is above a multiple of the metabolite's median | outlier_multiple |
 
-A voxel keeps all its reasons. The median of the outlier rule is that of the positive values that no other rule rejects:
-half of a scan would have to go wrong to move it, and zeros (a legal fit, frequent in glycine) do not pull it down.
-Metabolites in a lesion reach five times white matter, so the default of 8 leaves them and their noise alone.
+A rejected voxel has all its reasons. The median of the outlier rule is taken over the positive values that no other
+rule rejects: it is robust unless half of a scan is wrong, and zeros (a valid fit, frequent in glycine) do not lower it.
+Metabolites in a lesion reach five times white matter, so the default of 8 does not reject them and their noise.
 """
 
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ class QualitySettings(Settings):
 
 
 def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:
-    """The volumes with SNR and FWHM taken from the maps that the settings name, zero where those have no voxels."""
+    """Volumes whose S/N and FWHM come from the maps that the settings name; zero outside these maps."""
     values = dict(vars(volumes))
     for name, path in settings.external_maps(participant).items():
         values[name] = grid.resample(path, volumes.affine, volumes.shape, "nearest")
@@ -71,10 +71,10 @@ def with_external_maps(volumes: Volumes, settings: QualitySettings, participant:
 
 
 def assess(volumes: Volumes, brain: np.ndarray | None, settings: QualitySettings) -> dict[str, np.ndarray]:
-    """Why each voxel is rejected: metabolite -> bit flags uint16 [X, Y, Z] in the order of RULES, 0 where it is valid.
+    """Reasons for rejecting each voxel: metabolite -> bit flags uint16 [X, Y, Z] in the order of RULES, 0: valid.
 
     brain: bool [X, Y, Z], or None where no rule needs it.
-    Raises UserError where %SD is asked for but missing, or no metabolite has a valid voxel.
+    Raises UserError where %SD is limited but missing, or no metabolite has a valid voxel.
     """
     fitted = volumes.status == Status.OK
     shared = np.where(fitted, np.uint16(0), BIT["not_fitted"])
@@ -93,7 +93,7 @@ def assess(volumes: Volumes, brain: np.ndarray | None, settings: QualitySettings
         metabolite: shared | _of_metabolite(metabolite, volumes, fitted, shared, settings)
         for metabolite in volumes.concentration
     }
-    _check_something_is_left(reasons)
+    _check_any_valid(reasons)
     return reasons
 
 
@@ -104,7 +104,7 @@ def _of_metabolite(metabolite: str, volumes: Volumes, fitted, shared, settings: 
         if not np.isfinite(sd[fitted]).any():
             raise UserError(
                 f"no %SD for {metabolite}, but max_sd_percent is {settings.max_sd_percent:g}\n"
-                "  the sum of a combination's parts has none: fit with CHCOMB, or set max_sd_percent to null"
+                "  a sum of fitted parts has no %SD: fit the combination (CHCOMB), or set max_sd_percent to null"
             )
         own |= _flag("high_sd", fitted & ~(sd <= settings.max_sd_percent))
     if settings.outlier_multiple is not None:
@@ -115,9 +115,9 @@ def _of_metabolite(metabolite: str, volumes: Volumes, fitted, shared, settings: 
 
 
 def depth_mm(brain: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """How far each voxel's centre lies inside the edge of the brain, in mm, 0 outside; [X, Y, Z].
+    """Distance of each voxel's centre from the edge of the brain in mm, 0 outside; [X, Y, Z].
 
-    Holes do not count as edge (a mask may lack the ventricles), nor do the limits of the scan's matrix.
+    Neither holes (a mask may lack the ventricles) nor the limits of the scan's matrix count as edge.
     """
     from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
@@ -125,7 +125,7 @@ def depth_mm(brain: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if filled.all():
         return np.full(brain.shape, np.inf)
     edges = grid.voxel_mm(affine)
-    # The distance is that to the nearest centre outside; the edge runs half a voxel before it.
+    # The transform gives the distance to the nearest centre outside; the edge is half a voxel nearer.
     return np.maximum(distance_transform_edt(filled, sampling=edges) - edges.min() / 2, 0)
 
 
@@ -139,7 +139,7 @@ def counts(reasons: dict[str, np.ndarray]) -> list[tuple[str, str, int]]:
 
 
 def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path) -> None:
-    """Write masks, reasons and counts into a folder."""
+    """Write the masks and reasons of all metabolites, and counts.csv, into a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table = "".join(f"{metabolite},{reason},{voxels}\n" for metabolite, reason, voxels in counts(reasons))
@@ -150,7 +150,7 @@ def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path)
 
 
 def load_reasons(folder: str | Path, metabolites: Iterable[str]) -> dict[str, np.ndarray]:
-    """The reasons that `save` wrote: metabolite -> bit flags [X, Y, Z]. Raises UserError where one is missing."""
+    """Reasons that `save` wrote: metabolite -> bit flags [X, Y, Z]. Raises UserError where one is missing."""
     files = {metabolite: Path(folder) / f"{metabolite}_reasons.nii.gz" for metabolite in metabolites}
     for path in files.values():
         if not path.is_file():
@@ -159,7 +159,7 @@ def load_reasons(folder: str | Path, metabolites: Iterable[str]) -> dict[str, np
 
 
 def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
-    """The masks that `save` wrote: metabolite -> bool [X, Y, Z]. Raises UserError where one is missing or differs."""
+    """Masks that `save` wrote: metabolite -> bool [X, Y, Z]. Raises UserError for a missing one or another shape."""
     masks = {}
     for metabolite in metabolites:
         path = Path(folder) / f"{metabolite}_mask.nii.gz"
@@ -168,8 +168,7 @@ def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[st
         masks[metabolite] = read_nifti(path)[0] > 0
         if masks[metabolite].shape != tuple(shape):
             raise UserError(
-                f"{path} is {masks[metabolite].shape}, but the volumes are {tuple(shape)}\n"
-                "  make the mask anew: mask.py"
+                f"{path} is {masks[metabolite].shape}, but the volumes are {tuple(shape)}\n  run mask.py again"
             )
     return masks
 
@@ -178,18 +177,18 @@ def _flag(rule: str, where: np.ndarray) -> np.ndarray:
     return np.where(where, BIT[rule], np.uint16(0))
 
 
-def _missing(fitted: np.ndarray, limit: float | None, figure: np.ndarray) -> np.ndarray:
-    return _flag("missing_value", fitted & ~np.isfinite(figure) & (limit is not None))
+def _missing(fitted: np.ndarray, limit: float | None, values: np.ndarray) -> np.ndarray:
+    return _flag("missing_value", fitted & ~np.isfinite(values) & (limit is not None))
 
 
-def _check_something_is_left(reasons: dict[str, np.ndarray]) -> None:
+def _check_any_valid(reasons: dict[str, np.ndarray]) -> None:
     empty = [metabolite for metabolite, flags in reasons.items() if flags.all()]
     for metabolite in empty:
         log.warning("no voxel of %s is valid", metabolite)
     if len(empty) == len(reasons):
-        seen = [f"{reason} {voxels}" for metabolite, reason, voxels in counts(reasons) if metabolite == empty[0]]
+        by_reason = [f"{reason} {voxels}" for metabolite, reason, voxels in counts(reasons) if metabolite == empty[0]]
         raise UserError(
             f"no valid voxel is left of {', '.join(empty)}\n  rejected voxels of {empty[0]}: "
-            f"{', '.join(seen[1:])}\n"
-            "  loosen the rules with most voxels in the quality settings, or check the brain mask"
+            f"{', '.join(by_reason[1:])}\n"
+            "  relax the rules that reject most voxels in the quality settings, or check the brain mask"
         )

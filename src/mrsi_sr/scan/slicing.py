@@ -1,4 +1,4 @@
-"""From a scan's volumes to its slices: which ones are taken, and how maps and MRI are brought into one frame."""
+"""Slicing of a scan's volumes: choice of the axial slices, and maps and MRI in one frame."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
-from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 from mrsi_sr.scan.volumes import Volumes
 from mrsi_sr.settings.old_base import Settings, join
 
-MRI_WHITE_PERCENTILE = 99.5  # of the brain's voxels: what becomes 1 in T1 and FLAIR
+MRI_WHITE_PERCENTILE = 99.5  # percentile of the brain's voxels that becomes 1 in T1 and FLAIR
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ def make(
     participant: str, volumes: Volumes, valid: dict[str, np.ndarray], brain: np.ndarray, settings: SliceSettings,
     unit: str, t1: str | Path, flair: str | Path, lesion: str | Path | None = None,
 ) -> ParticipantSlices:  # fmt: skip
-    """Take a participant's slices.
+    """Slices of a participant, made from the volumes.
 
-    valid: quality mask per metabolite, bool [X, Y, Z], in the order that the file will have; unit: of concentrations.
+    valid: quality mask by metabolite, bool [X, Y, Z], in the order of the file. unit: unit of the concentrations.
     brain: bool [X, Y, Z]. t1, flair, lesion: NIfTI files.
-    Raises UserError where the matrix does not fit the frame, too few slices qualify, or an image lies elsewhere.
+    Raises UserError where the matrix exceeds the frame, too few slices qualify, or an image does not overlap the scan.
     """
     offset = frame_offset(volumes.shape, settings.frame)
     masks = np.stack(list(valid.values()))
@@ -56,12 +56,12 @@ def make(
     values = np.stack([volumes.concentration[metabolite] for metabolite in valid])
     inside = _framed(brain, taken, offset, settings.frame)
     images = [_mri(path, framed_affine, taken, inside, name) for path, name in ((t1, "T1"), (flair, "FLAIR"))]
-    outlined = grid.resample_mask(lesion, volumes.affine, volumes.shape) if lesion else np.zeros(volumes.shape, bool)
+    lesion_mask = grid.resample_mask(lesion, volumes.affine, volumes.shape) if lesion else np.zeros(volumes.shape, bool)
     return ParticipantSlices(
         maps=np.where(masks, _framed(values, taken, offset, settings.frame), 0).astype(np.float32),
         valid=masks,
         brain=inside,
-        lesion=_framed(outlined, taken, offset, settings.frame),
+        lesion=_framed(lesion_mask, taken, offset, settings.frame),
         t1=images[0],
         flair=images[1],
         affine=framed_affine,
@@ -75,19 +75,19 @@ def make(
 
 
 def frame_offset(shape, frame: int) -> np.ndarray:
-    """Where a matrix [X, Y, ...] starts in the frame that it is centred in, int [2]; the spare voxel comes after."""
+    """First voxel, int [2], of a matrix [X, Y, ...] centred in the frame; an odd voxel is left after the matrix."""
     if max(shape[:2]) > frame:
         raise UserError(
             f"the scan's matrix is {shape[0]}x{shape[1]}, larger than the frame of {frame}x{frame}\n"
-            "  crop the volumes, or set the frame of the slices to the matrix and train networks of that size"
+            "  crop the volumes, or set slices.frame to at least the matrix and train networks of that size"
         )
     return (frame - np.array(shape[:2])) // 2
 
 
 def choose(counts: np.ndarray, settings: SliceSettings, participant: str) -> np.ndarray:
-    """The slices to take: the longest contiguous run that qualifies, cut to the fullest max_slices of it.
+    """Indices of the chosen slices: the longest contiguous run that qualifies, cut to its fullest max_slices.
 
-    counts [Z]: valid voxels per slice. Returns indices. Raises UserError where the run is shorter than min_slices.
+    counts [Z]: valid voxels per slice. Raises UserError where the run is shorter than min_slices.
     """
     needed = max(settings.min_valid_voxels, settings.min_valid_fraction * counts.max(initial=0))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], counts >= needed, [False]])))
@@ -99,7 +99,7 @@ def choose(counts: np.ndarray, settings: SliceSettings, participant: str) -> np.
             f" {settings.min_slices}\n  a slice needs {needed:.0f} valid voxels: min_valid_voxels is"
             f" {settings.min_valid_voxels}, min_valid_fraction {settings.min_valid_fraction:g} of the fullest slice's"
             f" {counts.max(initial=0):.0f}\n  the slices have {', '.join(f'{count:.0f}' for count in counts)}\n"
-            "  look at the montage of the quality mask; lower min_slices or these two limits, loosen the quality rules,"
+            "  look at the montage of the quality mask; lower min_slices or these two limits, relax the quality rules,"
             " or exclude the participant"
         )
     starts = range(len(best) - min(len(best), settings.max_slices) + 1)
@@ -110,7 +110,7 @@ def choose(counts: np.ndarray, settings: SliceSettings, participant: str) -> np.
 def _empty_maps(
     masks: np.ndarray, taken: np.ndarray, metabolites: list[str], settings: SliceSettings, participant: str
 ) -> np.ndarray:
-    """Which maps [S, M] have too few valid voxels to be of use."""
+    """Maps with too few valid voxels, bool [S, M]; each is logged."""
     counts = masks.sum(axis=(1, 2))[:, taken].T
     for s, m in np.argwhere(counts < settings.min_valid_voxels):
         log.warning(
@@ -128,17 +128,17 @@ def _framed(volume: np.ndarray, taken: np.ndarray, offset: np.ndarray, frame: in
 
 
 def _mri(path: str | Path, affine: np.ndarray, taken: np.ndarray, brain: np.ndarray, name: str) -> np.ndarray:
-    """An image on the finer grid of the slices, float32 [S, 3, 3N, 3N] in [0, 1].
+    """An image on the MRI grid of the slices, float32 [S, 3, 3N, 3N] in [0, 1].
 
-    Linear interpolation, since higher orders ring at the edge where the skull was stripped. 1 is the 99.5th percentile
-    of the brain in these slices, the same for all of them; what is brighter (vessels, residual fat) is clipped.
+    Linear interpolation, since higher orders ring at the edge of a stripped skull. 1 is the 99.5th percentile of the
+    brain in all these slices; brighter voxels (vessels, residual fat) are clipped.
     """
-    fine, side = grid.MRI_FACTOR, grid.MRI_FACTOR * brain.shape[-1]
+    fine, side = MRI_FACTOR, MRI_FACTOR * brain.shape[-1]
     first = grid.finer(grid.translated(affine, [0, 0, taken[0]]))
     image = grid.resample(path, first, (side, side, fine * len(taken)), "linear")
     image = np.moveaxis(image.reshape(side, side, len(taken), fine), (2, 3), (0, 1)).clip(min=0)
     inside = brain.repeat(fine, axis=1).repeat(fine, axis=2)
-    shown = image[np.broadcast_to(inside[:, None], image.shape) & (image > 0)]
-    if not shown.size:
-        raise UserError(f"the {name} {path} is zero in the brain of the chosen slices\n  check that it is of this scan")
-    return (image / np.percentile(shown, MRI_WHITE_PERCENTILE)).clip(max=1).astype(np.float32)
+    values = image[np.broadcast_to(inside[:, None], image.shape) & (image > 0)]
+    if not values.size:
+        raise UserError(f"the {name} {path} is zero in the brain of the slices\n  check that it belongs to this scan")
+    return (image / np.percentile(values, MRI_WHITE_PERCENTILE)).clip(max=1).astype(np.float32)

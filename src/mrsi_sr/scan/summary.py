@@ -1,4 +1,4 @@
-"""What became of every scan of a cohort, in one table: voxels, masks, slices, and who was left out and why."""
+"""Cohort table: voxels by status, valid voxels and slices of every scan, and the excluded participants with reasons."""
 
 import csv
 from pathlib import Path
@@ -9,10 +9,11 @@ from mrsi_sr.scan import slices
 
 
 def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str | int | float]]:
-    """One row per participant.
+    """Rows of the cohort table, one per participant.
 
-    folders: each participant's folder of results with volumes/counts.csv and slices.npz. excluded: reason by
-    participant. Columns: slices, maps with valid voxels, percent of valid voxels inside the brain of those slices, and
+    folders: each participant's folder of results with volumes/counts.csv and slices.npz.
+    excluded: participant -> reason.
+    Columns: slices, maps with valid voxels, percent of valid voxels inside the brain of those slices, and
     one column `voxels STATUS` for each status of ingestion.
     """
     rows = [_row(folder) for folder in folders]

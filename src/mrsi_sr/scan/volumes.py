@@ -1,4 +1,4 @@
-"""A scan's volumes: concentration and %SD per metabolite, SNR, FWHM and status, as one folder of NIfTI files."""
+"""Volumes of a scan: concentration and %SD per metabolite, S/N, FWHM and status, stored as a folder of NIfTI files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from mrsi_sr.cli import UserError
 
 
 class Status(IntEnum):
-    """What became of a voxel, as in the status map."""
+    """Status of a voxel's fit, as numbered in the status map."""
 
     MISSING = 0  # no file
     OK = 1
-    FATAL = 2  # LCModel says FATAL or ILLOGICAL
-    TRUNCATED = 3  # $$CONC or $$MISC is not there, and nothing says why: NaN in the data, or killed while writing
-    EMPTY = 4  # a file of zero bytes: killed, or still running
+    FATAL = 2  # the file has FATAL or ILLOGICAL
+    TRUNCATED = 3  # $$CONC or $$MISC is missing without an error: NaN in the data, or LCModel was killed while writing
+    EMPTY = 4  # a file of zero bytes: LCModel was killed, or is still running
 
 
 @dataclass
 class Volumes:
-    """Volumes [X, Y, Z] on one grid; axes are those of the NIfTI file (i, j, k), NaN means that there is no estimate.
+    """Volumes [X, Y, Z] of a scan on one grid; axes are the NIfTI file's (i, j, k), NaN means no estimate.
 
     concentration (LCModel's unit) and sd (%SD, percent): metabolite -> float32. snr, fwhm (ppm): float32.
-    A concentration of zero is a fit of zero, and its %SD (999: no estimate) is NaN, as is an S/N of -1.
-    status: int16, a Status. affine [4, 4]: voxel -> mm. brain_mask: bool, or None where none was given.
+    A fitted concentration of zero is zero, and its %SD (999 in LCModel) is NaN, as is an S/N of -1.
+    status: int16, a Status. affine [4, 4]: voxel to mm. brain_mask: bool, or None.
     """
 
     concentration: dict[str, np.ndarray]
@@ -39,15 +39,15 @@ class Volumes:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The scan's matrix (X, Y, Z)."""
+        """Matrix of the scan (X, Y, Z)."""
         return self.status.shape
 
     def counts(self) -> dict[str, int]:
-        """The number of voxels of each status."""
+        """Number of voxels of each status."""
         return {status.name.lower(): int(np.count_nonzero(self.status == status)) for status in Status}
 
     def save(self, folder: str | Path, tables: dict[str, str] | None = None) -> None:
-        """Write the files into a folder. tables: further text files, name -> content."""
+        """Write NIfTI files and counts.csv into a folder. tables: further text files, name -> content."""
         images = {f"{metabolite}_concentration": volume for metabolite, volume in self.concentration.items()}
         images |= {f"{metabolite}_sd": volume for metabolite, volume in self.sd.items()}
         images = {
@@ -66,31 +66,33 @@ class Volumes:
 
 
 def metabolites_in(folder: str | Path) -> list[str]:
-    """The metabolites whose volumes lie in a folder, sorted. Raises UserError where there is none."""
-    found = sorted(
-        path.name.removesuffix("_concentration.nii.gz") for path in Path(folder).glob("*_concentration.nii.gz")
-    )
+    """Names of the metabolites with volumes in a folder, sorted. Raises UserError where there are none."""
+    found = _metabolites_in(Path(folder))
     if not found:
         raise UserError(f"no volumes METABOLITE_concentration.nii.gz in {folder}\n  ingest.py --out writes them")
     return found
 
 
+def _metabolites_in(folder: Path) -> list[str]:
+    return sorted(path.name.removesuffix("_concentration.nii.gz") for path in folder.glob("*_concentration.nii.gz"))
+
+
 def load(folder: str | Path, metabolites: Iterable[str]) -> Volumes:
-    """Read a folder that `Volumes.save` wrote, with the metabolites asked for.
+    """Volumes of the given metabolites in a folder that `Volumes.save` wrote.
 
     Raises UserError where the folder, a metabolite or another volume is missing, or the volumes differ in shape.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"no folder of volumes at {folder}\n  ingest.py --out writes it")
-    there = sorted(path.name.removesuffix("_concentration.nii.gz") for path in folder.glob("*_concentration.nii.gz"))
+    available = _metabolites_in(folder)
     status, affine = read_nifti(folder / "status.nii.gz")
     volumes = Volumes({}, {}, *_read(folder, ["snr", "fwhm"], status.shape), status.astype(np.int16), affine)
     for metabolite in metabolites:
-        if metabolite not in there:
+        if metabolite not in available:
             raise UserError(
-                f"no metabolite {metabolite!r} in {folder}\n  there are: {', '.join(there) or 'none'}\n"
-                f"  run ingest.py with --metabolites that names {metabolite}"
+                f"no metabolite {metabolite!r} in {folder}\n  available: {', '.join(available) or 'none'}\n"
+                f"  run ingest.py with {metabolite} among its --metabolites"
             )
         names = [f"{metabolite}_concentration", f"{metabolite}_sd"]
         volumes.concentration[metabolite], volumes.sd[metabolite] = _read(folder, names, status.shape)
@@ -103,25 +105,27 @@ def _read(folder: Path, names: list[str], shape: tuple[int, ...]) -> list[np.nda
     volumes = [read_nifti(folder / f"{name}.nii.gz")[0].astype(np.float32, copy=False) for name in names]
     for name, volume in zip(names, volumes, strict=True):
         if volume.shape != shape:
-            raise UserError(f"{folder / name}.nii.gz is {volume.shape}, but the status map there is {shape}")
+            raise UserError(
+                f"{folder / name}.nii.gz is {volume.shape}, but the status map is {shape}\n  run ingest.py again"
+            )
     return volumes
 
 
 def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """A 3-D NIfTI file's values [X, Y, Z] and affine [4, 4]; further axes of length one are dropped.
+    """Values [X, Y, Z] and affine [4, 4] of a 3-D NIfTI file; further axes of length one are dropped.
 
-    Raises UserError where there is no such file, it cannot be read or it is not 3-D.
+    Raises UserError where the file does not exist, cannot be read or is not 3-D.
     """
     image = open_nifti(path)
     try:
         values = np.asarray(image.dataobj).reshape(image.shape[:3])
     except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}\n  the file seems to be cut short") from None
+        raise UserError(f"cannot read {path}: {error}\n  the file seems to be truncated: copy it again") from None
     return values, image.affine
 
 
 def open_nifti(path: str | Path):
-    """The nibabel image of a file that is 3-D, but for further axes of length one. Raises UserError as read_nifti."""
+    """nibabel's image of a 3-D file, with further axes of length one allowed. Raises UserError as `read_nifti`."""
     import nibabel
 
     if not Path(path).is_file():
@@ -132,12 +136,12 @@ def open_nifti(path: str | Path):
         raise UserError(f"cannot read {path} as NIfTI: {error}") from None
     if len(image.shape) < 3 or any(size != 1 for size in image.shape[3:]):
         shape = " x ".join(map(str, image.shape))
-        raise UserError(f"{path} is not 3-D: its matrix is {shape}\n  name an image with one volume on the scan's grid")
+        raise UserError(f"{path} is not 3-D: its matrix is {shape}\n  expected one volume on the scan's grid")
     return image
 
 
 def write_nifti(path: str | Path, values: np.ndarray, affine: np.ndarray) -> None:
-    """Write values [X, Y, Z] in their own type, in millimetres; the same values give the same bytes."""
+    """Write values [X, Y, Z] in their own data type as NIfTI, affine in mm; equal values give equal bytes."""
     import nibabel
 
     image = nibabel.Nifti1Image(values, affine)

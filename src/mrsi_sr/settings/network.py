@@ -1,6 +1,7 @@
 """Settings of a network: what it is made of, what it learns, how long and how fast it is trained."""
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,8 @@ from mrsi_sr.settings.errors import check_known, join, listed, rule, suggestion
 from mrsi_sr.settings.objective import OBJECTIVES
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+SAME_IN_ALL_FOLDS = ("architecture", "objective", "needs", "folds")
 
 
 class NetworkSettings(Settings):
@@ -81,19 +84,6 @@ class NetworkSettings(Settings):
         return self
 
 
-class Planned(Settings):
-    """Keys of a network in the configuration beside its settings: what folds differ in, and what changes no weight."""
-
-    folds: dict = Field(
-        {},
-        description="settings of single folds by their number, such as {3: {learning_rate: 2.0e-4}}; all but"
-        " architecture, objective and needs",
-    )
-    checkpoint_every: int = Field(
-        1000, ge=1, le=10**9, description="iterations between checkpoints; the weights do not depend on it"
-    )
-
-
 def network_settings(given: Any, where: str = "", *more: type[Settings]) -> NetworkSettings:
     """Settings of a network from a raw mapping: architecture + objective + training, and the keys of `more` classes.
 
@@ -152,3 +142,68 @@ def check_needed(role: str, needing: NetworkSettings, needed: NetworkSettings, w
         )
     if has_sharpness(needed):
         raise UserError(f"{where} has sharpness, but there is nothing to tell a {role} the adversarial weight")
+
+
+class PlannedKeys(Settings):
+    """Keys of a network in the configuration beside its settings: what folds differ in, and what changes no weight."""
+
+    folds: dict = Field(
+        {},
+        description="settings of single folds by their number, such as {3: {learning_rate: 2.0e-4}}; all but"
+        " architecture, objective and needs",
+    )
+    checkpoint_every: int = Field(
+        1000, ge=1, le=10**9, description="iterations between checkpoints; the weights do not depend on it"
+    )
+
+
+@dataclass(frozen=True)
+class PlannedNetwork:
+    """A network of the configuration: its settings, and those of the folds that differ, by number."""
+
+    settings: NetworkSettings
+    checkpoint_every: int
+    folds: dict[int, "PlannedNetwork"]
+
+    @classmethod
+    def checked(cls, given: Any, metabolites: list[str], where: str) -> "PlannedNetwork":
+        """A network from its raw entry.
+
+        metabolites: of the cohort; a network that is conditioned on them and gives no number takes theirs.
+        Raises UserError as network_settings does, and for what a fold cannot have of its own.
+        """
+        whole = network_settings(_with_metabolites(given, metabolites), where, PlannedKeys)
+        common, folds = {key: value for key, value in given.items() if key != "folds"}, {}
+        for fold, changes in _of_folds(whole.folds, f"{where}.folds").items():
+            folds[fold] = cls.checked(common | changes, metabolites, f"{where}.folds.{fold}")
+        own = {key: getattr(whole, key) for key in type(whole).model_fields if key not in PlannedKeys.model_fields}
+        parts = ARCHITECTURES[whole.architecture], OBJECTIVES[whole.objective]
+        return cls(_combined(*parts).model_construct(**own), whole.checkpoint_every, folds)
+
+    def of_fold(self, fold: int | None) -> "PlannedNetwork":
+        """The network as it is trained in a fold; None for the folds that have nothing of their own."""
+        return self.folds.get(fold, self)
+
+
+def _of_folds(folds: dict, where: str) -> dict[int, dict]:
+    """Changes of each fold by its number: YAML's keys are numbers, JSON's are text."""
+    own: dict[int, dict] = {}
+    for key, changes in sorted(folds.items(), key=str):
+        if isinstance(key, bool) or not str(key).isdecimal() or int(key) < 1:
+            raise UserError(f"{where} has the fold {json.dumps(key, default=str)}, expected whole numbers from 1")
+        if int(key) in own:
+            raise UserError(f"{where} names fold {key} twice, as a number and as text: put its settings together")
+        if not isinstance(changes, dict):
+            raise UserError(f"{where}.{key} is {json.dumps(changes, default=str)}, expected an object of settings")
+        for name in SAME_IN_ALL_FOLDS:
+            if name in changes:
+                raise UserError(f"{where}.{key}.{name} is given, but a fold cannot have its own {name}: name a network")
+        own[int(key)] = changes
+    return own
+
+
+def _with_metabolites(given: Any, metabolites: list[str]) -> Any:
+    """A raw network with the number of metabolites, where it is conditioned on them and gives no number."""
+    if isinstance(given, dict) and given.get("metabolite") is True:
+        return {"metabolites": len(metabolites)} | given
+    return given

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.results.provenance import RECORD
-from mrsi_sr.scan.quality import QualitySettings
-from mrsi_sr.settings.old_base import default, settings_json
+from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
 
@@ -19,20 +19,19 @@ class CohortPlan:
     def __init__(self, configuration: Configuration, rows: list[dict[str, str]] | None = None):
         self.configuration = configuration
         self.cohort = configuration.cohort
-        self.folder = f"results/cohorts/{self.cohort['name']}"
-        self.rows = rows or participants.read(self.cohort["participants"])
+        self.folder = f"results/cohorts/{self.cohort.name}"
+        self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
 
     def phantom_settings(self, wildcards) -> str:
         row = self._scan(wildcards)
-        settings = {key: value for key, value in self.cohort["simulate"].items() if key != "seed"}
-        return settings_json(
-            settings
-            | {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
-        )
+        settings = self.cohort.simulate.plain()
+        del settings["seed"]
+        own = {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
+        return as_json(settings | own)
 
     def phantom_seed(self, wildcards) -> int:
-        return self.cohort["simulate"]["seed"]
+        return self.cohort.simulate.seed
 
     def files(self, *columns: str) -> Callable:
         """What must exist before a rule reads these columns' files: the files, or the record of their phantom."""
@@ -52,27 +51,26 @@ class CohortPlan:
         return flags
 
     def ingest_flags(self, wildcards) -> str:
-        row, settings = self._scan(wildcards), self.cohort["ingest"]
+        row, settings = self._scan(wildcards), self.cohort.ingest
         flags = {"metabolites": self.metabolites()}
         if row["maps"]:
-            return _flags(flags | {"maps": row["maps"], "files": settings_json(settings["maps"])})
-        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings["pattern"]}
-        flags |= {"flip": row["flip"] or settings["flip"], "reference": row["reference"]}
+            return _flags(flags | {"maps": row["maps"], "files": as_json(settings.maps)})
+        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern}
+        flags |= {"flip": row["flip"] or settings.flip, "reference": row["reference"]}
         if not row["reference"]:
-            flags |= {key: settings[key] for key in ("matrix", "voxel_mm")}
+            flags |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
         return _flags(flags)
 
     def settings(self, part: str) -> str:
         """One part of the cohort's settings."""
-        return settings_json(self.cohort[part])
+        return getattr(self.cohort, part).as_json()
 
     def metabolites(self) -> str:
-        return ",".join(self.cohort["metabolites"])
+        return ",".join(self.cohort.metabolites)
 
     def external_maps(self, wildcards) -> list[str]:
         """The SNR and line width maps that the quality mask takes in place of the volumes' own."""
-        settings = QualitySettings(**self.cohort["quality"])
-        return list(settings.external_maps(wildcards.participant).values())
+        return list(self.cohort.quality.external_maps(wildcards.participant).values())
 
     def cohort_files(self, name: str) -> list[str]:
         return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
@@ -91,11 +89,11 @@ class CohortPlan:
 
         So an experiment that is added later makes no new low-resolution maps, which the others would depend on.
         """
-        asked = {size for each in self.configuration.experiments.values() for size in each["evaluate_sizes"]}
-        return comma({size for size in default("experiment", "sizes") if size < self.cohort["slices"]["frame"]} | asked)
+        asked = {size for each in self.configuration.experiments.values() for size in each.evaluate_sizes}
+        return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
 
     def excluded(self) -> str:
-        return settings_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
+        return as_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
 
     def _scan(self, wildcards) -> dict[str, str]:
         return self.scans[wildcards.participant]

@@ -2,35 +2,23 @@
 
 import csv
 import io
-from pathlib import Path
 
 import torch
-import yaml
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mrsi_sr import networks
-from mrsi_sr.cli import UserError
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.discriminator import Discriminator
-from mrsi_sr.scan.grid import MRI_FACTOR
-from mrsi_sr.settings.old_base import listed, schema, settings_json
+from mrsi_sr.scan.slices import MRI_FACTOR
+from mrsi_sr.settings.architecture import ARCHITECTURES
+from mrsi_sr.settings.errors import listed
+from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 
 SIZE = 16  # low-resolution matrix size of the map that is evaluated; no network's cost depends on it
 COLUMNS = ("network", "parameters", "critic_parameters", "gflop_per_map", "architecture", "objective", "needs")
-
-
-def read(path: str | Path) -> Configuration:
-    """A configuration file, checked and complete. Raises UserError for one that is absent or cannot be used."""
-    try:
-        raw = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise UserError(f"--config {path} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"--config {path} is not YAML: {error}") from None
-    return Configuration.resolve(raw if isinstance(raw, dict) else {})
 
 
 def describe(configuration: Configuration) -> list[dict]:
@@ -41,13 +29,13 @@ def describe(configuration: Configuration) -> list[dict]:
     """
     costs: dict[str, tuple[int, float]] = {}
     rows = []
-    for name, settings in configuration.networks.items():
-        keys = schema(f"architecture-{settings['architecture']}")["properties"]
-        architecture = {key: settings[key] for key in ["architecture", *keys]}
-        same = settings_json(architecture)
+    for name in configuration.networks:
+        settings = configuration.network(name, None)
+        keys = ("architecture", *ARCHITECTURES[settings.architecture].model_fields)
+        same = str([getattr(settings, key) for key in keys])
         if same not in costs:
-            network = networks.build(architecture)
-            costs[same] = networks.count_parameters(network), gflop(network, settings["architecture"], configuration)
+            network = networks.build(settings)
+            costs[same] = networks.count_parameters(network), gflop(network, settings.architecture, configuration)
         values = (name, costs[same][0], _critic_parameters(settings), costs[same][1])
         rows.append(dict(zip(COLUMNS, (*values, *_words(settings)), strict=True)))
     return rows
@@ -58,7 +46,7 @@ def gflop(network: torch.nn.Module, architecture: str, configuration: Configurat
 
     Counted by torch.utils.flop_counter, which counts a multiplication and an addition each.
     """
-    condition = blank_condition(configuration.cohort["slices"]["frame"])
+    condition = blank_condition(configuration.cohort.slices.frame)
     arguments = [condition]
     if architecture == "denoising_unet":
         arguments = [condition.low_resolution, torch.zeros(1, dtype=torch.long), condition]
@@ -103,31 +91,35 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         for line in lines
     ]
     apart = [
-        f"{name}: fold {fold} has its own {listed(sorted(key for key in own if own[key] != network[key]))}"
+        f"{name}: fold {fold} has its own {listed(_differing(configuration.network(name, fold), network.settings))}"
         for name, network in configuration.networks.items()
-        for fold, own in network["folds"].items()
+        for fold in network.folds
     ]
     counts = [
-        f"{name}: {len(configuration.networks_of(name))} networks per fold,"
-        f" {len(experiment['folds']['run'])} folds to run"
+        f"{name}: {len(configuration.networks_of(name))} networks per fold, {len(experiment.folds.run)} folds to run"
         for name, experiment in configuration.experiments.items()
     ]
     trained = {
-        (configuration.homes_of(name, network, fold)[0], fold, network)
+        (configuration.homes_of(name, network, fold)[0][0], fold, network)
         for name, experiment in configuration.experiments.items()
-        for fold in experiment["folds"]["run"]
+        for fold in experiment.folds.run
         for network in configuration.networks_of(name)
     }
     counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")
     return "\n".join([*table, "", *apart, *counts]) + "\n"
 
 
-def _critic_parameters(settings: dict) -> int:
-    if settings["objective"] != "adversarial":
+def _differing(one: NetworkSettings, other: NetworkSettings) -> list[str]:
+    """Names of the keys that two networks' settings differ in."""
+    return sorted(key for key in type(one).model_fields if getattr(one, key) != getattr(other, key, None))
+
+
+def _critic_parameters(settings: NetworkSettings) -> int:
+    if settings.objective != "adversarial":
         return 0
-    return networks.count_parameters(Discriminator(settings["critic_channels"]))
+    return networks.count_parameters(Discriminator(settings.critic_channels))
 
 
-def _words(settings: dict) -> tuple[str, str, str]:
-    needs = " ".join(f"{role}={name}" for role, name in settings["needs"].items())
-    return settings["architecture"], settings["objective"], needs
+def _words(settings: NetworkSettings) -> tuple[str, str, str]:
+    needs = " ".join(f"{role}={name}" for role, name in settings.needs.items())
+    return settings.architecture, settings.objective, needs

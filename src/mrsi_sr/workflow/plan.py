@@ -7,8 +7,11 @@ from pathlib import Path
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import weights_files
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.old_base import check_known, settings_json
-from mrsi_sr.settings.old_method import ConfiguredMethod, sampling_fingerprint
+from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
+from mrsi_sr.settings.method import sampling_fingerprint
+from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
 
@@ -34,14 +37,14 @@ class Workflow(CohortPlan):
     # --- one experiment
 
     def protocol(self, wildcards) -> str:
-        return self._experiment(wildcards)["protocol"]
+        return self._experiment(wildcards).protocol
 
     def seed(self, wildcards) -> int:
-        return self._experiment(wildcards)["seed"]
+        return self._experiment(wildcards).seed
 
     def fold_settings(self, wildcards) -> str:
-        folds = self._experiment(wildcards)["folds"]
-        return settings_json({"number": folds["number"], "seed": folds["seed"]})
+        folds = self._experiment(wildcards).folds
+        return FoldSettings.of(number=folds.number, seed=folds.seed).as_json()
 
     def participants(self, wildcards) -> str:
         """The experiment's participants, each with the fold that tests it where the table says one."""
@@ -55,15 +58,15 @@ class Workflow(CohortPlan):
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def training_sizes(self, wildcards) -> str:
-        return comma(self.configuration.sizes_of(wildcards.experiment, wildcards.network, int(wildcards.fold)))
+        return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, int(wildcards.fold)))
 
     def evaluation_sizes(self, wildcards) -> str:
-        return comma(self._experiment(wildcards)["evaluate_sizes"])
+        return comma(self._experiment(wildcards).evaluate_sizes)
 
     # --- networks and methods
 
     def network_settings(self, wildcards) -> str:
-        return settings_json(self.configuration.network(wildcards.network, int(wildcards.fold)))
+        return self.configuration.network(wildcards.network, int(wildcards.fold)).as_json()
 
     def checkpoint_every(self, wildcards) -> int:
         return self.configuration.checkpoint_every(wildcards.network, int(wildcards.fold))
@@ -74,28 +77,28 @@ class Workflow(CohortPlan):
 
     def needs_flags(self, wildcards) -> str:
         """`--needs role=WEIGHTS` for each of them, and their settings."""
-        needs = self.configuration.networks[wildcards.network]["needs"]
-        settings = self._networks(needs, int(wildcards.fold))
+        needs = self.configuration.networks[wildcards.network].settings.needs
+        settings = _plain(self._networks(needs, int(wildcards.fold)))
         weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
         flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
-        return " ".join([*flags, f"--needs-settings {shlex.quote(settings_json(settings))}"] if needs else [])
+        return " ".join([*flags, f"--needs-settings {shlex.quote(as_json(settings))}"] if needs else [])
 
     def method_settings(self, wildcards) -> str:
-        return settings_json(self.configuration.method(wildcards.method))
+        return self.configuration.method(wildcards.method).as_json()
 
     def sampling_batch(self, wildcards) -> int:
-        return self.configuration.methods[wildcards.method]["batch_size"]
+        return self.configuration.methods[wildcards.method].batch_size
 
     def networks_of_method(self, wildcards) -> str:
-        roles = self.configuration.methods[wildcards.method]["networks"]
-        return settings_json(self._networks(roles, int(wildcards.fold)))
+        roles = self.configuration.methods[wildcards.method].networks
+        return as_json(_plain(self._networks(roles, int(wildcards.fold))))
 
     def trained_networks(self, wildcards) -> list[str]:
         """The provenance of a method's networks."""
         return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
-        method = ConfiguredMethod(**self.configuration.methods[wildcards.method])
+        method = self.configuration.methods[wildcards.method]
         weights = {
             role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
         }
@@ -104,13 +107,13 @@ class Workflow(CohortPlan):
     # --- scores, tables and figures
 
     def metrics(self, wildcards) -> str:
-        return ",".join(self._experiment(wildcards)["metrics"])
+        return ",".join(self._experiment(wildcards).metrics)
 
     def lpips_weights(self, wildcards) -> str:
-        return settings_json(self._experiment(wildcards)["lpips_weights"])
+        return as_json(self._lpips(wildcards))
 
     def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._experiment(wildcards)["lpips_weights"])
+        return weights_files(self._lpips(wildcards))
 
     def metric_files(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.parquet")
@@ -121,33 +124,33 @@ class Workflow(CohortPlan):
     def test_settings(self, wildcards) -> str:
         """What the tests between a table's methods depend on: which scores there must be, of which settings."""
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
-        table = experiment["tables"][wildcards.table]
-        return settings_json(
-            {key: table[key] for key in ("sizes", "metrics", "region", "mix_folds")}
+        table = experiment.tables[wildcards.table]
+        return as_json(
+            {key: getattr(table, key) for key in ("sizes", "metrics", "region", "mix_folds")}
             | {
                 "methods": methods,
                 "experiment": wildcards.experiment,
-                "protocol": experiment["protocol"],
-                "folds": experiment["folds"]["run"],
-                "expected": self._expected(methods, experiment["folds"]["run"]),
+                "protocol": experiment.protocol,
+                "folds": experiment.folds.run,
+                "expected": self._expected(methods, experiment.folds.run),
             }
         )
 
     def table_settings(self, wildcards) -> str:
         """A table's own settings and what its caption must say of where the figures come from."""
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
-        expected = self._expected(methods, experiment["folds"]["run"])
-        return settings_json(
-            experiment["tables"][wildcards.table]
+        expected = self._expected(methods, experiment.folds.run)
+        return as_json(
+            experiment.tables[wildcards.table].plain()
             | {
                 "methods": methods,
                 "labels": self._labels(methods),
                 "experiment": wildcards.experiment,
-                "cohort": self.cohort["name"],
-                "phantom": "simulate" in self.cohort,
-                "protocol": experiment["protocol"],
-                "folds": experiment["folds"]["run"],
-                "folds_in_all": experiment["folds"]["number"],
+                "cohort": self.cohort.name,
+                "phantom": self.cohort.simulate is not None,
+                "protocol": experiment.protocol,
+                "folds": experiment.folds.run,
+                "folds_in_all": experiment.folds.number,
                 "configuration": self._fingerprint(wildcards.experiment, expected),
                 "expected": expected,
             }
@@ -155,16 +158,15 @@ class Workflow(CohortPlan):
 
     def figure_settings(self, wildcards) -> str:
         experiment, methods = self._experiment(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
-        figure = experiment["figures"][wildcards.figure]
-        return settings_json(
-            figure
+        return as_json(
+            experiment.figures[wildcards.figure].plain()
             | {
                 "fold": self._fold_of_figure(wildcards),
                 "methods": methods,
                 "labels": self._labels(methods),
                 "experiment": wildcards.experiment,
-                "phantom": "simulate" in self.cohort,
-                "protocol": experiment["protocol"],
+                "phantom": self.cohort.simulate is not None,
+                "protocol": experiment.protocol,
             }
         )
 
@@ -181,9 +183,9 @@ class Workflow(CohortPlan):
     def tables_and_figures(self) -> list[str]:
         targets = []
         for name, experiment in self.configuration.experiments.items():
-            for table in experiment["tables"]:
+            for table in experiment.tables:
                 targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
-            targets += [f"results/{name}/figures/{figure}.png" for figure in experiment["figures"]]
+            targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
         return targets
 
     def all_networks(self) -> list[str]:
@@ -192,7 +194,7 @@ class Workflow(CohortPlan):
             {
                 f"{self._network_folder(name, fold, network)}/provenance.json"
                 for name, experiment in self.configuration.experiments.items()
-                for fold in experiment["folds"]["run"]
+                for fold in experiment.folds.run
                 for network in self.configuration.networks_of(name)
             }
         )
@@ -208,46 +210,50 @@ class Workflow(CohortPlan):
 
     def folds(self) -> list[int]:
         """Every fold that some experiment runs."""
-        return sorted({fold for each in self.configuration.experiments.values() for fold in each["folds"]["run"]})
+        return sorted({fold for each in self.configuration.experiments.values() for fold in each.folds.run})
 
     def of_fold(self, fold: int) -> list[str]:
         """The scores of every method in one fold of each experiment that runs it, and the losses of its networks."""
         scores = [
             f"results/{name}/fold-{fold}/metrics/{method}.parquet"
             for name, experiment in self.configuration.experiments.items()
-            if fold in experiment["folds"]["run"]
-            for method in experiment["methods"]
+            if fold in experiment.folds.run
+            for method in experiment.methods
         ]
         return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]
 
     # --- inside
 
-    def _experiment(self, wildcards) -> dict:
-        return self.configuration.experiments[wildcards.experiment]
+    def _experiment(self, wildcards) -> ExperimentSettings:
+        return self.configuration.experiment(wildcards.experiment)
+
+    def _lpips(self, wildcards) -> dict[str, dict]:
+        weights = self._experiment(wildcards).lpips_weights
+        return {metric: each.model_dump(exclude_defaults=True) for metric, each in weights.items()}
 
     def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
         """The methods that a table or figure shows: its own list, or all of the experiment."""
         experiment = self._experiment(wildcards)
-        return experiment[kind][name]["methods"] or experiment["methods"]
+        return getattr(experiment, kind)[name].methods or experiment.methods
 
     def _labels(self, methods: list[str]) -> dict[str, str]:
-        return {name: self.configuration.methods[name]["label"] for name in methods}
+        return {name: self.configuration.methods[name].label for name in methods}
 
     def _fold_of_figure(self, wildcards) -> int:
         experiment = self._experiment(wildcards)
-        return experiment["figures"][wildcards.figure]["fold"] or experiment["folds"]["run"][0]
+        return experiment.figures[wildcards.figure].fold or experiment.folds.run[0]
 
-    def _networks(self, roles: dict[str, str], fold: int) -> dict[str, dict]:
+    def _networks(self, roles: dict[str, str], fold: int) -> dict[str, NetworkSettings]:
         """By role, the settings that networks are trained with in a fold."""
         return {role: self.configuration.network(name, fold) for role, name in roles.items()}
 
     def _trained(self, wildcards) -> dict[str, str]:
         """The folders of a method's networks, by role."""
-        return self._network_folders(wildcards, self.configuration.methods[wildcards.method]["networks"])
+        return self._network_folders(wildcards, self.configuration.methods[wildcards.method].networks)
 
     def _needed(self, wildcards) -> dict[str, str]:
         """The folders of the networks that a network needs, by role."""
-        return self._network_folders(wildcards, self.configuration.networks[wildcards.network]["needs"])
+        return self._network_folders(wildcards, self.configuration.networks[wildcards.network].settings.needs)
 
     def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
         """By role, in the roles' order of names: the order of a file makes no difference."""
@@ -266,15 +272,15 @@ class Workflow(CohortPlan):
         """
         asked = experiment, network, fold
         if asked not in self._homes:
-            homes = self.configuration.homes_of(*asked)
-            folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in homes}
+            planned, others = self.configuration.homes_of(*asked)
+            folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in planned + others}
             begun = [home for home, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]
-            self._homes[asked] = (begun or homes)[0]
+            self._homes[asked] = (begun or planned)[0]
         return self._homes[asked]
 
     def _participants(self, wildcards) -> list[str]:
         """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
-        chosen = self._experiment(wildcards)["participants"]
+        chosen = self._experiment(wildcards).participants
         return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
 
     def _files_of(self, wildcards, name: str) -> list[str]:
@@ -284,27 +290,31 @@ class Workflow(CohortPlan):
         return [
             f"results/{wildcards.experiment}/fold-{fold}/{pattern.format(method=method)}"
             for method in self._methods_of("tables", wildcards.table, wildcards)
-            for fold in self._experiment(wildcards)["folds"]["run"]
+            for fold in self._experiment(wildcards).folds.run
         ]
 
     def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
         """By method and fold, the fingerprint of the settings that its maps are made with."""
         settings = {name: self.configuration.method(name) for name in methods}
         return {
-            name: {str(fold): sampling_fingerprint(each, self._networks(each["networks"], fold)) for fold in folds}
+            name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
             for name, each in settings.items()
         }
 
     def _fingerprint(self, experiment: str, expected: dict) -> str:
         """A short hash of all that decides a table's figures: cohort, experiment, and its methods in each fold."""
-        studied = self.configuration.experiments[experiment]
+        studied = self.configuration.experiment(experiment).plain()
         parts = {key: value for key, value in studied.items() if key not in ("methods", "tables", "figures")}
-        return fingerprint(self.cohort, parts, expected)
+        return fingerprint(self.cohort.plain(), parts, expected)
 
 
-def check_participants(experiment: dict, names: list[str], where: str) -> None:
+def _plain(networks: dict[str, NetworkSettings]) -> dict[str, dict]:
+    return {role: network.plain() for role, network in networks.items()}
+
+
+def check_participants(experiment: ExperimentSettings, names: list[str], where: str) -> None:
     """Raise a UserError unless the cohort has the participants that an experiment chooses, enough for its folds."""
-    chosen, folds = experiment["participants"], experiment["folds"]["number"]
+    chosen, folds = experiment.participants, experiment.folds.number
     there = f"the participants table has {len(names)} that are not excluded"
     if isinstance(chosen, int) and chosen > len(names):
         raise UserError(f"{where}.participants is {chosen}, but {there}")

@@ -1,4 +1,4 @@
-"""What a workflow was started with: its jobs take that, whatever has become of the files since."""
+"""Snapshot of the configuration at start, so that running jobs ignore later edits."""
 
 import hashlib
 import json
@@ -8,25 +8,27 @@ from pathlib import Path
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
 from mrsi_sr.workflow import participants
+from mrsi_sr.workflow.layers import layered
 
 VARIABLE = "MRSI_SR_STARTED_WITH"  # in the jobs' environment: the file
 FOLDER = Path(".snakemake/started")
 
 
-def started_with(raw: dict) -> tuple[dict, list[dict[str, str]]]:
-    """The raw configuration and the participants' rows that this workflow's main process was started with.
+def started_with(user: dict) -> tuple[dict, list[dict[str, str]]]:
+    """The whole raw configuration and the participants' rows that this workflow's main process was started with.
 
-    The main process writes them down and its jobs, hours later on their nodes, read that. So a configuration that is
-    edited while jobs wait in the queue gives no result that is recorded as one of another configuration.
-    Raises UserError for a participants table that cannot be used, or what was written down is gone.
+    user: content of the user's configuration file. The main process writes the snapshot; its jobs, hours later on their
+    nodes, read it. So no result is recorded under a configuration that was edited while its job waited in the queue.
+    Raises UserError for a configuration or participants table that cannot be used, and where the snapshot is gone.
     """
     if VARIABLE in os.environ:
         file = Path(os.environ[VARIABLE])
         if not file.is_file():
             raise UserError(f"{file} is gone, with the configuration of this workflow\n  start the workflow again")
     else:
-        # A configuration that cannot be resolved is refused by its own message.
-        table = raw.get("cohort", {}).get("participants") if isinstance(raw.get("cohort"), dict) else None
+        raw = layered(user)
+        # A cohort that cannot be used is refused by its own message.
+        table = raw["cohort"].get("participants") if isinstance(raw.get("cohort"), dict) else None
         rows = participants.read(table) if isinstance(table, str) else []
         text = json.dumps({"configuration": raw, "participants": rows}, sort_keys=True, default=str)
         file = (FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json").resolve()

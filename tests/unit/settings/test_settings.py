@@ -1,6 +1,5 @@
 """Laws of settings: the schemas say everything, the code knows the same keys and names, and what is wrong is named."""
 
-import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mrsi_sr.report.figures.qualitative import QualitativeSettings
 from mrsi_sr.scan.quality import QualitySettings
 from mrsi_sr.scan.slicing import SliceSettings
 from mrsi_sr.settings import old_base as settings
-from mrsi_sr.settings.old_base import SCHEMAS, allowed, check, from_json, help_of, schema
+from mrsi_sr.settings.old_base import allowed, check, from_json, help_of, schema
 from mrsi_sr.settings.old_method import ConfiguredMethod, MethodSettings
 from mrsi_sr.settings.old_network import TrainingSettings
 
@@ -138,17 +137,3 @@ def test_help_has_every_key_with_its_default_and_its_meaning(kind):
     text = " ".join(help_of(kind).split())
     for key, part in schema(kind)["properties"].items():
         assert f"{key} " in text and " ".join(part["description"].split()) in text
-
-
-def test_config_readme_lists_every_key_with_its_default(repository):
-    lines = (repository / "config" / "README.md").read_text().splitlines()
-    internal = ("-origin", "-scan", "configuration")  # filled in by the workflow
-    for path in SCHEMAS.glob("*.schema.yaml"):
-        kind = path.name.removesuffix(".schema.yaml")
-        if kind.endswith(internal):
-            continue
-        for key, part in schema(kind)["properties"].items():
-            rows = [line for line in lines if f"`{key}`" in line or f"`{key}:" in line]
-            assert rows, f"{kind}.{key}"
-            if "default" in part:
-                assert any(f"`{json.dumps(part['default'])}`" in row for row in rows), f"{kind}.{key}"

@@ -19,18 +19,20 @@ def test_a_fold_has_its_own_settings_and_all_others_keep_the_networks(raw, fold)
     assert changed.network("munet", 3) == before | {"learning_rate": 2e-4, "sizes": [8, 16]}
     assert all(changed.network("munet", other) == before for other in (1, 2, 4, 5))
     assert changed.network("ddpm", 3) == Configuration.resolve(raw).network("ddpm", 1)
-    assert changed.sizes_of("toy", "munet", 3) == [8, 16] and changed.sizes_of("toy", "munet", 2) == [*range(8, 33, 2)]
+    assert changed.training_sizes("toy", "munet", 3) == [8, 16] and changed.training_sizes("toy", "munet", 2) == [
+        *range(8, 33, 2)
+    ]
 
 
 def test_a_fold_may_choose_another_length_and_its_defaults_follow(raw):
     changed = Configuration.resolve(with_folds(raw, {2: {"iterations": None, "epochs": 3, "metabolite": False}}))
-    assert changed.network("munet", 2)["epochs"] == 3 and changed.network("munet", 2)["iterations"] is None
+    assert changed.network("munet", 2).epochs == 3 and changed.network("munet", 2).iterations is None
 
 
 def test_a_fold_that_tells_metabolites_apart_knows_as_many_as_the_cohort_has(raw):
     own = {"modulation": "filter_scaling", "metabolite": True}
     raw["cohort"]["metabolites"] = ["tCho", "NAA", "Glu"]
-    assert Configuration.resolve(with_folds(raw, {2: own})).network("munet", 2)["metabolites"] == 3
+    assert Configuration.resolve(with_folds(raw, {2: own})).network("munet", 2).metabolites == 3
     with pytest.raises(UserError, match=r"networks\.munet\.folds\.2\.metabolites is 5"):
         Configuration.resolve(with_folds(raw, {2: own | {"metabolites": 5}}))
 
@@ -38,7 +40,7 @@ def test_a_fold_that_tells_metabolites_apart_knows_as_many_as_the_cohort_has(raw
 def test_what_train_is_given_says_nothing_of_folds_or_checkpoints(raw):
     configuration = Configuration.resolve(with_folds(raw, {3: {"checkpoint_every": 7}}))
     assert configuration.network("munet", 3) == configuration.network("munet", 2)
-    assert not {"folds", "checkpoint_every"} & set(configuration.network("munet", 3))
+    assert not {"folds", "checkpoint_every"} & set(configuration.network("munet", 3).plain())
     assert [configuration.checkpoint_every("munet", fold) for fold in (2, 3)] == [2, 7]
 
 
@@ -83,6 +85,8 @@ def test_what_a_network_needs_is_checked_in_each_fold(raw):
         "architecture": "flow", "objective": "likelihood", "iterations": 1, "batch_size": 1, "learning_rate": 1.0,
         "needs": {"super_resolver": "munet"},
     }  # fmt: skip
+    networks = {"flow": "flow", "super_resolver": "munet"}
+    raw["methods"]["munet"] = {"label": "Enhancer", "sampler": {"kind": "flow"}, "networks": networks}
     Configuration.resolve(raw)
     with pytest.raises(UserError, match=r"networks\.flow\.needs\.super_resolver: munet of fold 4 has sharpness"):
         Configuration.resolve(with_folds(raw, {4: {"sharpness": True}}))

@@ -18,7 +18,7 @@ from mrsi_sr.sampling.method import Method
 from mrsi_sr.settings.old_method import MethodSettings
 from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.training import loop as training
-from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.configuration import Configuration, check_circle
 from mrsi_sr.workflow.plan import Workflow
 
 torch.set_num_threads(1)
@@ -61,8 +61,8 @@ def refused(raw, *said):
 
 def test_needs_and_networks_for_each_size_resolve(raw):
     resolved = Configuration.resolve(raw)
-    assert resolved.networks["enhancer"]["needs"] == {"super_resolver": "munet"}
-    assert resolved.networks["munet"]["needs"] == {} and resolved.networks["munet"]["sizes"] is None
+    assert resolved.network("enhancer", 1).needs == {"super_resolver": "munet"}
+    assert resolved.network("munet", 1).needs == {} and resolved.network("munet", 1).sizes is None
 
 
 def test_a_network_that_is_needed_exists_and_fits(raw):
@@ -77,16 +77,13 @@ def test_a_network_that_is_needed_exists_and_fits(raw):
     refused(raw, "munet has sharpness, but there is nothing to tell")
 
 
-def test_a_circle_of_needs_is_refused_and_named(raw):
-    resolved = Configuration.resolve(raw)
-    needs = {"munet": "enhancer", "enhancer": "size_8", "size_8": "munet"}
-    for name, needed in needs.items():
-        resolved.networks[name]["needs"] = {"role": needed}
+def test_a_circle_of_needs_is_refused_and_named():
+    needs = {"munet": {"role": "enhancer"}, "enhancer": {"role": "size_8"}, "size_8": {"role": "munet"}}
     with pytest.raises(UserError, match="goes in a circle: munet -> enhancer -> size_8 -> munet"):
-        resolved._check_circle(["munet"])
-    resolved.networks["size_8"]["needs"] = {"role": "size_8"}
+        check_circle(["munet"], needs)
+    needs["size_8"] = {"role": "size_8"}
     with pytest.raises(UserError, match=r"networks.size_8.needs goes in a circle: size_8 -> size_8"):
-        resolved._check_circle(["munet"])
+        check_circle(["munet"], needs)
 
 
 def test_a_method_uses_what_its_networks_were_trained_with(raw):
@@ -148,7 +145,7 @@ def test_an_adversarial_weight_is_given_where_a_network_reads_it_and_nowhere_els
 def test_the_number_of_metabolites_is_the_cohorts(raw):
     raw["cohort"]["metabolites"] = ["tCho", "NAA"]
     raw["networks"]["munet"] |= {"modulation": "filter_scaling", "metabolite": True}
-    assert Configuration.resolve(raw).networks["munet"]["metabolites"] == 2
+    assert Configuration.resolve(raw).network("munet", 1).metabolites == 2
 
 
 def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repository, monkeypatch):
@@ -163,7 +160,7 @@ def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repositor
     raw["methods"]["enhancer"]["weights"] = {"flow": "last"}
     refused(raw, "methods.enhancer.weights names the roles flow, expected flow, super_resolver")
     raw["methods"]["enhancer"]["weights"] = "latest"
-    refused(raw, 'methods.enhancer.weights "latest" is not known')
+    refused(raw, 'methods.enhancer.weights is "latest", expected one of best, last')
 
 
 def test_training_waits_for_what_it_needs_and_takes_its_own_sizes(raw, repository, monkeypatch):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Workflow
 
 ASKED = re.compile(r"^ +(?:\w+=)?(plan\..+),$", re.MULTILINE)
@@ -18,7 +19,7 @@ ASKED = re.compile(r"^ +(?:\w+=)?(plan\..+),$", re.MULTILINE)
 @pytest.fixture
 def papers(repository, tmp_path, monkeypatch):
     """The papers' configuration with 15 phantoms, in a folder without results; two folds are enough here."""
-    raw = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    raw = layered(yaml.safe_load((repository / "config" / "config.yaml").read_text()))
     rows = [["participant", "lcmodel", "t1", "flair"]]
     for name in (f"p{k:02d}" for k in range(15)):
         rows.append([name, *(f"results/simulated/{name}/{file}" for file in ("lcmodel", "t1.nii.gz", "flair.nii.gz"))])
@@ -36,11 +37,11 @@ def jobs(plan: Workflow):
     yield from (SimpleNamespace(cohort="glioma", participant=name) for name in plan.scans)
     for name, experiment in plan.configuration.experiments.items():
         for kind in ("table", "figure"):
-            yield from (SimpleNamespace(experiment=name, **{kind: each}) for each in experiment[f"{kind}s"])
-        for fold in map(str, experiment["folds"]["run"]):
+            yield from (SimpleNamespace(experiment=name, **{kind: each}) for each in getattr(experiment, f"{kind}s"))
+        for fold in map(str, experiment.folds.run):
             for network in plan.configuration.networks_of(name):
                 yield SimpleNamespace(experiment=name, fold=fold, network=network)
-            for method in experiment["methods"]:
+            for method in experiment.methods:
                 yield SimpleNamespace(experiment=name, fold=fold, method=method)
 
 

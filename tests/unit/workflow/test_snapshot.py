@@ -3,7 +3,8 @@
 import pytest
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.workflow import snapshot as started
+from mrsi_sr.workflow import snapshot
+from mrsi_sr.workflow.layers import layered
 
 TABLE = "participant\tlcmodel\tt1\tflair\nsub-01\ta.tar\tt1.nii\tflair.nii\n"
 
@@ -11,8 +12,8 @@ TABLE = "participant\tlcmodel\tt1\tflair\nsub-01\ta.tar\tt1.nii\tflair.nii\n"
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(started.VARIABLE, "")  # so that it is put back
-    monkeypatch.delenv(started.VARIABLE)
+    monkeypatch.setenv(snapshot.VARIABLE, "")  # so that it is put back
+    monkeypatch.delenv(snapshot.VARIABLE)
     (tmp_path / "participants.tsv").write_text(TABLE)
     return tmp_path
 
@@ -22,21 +23,21 @@ def configuration(rate):
 
 
 def test_what_is_edited_after_the_start_reaches_no_job(folder):
-    first = started.started_with(configuration(1e-3))
+    first = snapshot.started_with(configuration(1e-3))
     (folder / "participants.tsv").write_text(TABLE.replace("sub-01", "sub-02"))
-    assert started.started_with(configuration(2e-3)) == first  # a job: the variable is in its environment
+    assert snapshot.started_with(configuration(2e-3)) == first  # a job: the variable is in its environment
     raw, rows = first
-    assert raw == configuration(1e-3)
+    assert raw == layered(configuration(1e-3))
     assert [row["participant"] for row in rows] == ["sub-01"]
 
 
 def test_a_new_start_takes_what_is_there_now(folder, monkeypatch):
-    started.started_with(configuration(1e-3))
-    monkeypatch.delenv(started.VARIABLE)
-    assert started.started_with(configuration(2e-3))[0] == configuration(2e-3)
+    snapshot.started_with(configuration(1e-3))
+    monkeypatch.delenv(snapshot.VARIABLE)
+    assert snapshot.started_with(configuration(2e-3))[0] == layered(configuration(2e-3))
 
 
 def test_a_configuration_that_is_gone_is_no_reason_to_take_another(folder, monkeypatch):
-    monkeypatch.setenv(started.VARIABLE, str(folder / "gone.json"))
+    monkeypatch.setenv(snapshot.VARIABLE, str(folder / "gone.json"))
     with pytest.raises(UserError, match="start the workflow again"):
-        started.started_with(configuration(1e-3))
+        snapshot.started_with(configuration(1e-3))

@@ -154,9 +154,9 @@ def _place(rule: str, name: str, keys: tuple[str, ...], wildcards: dict, configu
     """A changed key's full name in the configuration."""
     roles = {}
     if (rule, name) == ("sample", "networks"):
-        roles = configuration.methods[wildcards["method"]]["networks"]
+        roles = configuration.methods[wildcards["method"]].networks
     elif (rule, name) == ("train", "needs") and keys[:1] == ("needs-settings",):
-        roles, keys = configuration.networks[wildcards["network"]]["needs"], keys[1:]
+        roles, keys = configuration.networks[wildcards["network"]].settings.needs, keys[1:]
     if keys and keys[0] in roles:
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
     if keys[:1] == ("labels",):

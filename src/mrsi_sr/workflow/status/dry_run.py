@@ -20,7 +20,7 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.old_base import settings_json
+from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow.cohort import SIMULATED
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.status import causes
@@ -54,7 +54,7 @@ class Invocation:
         """The same as status.py's command line."""
         words = ["--config", *self.config]
         for key, value in self.overrides.items():
-            words += ["--set", f"{key}={settings_json(value)}"]
+            words += ["--set", f"{key}={as_json(value)}"]
         words += ["--max-checksum-file-size", str(self.max_checksum_file_size)]
         words += ["--rerun-triggers", *sorted(self.rerun_triggers)]
         if self.deployment:

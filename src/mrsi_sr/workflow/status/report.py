@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrsi_sr.results import claim as claims
 from mrsi_sr.results.claim import Claim
+from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 
 STAGES = ("train", "sample", "evaluate")  # rules that make a method's scores, in order
@@ -97,14 +98,14 @@ class Status:
     def table(self, experiment: str) -> str:
         """A row for each method, a column for each fold."""
         settings = self.configuration.experiments[experiment]
-        folds = settings["folds"]["run"]
+        folds = settings.folds.run
         scored = {
             (job.wildcards["method"], int(job.wildcards["fold"])): position
             for position, job in enumerate(self.jobs)
             if job.rule == "evaluate" and job.wildcards["experiment"] == experiment
         }
         rows = [[experiment, *(f"fold {fold}" for fold in folds)]]
-        for method in settings["methods"]:
+        for method in settings.methods:
             cells = (scored.get((method, fold)) for fold in folds)
             rows.append([method, *("not planned" if cell is None else self.cell(cell) for cell in cells)])
         return "\n".join(aligned(rows))
@@ -211,7 +212,7 @@ class Status:
         return lines
 
 
-def seconds_of(record: Path, network: dict | None = None) -> float | None:
+def seconds_of(record: Path, network: NetworkSettings | None = None) -> float | None:
     """How long the result took that a provenance describes, or None where there is none.
 
     network: today's settings of the one that was trained; as many iterations as they have are counted.
@@ -221,8 +222,8 @@ def seconds_of(record: Path, network: dict | None = None) -> float | None:
         told = json.loads(record.read_text())
         seconds = float(next(told[key] for key in ("training_seconds", "sampling_seconds", "seconds") if key in told))
         for key in ("iterations", "epochs"):
-            if network and network[key] and told["settings"].get(key):
-                seconds *= network[key] / told["settings"][key]
+            if network and getattr(network, key) and told["settings"].get(key):
+                seconds *= getattr(network, key) / told["settings"][key]
         return seconds
     except FileNotFoundError:
         return None

@@ -1,6 +1,7 @@
 """The table of method x fold, the causes in few words and the costs, of plans made by hand."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,7 +172,7 @@ def test_timings_come_from_provenance_and_an_unreadable_one_is_named(configurati
 def test_a_training_made_ten_times_as_long_is_expected_to_take_ten_times_as_long(key, tmp_path):
     record = tmp_path / "provenance.json"
     record.write_text(json.dumps({"training_seconds": 90, "settings": {key: 4}}))
-    network = {"iterations": None, "epochs": None} | {key: 40}
+    network = SimpleNamespace(**{"iterations": None, "epochs": None} | {key: 40})
     assert seconds_of(record, network) == 900
 
 

@@ -1,0 +1,98 @@
+"""The two layers of a configuration: the papers' study, and one user's file on top of it."""
+
+from pathlib import Path
+from typing import Any
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.settings.base import read_yaml
+from mrsi_sr.settings.errors import check_known, listed, suggestion
+
+PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
+ENTRIES = ("networks", "methods", "experiments")
+KEYS = ("cohort", *ENTRIES, "run")
+
+
+def layered(user: Any, papers: dict | None = None) -> dict:
+    """The whole configuration: the papers' networks, methods and experiments, overridden by a user's file.
+
+    A user's entry that is complete (it names `architecture`, its sampler's `kind`, or what it is `like`) replaces the
+    papers' entry of that name; another one overrides it key by key, and null unsets a key or an entry.
+    Then entries that are `like` another inherit its keys, and `run` names the experiments to plan: by default those of
+    the user's file, else the papers' own.
+    Raises UserError for what is no configuration, an unknown name and a circle of likes.
+    """
+    papers = read_yaml(PAPERS, "the configuration") if papers is None else papers
+    _check_shape(user)
+    whole: dict[str, Any] = {key: user[key] for key in ["cohort"] if key in user}
+    for kind in ENTRIES:
+        ours, yours = papers.get(kind, {}), user.get(kind) or {}
+        whole[kind] = {name: _on_top(ours.get(name), yours[name]) if name in yours else ours[name] for name in ours}
+        for name in [name for name in yours if name not in ours]:
+            _check_new(kind, name, yours[name], ours)
+            whole[kind][name] = yours[name]
+        whole[kind] = {name: entry for name, entry in whole[kind].items() if yours.get(name, entry) is not None}
+    for kind in ("networks", "methods"):
+        entries = whole[kind]
+        whole[kind] = {name: _inherited(kind, [name], entries) for name in entries}
+    own = [name for name, entry in (user.get("experiments") or {}).items() if entry is not None]
+    run = user.get("run") or own or [name for name in papers.get("run", []) if name in whole["experiments"]]
+    for name in run:
+        check_known(name, whole["experiments"], "run: the experiment")
+    return whole | {"run": list(run)}
+
+
+def overridden(entry: Any, changes: Any) -> Any:
+    """An entry with changes, key by key at any depth. None unsets a key; a sampler with a kind replaces the other."""
+    if not isinstance(entry, dict) or not isinstance(changes, dict) or "kind" in changes:
+        return changes
+    kept = {key: value for key, value in entry.items() if key not in changes}
+    changed = {key: overridden(entry.get(key), value) for key, value in changes.items() if value is not None}
+    return {key: (kept | changed)[key] for key in [*entry, *changes] if key in kept | changed}
+
+
+def _check_shape(user: Any) -> None:
+    if not isinstance(user, dict):
+        raise UserError(f"the configuration lacks cohort: it is {listed([user])}, expected an object of {listed(KEYS)}")
+    for key, value in user.items():
+        if key not in KEYS:
+            raise UserError(f"{key} is not a known key: {suggestion(key, KEYS)}")
+        if key in ENTRIES and not isinstance(value, dict | None):
+            raise UserError(f"{key} is {listed([value])}, expected object")
+    if not isinstance(user.get("run"), list | None):
+        raise UserError(f"run is {listed([user['run']])}, expected a list of experiments")
+
+
+def _check_new(kind: str, name: str, entry: Any, ours: dict) -> None:
+    """A new network or method stands for itself, where it is no mistyped name of the papers'."""
+    if kind != "experiments" and isinstance(entry, dict) and not _is_complete(entry):
+        own = "architecture" if kind == "networks" else "a sampler with a kind"
+        raise UserError(
+            f"{kind}.{name} overrides nothing: {suggestion(name, ours)}\n  a new entry needs {own}, or `like: NAME`"
+        )
+
+
+def _on_top(ours: dict, yours: Any) -> Any:
+    return yours if _is_complete(yours) else overridden(ours, yours)
+
+
+def _is_complete(entry: Any) -> bool:
+    """Whether an entry of a network or method stands for itself."""
+    if not isinstance(entry, dict):
+        return False
+    sampler = entry.get("sampler")
+    return "architecture" in entry or "like" in entry or (isinstance(sampler, dict) and "kind" in sampler)
+
+
+def _inherited(kind: str, chain: list[str], entries: dict[str, Any]) -> Any:
+    """The last entry of a chain, each entry like the next, with what it inherits."""
+    entry = entries[chain[-1]]
+    if not isinstance(entry, dict) or "like" not in entry:
+        return entry
+    other, where = entry["like"], f"{kind}.{chain[-1]}"
+    check_known(other, entries, f"{where}.like")
+    if other in chain:
+        raise UserError(f"{where}.like goes in a circle: {' -> '.join([*chain[chain.index(other) :], other])}")
+    if "architecture" in entry:
+        raise UserError(f"{where} has both like and architecture: it inherits the architecture, or it is complete")
+    own = {key: value for key, value in entry.items() if key != "like"}
+    return overridden(_inherited(kind, [*chain, other], entries), own)
