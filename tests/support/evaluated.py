@@ -7,12 +7,12 @@ import numpy as np
 from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate
 
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.old_method import MethodSettings
+from mrsi_sr.settings.method import MethodSettings
 
 SIZES = (4, 8)
 METHODS = {"zero_filled": (1.0, 0), "munet": (0.3, 967_601)}  # error in mM, parameters
 SETTINGS = {
-    method: MethodSettings.complete({"sampler": {"kind": kind}, "networks": networks})
+    method: MethodSettings.of(sampler={"kind": kind}, networks=networks).plain()
     for method, kind, networks in (("zero_filled", "zero_filled", {}), ("munet", "single_pass", {"network": "munet"}))
 }
 
@@ -49,7 +49,7 @@ def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protoco
     record = {
         "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,
         "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU", "settings": SETTINGS[method],
-        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET),
+        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()),
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(record))
     return folder
