@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.settings.network import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Denoiser:
 
     network: Callable[[Tensor, Tensor, Condition], Tensor]
     schedule: Schedule
+
+    @classmethod
+    def trained(cls, network: Callable[[Tensor, Tensor, Condition], Tensor], settings: NetworkSettings) -> "Denoiser":
+        """A network that was trained with these settings, with the chain that they name."""
+        return cls(network, Schedule.cosine(settings.diffusion_steps).first(settings.truncation))
 
     def descend(
         self, walk: Callable, x: Tensor, condition: Condition, noise: Callable[[Tensor], Tensor], *,

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from mrsi_sr import samplers
 from mrsi_sr.cli import UserError
-from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.samplers.denoiser import Denoiser
 from mrsi_sr.settings.errors import listed
@@ -51,9 +50,7 @@ class Method:
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
         self.networks: dict[str, nn.Module | Denoiser] = {role: each.network for role, each in loaded.items()}
         if "denoiser" in loaded:
-            chain = network_settings["denoiser"]
-            schedule = Schedule.cosine(chain.diffusion_steps).first(chain.truncation)
-            self.networks["denoiser"] = Denoiser(loaded["denoiser"].network, schedule)
+            self.networks["denoiser"] = Denoiser.trained(loaded["denoiser"].network, network_settings["denoiser"])
 
     def __call__(self, condition: Condition, noise) -> tuple[Tensor, int]:
         """Super-resolve a batch: maps [B, 1, H, W] in the condition's scale, and the number of network evaluations.
