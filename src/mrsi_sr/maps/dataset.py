@@ -207,9 +207,7 @@ class MapsOnDevice:
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
         kspace = self.truncation.measure(maps, sizes)
         highest = maps.amax(dim=(1, 2, 3), keepdim=True)
-        condition, scale = conditioned(
-            self.truncation, kspace, mask, highest, t1, flair, sizes, self.metabolite[index]
-        )
+        condition, scale = conditioned(self.truncation, kspace, mask, highest, t1, flair, sizes, self.metabolite[index])
         return Batch(maps / scale, condition, scale)
 
     def _order(self, seed: int, epoch: int) -> list[int]:

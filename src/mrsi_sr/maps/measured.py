@@ -1,4 +1,4 @@
-"""Low-resolution scans of a participant as they were measured, and the conditions that they give: the input of sampling."""
+"""Measured low-resolution scans of a participant, and the conditions that they give: the input of sampling."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

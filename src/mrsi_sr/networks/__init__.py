@@ -6,14 +6,15 @@
 | denoising_unet | noisy map, step, condition -> noise |
 | flow | condition, and an image or latents -> log-density, or image |
 
-Their settings are in settings/architecture.py. A network's module is imported when one is built, so that planning a workflow
-needs no torch, and a changed architecture is part of the code of its own networks alone.
+Their settings are in settings/architecture.py. A module is imported when a network is built from it, so that planning a
+workflow needs no torch, and a changed architecture is part of the code of its own networks alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mrsi_sr.settings.architecture import ARCHITECTURES
+from mrsi_sr.settings.network import NetworkSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,11 +31,8 @@ def module_of(architecture: str) -> str:
     return f"{__name__}.{CLASSES[architecture][0]}"
 
 
-def build(settings) -> "nn.Module":
-    """Build a network of settings.architecture, randomly initialised; its arguments are that architecture's settings.
-
-    settings: of the whole network, or of its architecture alone.
-    """
+def build(settings: NetworkSettings) -> "nn.Module":
+    """Build a network of settings.architecture, randomly initialised; its arguments are that architecture's settings."""
     network = getattr(import_module(module_of(settings.architecture)), CLASSES[settings.architecture][1])
     return network(**{key: getattr(settings, key) for key in ARCHITECTURES[settings.architecture].model_fields})
 

@@ -7,14 +7,15 @@
 | likelihood | invertible, map <-> latents given a condition |
 | noise_prediction | noisy map, step, condition -> noise |
 
-Their settings are in settings/objective.py, what training asks of them in base.py. An objective's module is imported when
-one is built, so that planning a workflow needs no torch, and a changed objective is part of the code of its own networks
+Their settings are in settings/objective.py, their base class in base.py. A module is imported when an objective is built
+from it, so that planning a workflow needs no torch, and a changed objective is part of the code of its own networks
 alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.settings.objective import OBJECTIVES
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ def module_of(objective: str) -> str:
     return f"{__name__}.{CLASSES[objective][0]}"
 
 
-def build(settings, needed: "dict[str, nn.Module] | None" = None) -> "Objective":
+def build(settings: NetworkSettings, needed: "dict[str, nn.Module] | None" = None) -> "Objective":
     """Build settings.objective; its arguments are that objective's settings.
 
-    settings: of the whole network, or of its objective alone. needed: trained networks that the objective uses, by role.
+    settings: a network's. needed: trained networks that the objective uses, by role.
     """
     objective = getattr(import_module(module_of(settings.objective)), CLASSES[settings.objective][1])
     own = {key: getattr(settings, key) for key in OBJECTIVES[settings.objective].model_fields}

@@ -19,7 +19,7 @@ class Critic:
     """
 
     def __init__(self, module: nn.Module, loss: Callable[..., tuple[Tensor, dict[str, Tensor]]], steps: int):
-        """loss(network, batch, generator): the critic's loss and its parts. steps: of the critic for each of the network."""
+        """loss(network, batch, generator): the critic's, with its parts. steps: of the critic for one of the network."""
         self.module, self.loss, self.steps = module, loss, steps
 
     def place(self, settings, training: MapsOnDevice, seed: int, device: torch.device) -> None:
@@ -30,7 +30,7 @@ class Critic:
         self.optimizer = devices.adam(self.module, settings.learning_rate, settings.adam_betas, device)
 
     def step(self, network: nn.Module, iteration: int, learning_rate: float) -> dict[str, Tensor]:
-        """Train the critic before an iteration of the network; returns the parts of the last loss, the loss as `critic`.
+        """Train the critic before an iteration of the network; returns the last loss as `critic`, and its parts.
 
         Outside this function the critic has no gradients: the network's loss goes through it to the network alone.
         """

@@ -15,10 +15,10 @@ A truncated chain takes T_trunc evaluations, or steps + 1 with dpm_solver.
 
     NAME(networks, condition, noise, *, own settings) -> (maps [B, 1, H, W], number of network evaluations)
 
-networks: by role, on the condition's device; a denoiser is a `denoiser.Denoiser`. noise(x): standard normal noise of x's
-shape, type and device. Own settings: those of the sampler's class in settings/sampler.py. Maps are in the condition's scale
-and zero outside its mask. A module is imported when its sampler is used, so that planning a workflow needs no torch, and
-a changed sampler is part of the code of its own methods alone.
+networks: by role, on the condition's device; a denoiser is a `denoiser.Denoiser`. noise(x): standard normal noise of
+x's shape, type and device. Own settings: those of the sampler's class in settings/sampler.py. Maps are in the condition's
+scale and zero outside its mask. A module is imported when its sampler is used, so that planning a workflow needs no
+torch, and a changed sampler is part of the code of its own methods alone.
 """
 
 from collections.abc import Callable

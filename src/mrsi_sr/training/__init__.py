@@ -14,5 +14,7 @@ def code(settings: NetworkSettings, needed: Iterable[NetworkSettings] = ()) -> d
     """
     architectures = {each.architecture for each in (settings, *needed)}
     return code_of(
-        "mrsi_sr.training.fold", objectives.module_of(settings.objective), *map(networks.module_of, sorted(architectures))
+        "mrsi_sr.training.fold",
+        objectives.module_of(settings.objective),
+        *map(networks.module_of, sorted(architectures)),
     )

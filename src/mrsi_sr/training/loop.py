@@ -84,8 +84,8 @@ class Run:
     """A training between two iterations: its state, and the steps that change it."""
 
     def __init__(
-        self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int, device: torch.device,
-        needed: dict[str, nn.Module] | None = None,
+        self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
+        device: torch.device, needed: dict[str, nn.Module] | None = None,
     ):  # fmt: skip
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation

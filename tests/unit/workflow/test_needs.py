@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mrsi_sr.samplers.direct import single_pass
 from tiny_cohort import METABOLITES, MUNET, participant
 from torch import nn
 from toy_maps import toy_batch
@@ -13,7 +14,6 @@ from mrsi_sr import networks, objectives
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
-from mrsi_sr.samplers.direct import single_pass
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.settings.old_method import MethodSettings
 from mrsi_sr.settings.old_network import resolve_network
