@@ -19,7 +19,7 @@ class Critic:
     """
 
     def __init__(self, module: nn.Module, loss: Callable[..., tuple[Tensor, dict[str, Tensor]]], steps: int):
-        """loss(network, batch, generator): the critic's, with its parts. steps: of the critic for one of the network."""
+        """loss(network, batch, generator): the critic's, with its parts. steps: for each step of the network."""
         self.module, self.loss, self.steps = module, loss, steps
 
     def place(self, settings, training: MapsOnDevice, seed: int, device: torch.device) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.samplers.denoiser import descend
 
 
 def ancestral(
@@ -14,7 +15,7 @@ def ancestral(
 ) -> tuple[Tensor, int]:
     """Walk the denoiser's whole chain down from pure noise. NFE: the chain's length."""
     options = {"temperature": temperature, "variance": variance, "clip": clip}
-    return networks["denoiser"].descend(walk, noise(condition.mask), condition, noise, **options)
+    return descend(networks["denoiser"], walk, noise(condition.mask), condition, noise, **options)
 
 
 def walk(

@@ -1,4 +1,4 @@
-"""A denoising network with the diffusion chain that it has learned, as samplers use it."""
+"""A denoising network with the diffusion chain that it has learned, and how samplers walk that chain down."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,20 +26,23 @@ class Denoiser:
         """A network that was trained with these settings, with the chain that they name."""
         return cls(network, Schedule.cosine(settings.diffusion_steps).first(settings.truncation))
 
-    def descend(
-        self, walk: Callable, x: Tensor, condition: Condition, noise: Callable[[Tensor], Tensor], *,
-        clip: Sequence[float] | None = None, **options,
-    ) -> tuple[Tensor, int]:  # fmt: skip
-        """Walk the chain down from a draw x [B, 1, H, W] at its last step: the map and the number of evaluations.
 
-        walk: `samplers.walk_of` has them; options: its own. clip: lowest and highest value of the clean map that an
-        estimate of the noise stands for; None for no bounds.
-        """
+def descend(
+    denoiser: Denoiser, walk: Callable, x: Tensor, condition: Condition, noise: Callable[[Tensor], Tensor], *,
+    clip: Sequence[float] | None = None, **options,
+) -> tuple[Tensor, int]:  # fmt: skip
+    """Walk a denoiser's chain down from a draw x [B, 1, H, W] at its last step.
 
-        def denoise(x: Tensor, step: int) -> Tensor:
-            estimate = self.network(x, torch.full((len(x),), step, device=x.device), condition)
-            if clip is None:
-                return estimate
-            return self.schedule.noise(x, self.schedule.clean(x, estimate, step).clamp(*clip), step)
+    walk: as `samplers.walk_of` describes; options: its own. clip: lowest and highest value of the clean map that an
+    estimate of the noise stands for; None for no bounds.
+    Returns the map [B, 1, H, W] and the number of network evaluations.
+    """
+    network, schedule = denoiser.network, denoiser.schedule
 
-        return walk(denoise, x, self.schedule, mask=condition.mask, noise=noise, **options)
+    def denoise(x: Tensor, step: int) -> Tensor:
+        estimate = network(x, torch.full((len(x),), step, device=x.device), condition)
+        if clip is None:
+            return estimate
+        return schedule.noise(x, schedule.clean(x, estimate, step).clamp(*clip), step)
+
+    return walk(denoise, x, schedule, mask=condition.mask, noise=noise, **options)

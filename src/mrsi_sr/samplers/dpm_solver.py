@@ -9,6 +9,7 @@ from torch import Tensor
 from mrsi_sr.diffusion.betas import log_snr, solvable_steps
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.samplers.denoiser import descend
 
 
 def dpm_solver(
@@ -16,7 +17,7 @@ def dpm_solver(
 ) -> tuple[Tensor, int]:
     """Solve the denoiser's whole chain from pure noise. NFE: steps + 1."""
     options = {"steps": steps, "spacing": spacing, "clip": clip}
-    return networks["denoiser"].descend(walk, noise(condition.mask), condition, noise, **options)
+    return descend(networks["denoiser"], walk, noise(condition.mask), condition, noise, **options)
 
 
 def walk(

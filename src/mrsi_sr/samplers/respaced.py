@@ -7,6 +7,7 @@ from torch import Tensor
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.samplers import ancestral
+from mrsi_sr.samplers.denoiser import descend
 
 
 def respaced(
@@ -15,7 +16,7 @@ def respaced(
 ) -> tuple[Tensor, int]:  # fmt: skip
     """Walk a respaced chain down from pure noise. NFE: steps."""
     options = {"steps": steps, "temperature": temperature, "variance": variance, "clip": clip}
-    return networks["denoiser"].descend(walk, noise(condition.mask), condition, noise, **options)
+    return descend(networks["denoiser"], walk, noise(condition.mask), condition, noise, **options)
 
 
 def walk(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.samplers import walk_of
-from mrsi_sr.samplers.denoiser import Denoiser
+from mrsi_sr.samplers.denoiser import Denoiser, descend
 
 
 def finished(
@@ -20,5 +20,5 @@ def finished(
     """
     own = {"ancestral": {"temperature": temperature, "variance": variance},
            "dpm_solver": {"steps": steps, "spacing": spacing}}  # fmt: skip
-    x, evaluations = denoiser.descend(walk_of(solver), x * condition.mask, condition, noise, **own[solver])
+    x, evaluations = descend(denoiser, walk_of(solver), x * condition.mask, condition, noise, **own[solver])
     return x, evaluations + 1

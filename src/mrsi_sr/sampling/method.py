@@ -1,15 +1,15 @@
 """A method: a row of a table, made of a sampler and the trained networks that it uses."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mrsi_sr import samplers
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.samplers.denoiser import Denoiser
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.method import (
     MethodSettings,
@@ -48,9 +48,10 @@ class Method:
         }  # fmt: skip
         self.parameters = sum(each.parameters for each in loaded.values())
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
-        self.networks: dict[str, nn.Module | Denoiser] = {role: each.network for role, each in loaded.items()}
-        if "denoiser" in loaded:
-            self.networks["denoiser"] = Denoiser.trained(loaded["denoiser"].network, network_settings["denoiser"])
+        self.networks = {role: each.network for role, each in loaded.items()}
+        if "denoiser" in loaded:  # imported by name: chains are part of the code of their own samplers' methods alone
+            denoiser = import_module("mrsi_sr.samplers.denoiser").Denoiser
+            self.networks["denoiser"] = denoiser.trained(loaded["denoiser"].network, network_settings["denoiser"])
 
     def __call__(self, condition: Condition, noise) -> tuple[Tensor, int]:
         """Super-resolve a batch: maps [B, 1, H, W] in the condition's scale, and the number of network evaluations.

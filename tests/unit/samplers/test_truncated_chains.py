@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from mrsi_sr import networks, objectives
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.samplers import ancestral, dpm_solver
-from mrsi_sr.samplers.denoiser import Denoiser
+from mrsi_sr.samplers.denoiser import Denoiser, descend
 
 torch.set_num_threads(1)
 
@@ -124,10 +123,10 @@ def test_with_the_solver_an_exact_flow_gives_the_maps_own_mean_and_spread_in_ten
     assert nfe == 12
 
 
-def test_tdpm_starts_its_chain_where_the_generator_has_drawn():
+def test_tdpm_starts_its_chain_where_the_generator_has_drawn(monkeypatch):
     condition = toy_batch().condition
-    still = SimpleNamespace(schedule=CHAIN, descend=lambda walk, x, condition, noise, **options: (x, 7))
-    networks = {"generator": lambda z, step, condition: 3 * z + 1, "denoiser": still}
+    monkeypatch.setattr(ancestral, "walk", lambda denoise, x, schedule, **options: (x, 7))
+    networks = {"generator": lambda z, step, condition: 3 * z + 1, "denoiser": Denoiser(None, CHAIN)}
     image, nfe = toy_sampler("tdpm", networks)(condition, lambda x: torch.full_like(x, 2))
     assert torch.equal(image, 7 * condition.mask) and nfe == 8
 
@@ -285,7 +284,7 @@ def test_what_the_drawing_network_learns_is_where_the_denoiser_starts(draws):
         lambda x, step, condition: asked.append(int(step[0])) or torch.zeros_like(x), DENOISER
     )  # fmt: skip
     batch = toy_batch(32)
-    chain.descend(ancestral.walk, torch.zeros_like(batch.target), batch.condition, noise_from(0))
+    descend(chain, ancestral.walk, torch.zeros_like(batch.target), batch.condition, noise_from(0))
 
     learn = objectives.build(objective(draws, diffusion_steps=STEPS, truncation=LEARNED))
     if draws == "likelihood":
