@@ -11,7 +11,7 @@ from mrsi_sr.results.code import code_of
 from mrsi_sr.workflow.failures import Failures
 from mrsi_sr.workflow.records import keep_with_results, lock_results
 from mrsi_sr.workflow.snapshot import started_with
-from mrsi_sr.workflow.plan import Workflow
+from mrsi_sr.workflow.plan import Plan
 
 if not workflow.config_settings.configfiles:
 
@@ -19,7 +19,7 @@ if not workflow.config_settings.configfiles:
 
 
 try:
-    plan = Workflow(*started_with(config))
+    plan = Plan(*started_with(config))
 except UserError as error:
     raise WorkflowError(str(error))
 

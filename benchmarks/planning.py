@@ -1,8 +1,7 @@
-"""How long Snakemake plans the papers' whole workflow (`snakemake --dry-run`), for cohorts of growing size.
+"""Benchmark of planning: duration of `snakemake --dry-run` for the papers' whole workflow and growing cohorts.
 
-Plans in a fresh clone with files that exist and are empty. Prints the jobs, seconds by the clock and of processor time,
-and seconds relative to what Snakemake needs to start (`snakemake --version`). The aim is 5 s for 25 participants and
-15 s for 250.
+The plan is made in a new clone whose input files are empty. Printed are the number of jobs, wall and processor seconds,
+and the multiple of Snakemake's own start (`snakemake --version`). The aim is 5 s for 25 participants and 15 s for 250.
 """
 
 import argparse
@@ -21,13 +20,15 @@ AIM_SECONDS = {25: 5, 250: 15}
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--participants", type=int, nargs="+", default=[25, 250], metavar="N", help="cohorts' sizes")
+    parser.add_argument(
+        "--participants", type=int, nargs="+", default=[25, 250], metavar="N", help="sizes of the cohorts"
+    )
     return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
     if min(arguments.participants) < 15:
-        raise UserError("--participants must be 15 or more: the multi-scale study takes so many")
+        raise UserError("--participants must be 15 or more, the number of participants of the multi-scale study")
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary, "clone")
         repository = Path(__file__).parents[1]
@@ -36,17 +37,17 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"snakemake starts in {start:.1f} s")
         for number in arguments.participants:
             write_cohort(clone, number)
-            seconds, processor_s, said = timed(clone, "--dry-run")
-            jobs = int(re.search(r"^total\s+(\d+)", said, re.MULTILINE)[1])
+            seconds, processor_s, output = timed(clone, "--dry-run")
+            jobs = int(re.search(r"^total\s+(\d+)", output, re.MULTILINE)[1])
             aim = f", aim {AIM_SECONDS[number]} s" if number in AIM_SECONDS else ""
             print(
-                f"{number:4} participants, {jobs:5} jobs: {seconds:.1f} s by the clock, {processor_s:.1f} s of"
-                f" processor time, {seconds / start:.1f} x the start{aim}"
+                f"{number:4} participants, {jobs:5} jobs: {seconds:.1f} s wall, {processor_s:.1f} s processor"
+                f" time, {seconds / start:.1f} x the start{aim}"
             )
 
 
 def write_cohort(clone: Path, number: int) -> None:
-    """A table of so many participants, whose files exist."""
+    """Write a table of `number` participants, with empty input files."""
     lines = ["participant\tlcmodel\tt1\tflair"]
     for k in range(number):
         files = [f"scans/{k}/{name}" for name in ("lcmodel.tar.gz", "t1.nii.gz", "flair.nii.gz")]
@@ -58,7 +59,7 @@ def write_cohort(clone: Path, number: int) -> None:
 
 
 def timed(clone: Path, *arguments: str) -> tuple[float, float, str]:
-    """Run Snakemake in a clone: seconds by the clock, of processor time, and what it said."""
+    """Wall seconds, processor seconds and output of a Snakemake run in a clone."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments], cwd=clone, capture_output=True, text=True, check=False

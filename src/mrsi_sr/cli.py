@@ -30,7 +30,7 @@ class UserError(Exception):
 
 
 class Stopped(BaseException):
-    """SIGTERM, which Slurm sends before a time limit ends or a job is cancelled; no error, as KeyboardInterrupt."""
+    """SIGTERM, sent by Slurm before a time limit ends or when a job is cancelled. Like KeyboardInterrupt no error."""
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:

@@ -14,17 +14,16 @@ import numpy as np
 import torch
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings.architecture import FRAME
+from mrsi_sr.settings.experiment import REGIONS, SIZES
 
-PROTOCOLS = ("paper", "clean")
-SIZES = tuple(range(8, 33, 2))  # the 13 low-resolution matrix sizes of FTDDM, section 3.1
-FRAME = 64  # number of voxels of a map along each axis
 AXES = (-2, -1)
 
 
 def check_protocol(protocol: str) -> None:
     """Raise a UserError unless the protocol is 'paper' or 'clean'."""
-    if protocol not in PROTOCOLS:
-        raise UserError(f"unknown protocol '{protocol}'\n  choose one of: {', '.join(PROTOCOLS)}")
+    if protocol not in REGIONS:
+        raise UserError(f"unknown protocol '{protocol}'\n  choose one of: {', '.join(REGIONS)}")
 
 
 def check_sizes(sizes: Iterable[int], frame: int = FRAME) -> None:

@@ -7,18 +7,9 @@ import pytest
 import torch
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.kspace import (
-    FRAME,
-    PROTOCOLS,
-    SIZES,
-    Truncation,
-    crop_window,
-    expand_window,
-    from_kspace,
-    projector,
-    to_kspace,
-    window_indices,
-)
+from mrsi_sr.kspace import Truncation, crop_window, expand_window, from_kspace, projector, to_kspace, window_indices
+from mrsi_sr.settings.architecture import FRAME
+from mrsi_sr.settings.experiment import REGIONS, SIZES
 
 CLOSE = {"atol": 2e-6, "rtol": 0}
 
@@ -31,7 +22,7 @@ def maps():
     return x
 
 
-@pytest.fixture(params=PROTOCOLS)
+@pytest.fixture(params=list(REGIONS))
 def truncation(request):
     return Truncation(request.param)
 
@@ -197,7 +188,7 @@ def test_data_consistency_stays_in_single_precision_under_autocast(truncation, m
     assert torch.equal(low, truncation.truncate(maps, 10))
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", list(REGIONS))
 @pytest.mark.parametrize("n", SIZES)
 def test_cropping_the_window_and_expanding_it_loses_nothing_measured(protocol, n, maps):
     kspace = Truncation(protocol).measure(maps, n).numpy()

@@ -46,6 +46,15 @@ def test_the_papers_experiments_plan_for_25_participants(clone):
     assert sum(planned.values()) < 1000
 
 
+def test_the_worked_example_of_the_guide_plans_what_it_says(clone):
+    guide = (clone.folder / "config" / "README.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    (clone.folder / "mine.yaml").write_text(example)
+    planned = jobs(clone.dry_run("--profile", "profiles/local", "--configfile", "mine.yaml"))
+    assert planned["train"] == 3 * 2 and planned["sample"] == 4 * 2 and planned["table"] == 1
+    assert {"simulate": 5, "ingest": 5}.items() <= planned.items()
+
+
 def test_planning_reads_no_folder_of_voxel_files(clone):
     """Ten thousand files on a slow disk are listed and read by the one job that ingests them."""
     scan = clone.folder / "scans" / "voxels"

@@ -1,4 +1,4 @@
-"""Write one table of what became of every scan of a cohort."""
+"""Cohort table: voxels by status, slices and valid voxels of every scan, and the excluded participants."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ from mrsi_sr.results.files import writing
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohort", nargs="+", type=Path, required=True, help="each participant's folder of results")
-    parser.add_argument("--excluded", type=json.loads, default={}, help="JSON: reason by participant left out")
-    parser.add_argument("--out", type=Path, required=True, help="CSV to write")
+    parser.add_argument("--cohort", nargs="+", type=Path, required=True, help="folder of results of each participant")
+    parser.add_argument("--excluded", type=json.loads, default={}, help="excluded participants as JSON: name -> reason")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
     return parser
 
 

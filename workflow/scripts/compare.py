@@ -1,7 +1,7 @@
 """Wilcoxon signed-rank tests between each pair of methods, with effect sizes, as a CSV table."""
 
-# Not called statistics.py: this folder comes first in the path of every script here, and would hide Python's own module
-# of that name from torch.compile.
+# The name statistics.py would hide Python's module of that name from torch.compile: this folder comes first in the
+# import path of every script.
 import argparse
 from pathlib import Path
 
@@ -16,26 +16,23 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(["table", "table-origin"]),
     )
     p.add_argument(
-        "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
+        "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
-    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
-    p.add_argument(
-        "--settings", default="{}", help="JSON object of settings, see below; those of a table serve as they are"
-    )
+    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
+    p.add_argument("--settings", default="{}", help="JSON object of settings, see below; the same as for table.py")
     p.add_argument("--out", required=True, help="CSV file to write: one row per metric, size and pair")
     return p
 
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
-    from mrsi_sr.report import agreement as origins
-    from mrsi_sr.report import statistics
+    from mrsi_sr.report import agreement, statistics
     from mrsi_sr.results.files import writing
 
     table_settings = scores.TableSettings.from_json(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
-    mixed = origins.check_origins(table, origins.read_records(arguments.provenance), table_settings)
+    mixed = agreement.check_agreement(table, agreement.read_records(arguments.provenance), table_settings)
     tests["mixed_folds"] = "; ".join(mixed)
     with writing(arguments.out) as temporary:
         tests.to_csv(temporary, index=False, float_format="%.6g")

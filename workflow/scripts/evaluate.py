@@ -1,30 +1,35 @@
-"""Score one method's samples of one fold against the truth: a long table of metrics per map."""
+"""Metrics of one method's samples of one fold against the ground truth, one row per map."""
 
 import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log, progress, run
 
-CARRIED = ("networks", "nfe", "seconds_per_slice", "parameters")  # from the samples' provenance
+COPIED = ("networks", "nfe", "seconds_per_slice", "parameters")  # keys copied from the samples' provenance
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--samples", required=True, type=Path, help="folder that sample.py wrote")
-    p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants, the truth; may be more")
-    p.add_argument("--fold", required=True, type=int, help="number of the fold")
-    p.add_argument("--method", required=True, help="name of the method, as in the samples' provenance")
-    p.add_argument("--protocol", required=True, choices=["paper", "clean"], help="paper: frame; clean: mask and frame")
-    p.add_argument("--metrics", required=True, help="comma-separated: nrmse,psnr,ssim,lpips_vgg,lpips_alex")
+    p.add_argument("--samples", required=True, type=Path, help="folder of samples that sample.py wrote")
+    p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants, the ground truth")
+    p.add_argument("--fold", required=True, type=int, help="fold number to record in the table")
+    p.add_argument("--method", required=True, help="method name, as in the samples' provenance")
+    p.add_argument(
+        "--protocol",
+        required=True,
+        choices=["paper", "clean"],
+        help="region: frame (paper), or mask and frame (clean)",
+    )
+    p.add_argument("--metrics", required=True, help="metrics among nrmse,psnr,ssim,lpips_vgg,lpips_alex")
     p.add_argument(
         "--lpips-weights",
         default="{}",
         help='JSON {"lpips_vgg": {"backbone": PATH or "download": true, "linear": PATH, optional}, "lpips_alex": ...}; '
         "without weights an LPIPS metric is not available",
     )
-    p.add_argument("--experiment", default="", help="name to keep in the table, so that experiments are not mixed")
-    p.add_argument("--out", required=True, help="PARQUET file to write")
-    p.add_argument("--provenance", required=True, help="JSON file to write, with the method's cost")
+    p.add_argument("--experiment", default="", help="experiment name to record in the table")
+    p.add_argument("--out", required=True, help="Parquet file to write")
+    p.add_argument("--provenance", required=True, help="JSON file to write, with the method's settings and cost")
     return p
 
 
@@ -44,8 +49,8 @@ def main(arguments: argparse.Namespace) -> None:
     for name in ("method", "protocol"):
         if record.get(name) != getattr(arguments, name):
             raise UserError(
-                f"{arguments.samples} holds samples of {name} '{record.get(name)}', "
-                f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or sample again"
+                f"{arguments.samples} has samples of {name} '{record.get(name)}', "
+                f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or run sample.py again"
             )
     truths = slices.files_of([each.participant for each in samples], arguments.slices)
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
@@ -62,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
     table = pd.concat(parts, ignore_index=True).assign(
         method=arguments.method, fold=arguments.fold, protocol=arguments.protocol
     )
-    Path(arguments.provenance).unlink(missing_ok=True)  # of the scores that are replaced
+    Path(arguments.provenance).unlink(missing_ok=True)  # belongs to the scores that are replaced
     scores.write(table, arguments.out, protocol=arguments.protocol, experiment=arguments.experiment)
     provenance.write(
         arguments.provenance,
@@ -73,7 +78,7 @@ def main(arguments: argparse.Namespace) -> None:
         frame=samples[0].maps.shape[-1],
         sampling_device=record["device"],
         sampling_settings=record["settings"],
-        **{name: record[name] for name in CARRIED},
+        **{name: record[name] for name in COPIED},
     )
 
 

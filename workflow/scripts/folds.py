@@ -1,4 +1,4 @@
-"""Divide the participants into folds: who trains, who validates and who is tested."""
+"""Folds of the cross-validation: training, validation and test participants of each fold."""
 
 import argparse
 
@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--participants", required=True, metavar="NAME[=FOLD],..",
-        help="who is to be divided, such as sub-01,sub-02; or with the fold (1, 2, ..) that tests each: sub-01=2,..",
+        help="participants, such as sub-01,sub-02; optionally each with the fold (1, 2, ..) that tests it: sub-01=2,..",
     )  # fmt: skip
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
     result.add_argument("--out", required=True, metavar="CSV", help="table to write: participant,fold,part")
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def chosen_in(text: str) -> dict[str, str]:
-    """Participant -> the fold that tests it, or '', in `sub-01=2,sub-02=1`. Raises UserError for a name given twice."""
+    """Test fold of each participant in `sub-01=2,sub-02=1`, or '' without one. Raises UserError for a repeated name."""
     chosen: dict[str, str] = {}
     for each in text.split(","):
         name, _, fold = each.partition("=")

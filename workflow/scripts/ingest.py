@@ -1,4 +1,4 @@
-"""Bring one scan in: LCModel's output, or ready-made NIfTI maps, to one folder of volumes."""
+"""Volumes of one scan (concentration, %SD, S/N, FWHM, status), from LCModel output or ready-made NIfTI maps."""
 
 import argparse
 
@@ -8,28 +8,32 @@ from mrsi_sr.cli import UserError, run
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--lcmodel", metavar="PATH", help="folder or .tar, .tar.gz archive of .table and .coord files")
+    source.add_argument("--lcmodel", metavar="PATH", help="folder, .tar or .tar.gz archive of .table and .coord files")
     source.add_argument("--maps", metavar="PATH", help="folder of ready-made NIfTI maps")
     parser.add_argument(
         "--pattern",
         metavar="multivoxel|vienna|REGEX",
-        help="how file names tell the voxel: sl1_3-5.table (slice, row, column), ID_x01_y02_z03.table, or a regular "
+        help="naming convention of the files: sl1_3-5.table (slice, row, column), ID_x01_y02_z03.table, or a regular "
         "expression with named groups x or col, y or row, z or slice, all counted from 1",
     )
     parser.add_argument("--flip", metavar="x|y|xy", default="", help="axes whose index is mirrored within the matrix")
     grid = parser.add_mutually_exclusive_group()
-    grid.add_argument("--reference", metavar="NIFTI", help="an image on the scan's grid, for matrix and position")
-    grid.add_argument("--matrix", metavar="N", nargs=3, type=int, help="voxels along x, y and z, without a reference")
+    grid.add_argument("--reference", metavar="NIFTI", help="image on the scan's grid, for matrix and position")
+    grid.add_argument(
+        "--matrix", metavar="N", nargs=3, type=int, help="voxels along x, y and z, instead of a reference"
+    )
     parser.add_argument(
-        "--voxel-mm", metavar="MM", nargs=3, type=float, help="voxel size for --matrix, centred on the scanner's origin"
+        "--voxel-mm", metavar="MM", nargs=3, type=float, help="voxel size for --matrix, centred at the scanner's origin"
     )
     parser.add_argument(
         "--files",
         metavar="JSON",
-        help="for --maps: patterns for value, sd, snr, fwhm and brain_mask, with * and ? and {metabolite}, such as "
+        help="file patterns for --maps: value, sd, snr, fwhm and brain_mask, with *, ? and {metabolite}, such as "
         '\'{"value": "*met-{metabolite}_desc-signal*.nii.gz", "snr": "snr.nii.gz"}\'',
     )
-    parser.add_argument("--metabolites", metavar="NAMES", required=True, help="to read, such as tCr,tCho,NAA,Glu,Ins")
+    parser.add_argument(
+        "--metabolites", metavar="NAMES", required=True, help="metabolites to read, such as tCr,tCho,NAA"
+    )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder of volumes to write")
     return parser
 
@@ -68,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _grid(arguments: argparse.Namespace):
-    """The scan's matrix (x, y, z) and its affine [4, 4], voxel to mm."""
+    """Matrix (x, y, z) and affine [4, 4], voxel to mm, of the scan."""
     import numpy as np
 
     from mrsi_sr.scan.volumes import open_nifti

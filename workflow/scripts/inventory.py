@@ -1,4 +1,4 @@
-"""List an experiment's data: each participant's slices and low-resolution maps, with their checksums."""
+"""Inventory of an experiment's data: checksums of every participant's slices and low-resolution maps."""
 
 import argparse
 import csv
@@ -10,9 +10,9 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--slices", required=True, nargs="+", metavar="NPZ", help="slices.npz of every participant")
     result.add_argument(
-        "--low-resolution", required=True, nargs="+", metavar="NPZ", help="file that truncate.py wrote of each"
+        "--low-resolution", required=True, nargs="+", metavar="NPZ", help="file of truncate.py of every participant"
     )
-    result.add_argument("--out", required=True, metavar="CSV", help="table to write: file,sha256")
+    result.add_argument("--out", required=True, metavar="CSV", help="CSV table to write: file,sha256")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Draw the training and validation losses of networks, a panel each."""
+"""Figure of the training and validation losses of networks, one panel each."""
 
 import argparse
 import csv
@@ -11,10 +11,10 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument(
         "--networks", required=True, nargs="+", type=Path, metavar="DIR",
-        help="folders that train.py wrote; their names are the panels' titles",
+        help="folders that train.py wrote; their names become the panels' titles",
     )  # fmt: skip
-    result.add_argument("--title", default="", help="of the figure")
-    result.add_argument("--out", required=True, metavar="PNG", help="picture to write")
+    result.add_argument("--title", default="", help="title of the figure")
+    result.add_argument("--out", required=True, metavar="PNG", help="PNG file to write")
     return result
 
 
@@ -26,10 +26,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def losses_in(folder: Path) -> list[dict]:
-    """The rows of a network's losses.csv: iteration, part, loss. Raises UserError where there is none."""
+    """Rows of a network's losses.csv: iteration, part, loss. Raises UserError where the file is missing."""
     path = folder / "losses.csv"
     if not path.is_file():
-        raise UserError(f"no losses {path}\n  name folders that train.py wrote")
+        raise UserError(f"no losses {path}\n  expected a folder that train.py wrote")
     with path.open(newline="") as file:
         return [
             {"iteration": int(row["iteration"]), "part": row["part"], "loss": float(row["loss"])}

@@ -1,4 +1,4 @@
-"""Make the quality mask of each metabolite of one participant, with each voxel's reasons."""
+"""Quality masks of one participant's metabolites, with the reasons for each rejected voxel."""
 
 import argparse
 from dataclasses import asdict
@@ -14,16 +14,20 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=help_of("quality", "settings, with their defaults; null turns a rule off"),
     )
-    result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
+    result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
     result.add_argument(
-        "--participant", metavar="NAME", help="for {participant} in the settings; default: the folder above the volumes"
+        "--participant",
+        metavar="NAME",
+        help="value of {participant} in the settings; default: folder above the volumes",
     )
     result.add_argument(
-        "--brain-mask", metavar="NIFTI", help="brain above zero; default: the volumes' own mask, else T1 above zero"
+        "--brain-mask",
+        metavar="NIFTI",
+        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
     )
-    result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, for the brain mask where there is no other")
+    result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
-    result.add_argument("--out", required=True, metavar="DIR", help="folder to write: masks, reasons and counts.csv")
+    result.add_argument("--out", required=True, metavar="DIR", help="folder of masks, reasons and counts.csv to write")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Draw the quality mask of one participant: SNR, line width and metabolites over slices, rejected voxels by reason."""
+"""Montage of one participant's quality masks: S/N, FWHM and metabolites over slices, rejected voxels by reason."""
 
 import argparse
 from pathlib import Path
@@ -13,18 +13,20 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=help_of("quality", "settings, with their defaults: those that the mask was made with"),
     )
-    result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
-    result.add_argument("--mask", required=True, metavar="DIR", help="folder that mask.py wrote")
+    result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
+    result.add_argument("--mask", required=True, metavar="DIR", help="folder of quality masks that mask.py wrote")
     result.add_argument(
-        "--participant", metavar="NAME", help="for title and {participant}; default: the folder above the volumes"
+        "--participant", metavar="NAME", help="title, and value of {participant}; default: folder above the volumes"
     )
     result.add_argument(
-        "--brain-mask", metavar="NIFTI", help="brain above zero; default: the volumes' own mask, else T1 above zero"
+        "--brain-mask",
+        metavar="NIFTI",
+        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
     )
-    result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, for the brain mask where there is no other")
-    result.add_argument("--unit", required=True, help="of the concentrations, such as mM or a.u.")
+    result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
+    result.add_argument("--unit", required=True, help="unit of the concentrations, such as mM or a.u.")
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
-    result.add_argument("--out", required=True, metavar="PNG", help="picture to write")
+    result.add_argument("--out", required=True, metavar="PNG", help="PNG file to write")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Draw one slice by all methods: MRI, maps, truth and absolute errors, as PNG and PDF."""
+"""Qualitative figure of one slice by all methods: MRI, maps, ground truth and absolute errors, as PNG and PDF."""
 
 import argparse
 from pathlib import Path
@@ -14,8 +14,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(["figure", "figure-origin"]),
     )
     p.add_argument("--samples", required=True, nargs="+", type=Path, help="folders that sample.py wrote, of one fold")
-    p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants; may be more")
-    p.add_argument("--low-resolution", required=True, nargs="+", help="low_resolution npz of the participants")
+    p.add_argument("--slices", required=True, nargs="+", help="slices.npz of each participant; others are ignored")
+    p.add_argument("--low-resolution", required=True, nargs="+", help="file of truncate.py of each participant")
     p.add_argument("--settings", default="{}", help="JSON object of settings, see below")
     p.add_argument("--out-png", required=True, help="PNG file to write")
     p.add_argument("--out-pdf", required=True, help="PDF file to write")

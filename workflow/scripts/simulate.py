@@ -1,4 +1,4 @@
-"""Simulate one participant: LCModel tables, T1, FLAIR and the truth behind them."""
+"""Phantom of one participant: LCModel tables, T1, FLAIR and their ground truth."""
 
 import argparse
 
@@ -12,16 +12,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=help_of(["phantom", "phantom-scan"]),
     )
-    result.add_argument("--participant", required=True, help="name, such as sub-01: letters, digits, - and _")
+    result.add_argument("--participant", required=True, help="name of letters, digits, - and _, such as sub-01")
     result.add_argument(
-        "--seed", required=True, type=int, help="whole number from 0; with the name, it decides everything"
+        "--seed", required=True, type=int, help="random seed from 0; with the name, it decides everything"
     )
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
     result.add_argument(
         "--out",
         required=True,
         metavar="DIR",
-        help="folder to write; an earlier simulated participant there is replaced",
+        help="folder to write; an earlier simulated participant in it is replaced",
     )
     return result
 

@@ -1,4 +1,4 @@
-"""Take the axial slices of one participant: maps, masks, T1 and FLAIR in one file."""
+"""Axial slices of one participant: maps, quality masks, T1 and FLAIR in one file."""
 
 import argparse
 
@@ -10,19 +10,23 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("slices")
     )
-    result.add_argument("--participant", required=True, metavar="NAME", help="name that the file carries")
-    result.add_argument("--volumes", required=True, metavar="DIR", help="folder that ingest.py wrote")
-    result.add_argument("--mask", required=True, metavar="DIR", help="folder that mask.py wrote")
-    result.add_argument("--metabolites", required=True, metavar="NAMES", help="to take, in order, such as tCr,tCho,NAA")
-    result.add_argument("--unit", required=True, help="of the concentrations, such as mM or a.u.")
+    result.add_argument("--participant", required=True, metavar="NAME", help="participant name to record in the file")
+    result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
+    result.add_argument("--mask", required=True, metavar="DIR", help="folder of quality masks that mask.py wrote")
+    result.add_argument(
+        "--metabolites", required=True, metavar="NAMES", help="metabolites in order, such as tCr,tCho,NAA"
+    )
+    result.add_argument("--unit", required=True, help="unit of the concentrations, such as mM or a.u.")
     result.add_argument("--t1", required=True, metavar="NIFTI", help="skull-stripped T1, registered to the scan")
     result.add_argument("--flair", required=True, metavar="NIFTI", help="skull-stripped FLAIR, registered to the scan")
     result.add_argument(
-        "--brain-mask", metavar="NIFTI", help="brain above zero; default: the volumes' own mask, else T1 above zero"
+        "--brain-mask",
+        metavar="NIFTI",
+        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
     )
-    result.add_argument("--lesion", metavar="NIFTI", help="lesion above zero, to be outlined in figures")
+    result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, lesion above zero, to outline in figures")
     result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
-    result.add_argument("--out", required=True, metavar="NPZ", help="file to write")
+    result.add_argument("--out", required=True, metavar="NPZ", help="NPZ file to write")
     return result
 
 

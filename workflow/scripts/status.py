@@ -1,4 +1,4 @@
-"""Print how far the experiments are: method x fold, why results are stale, and what it will cost to renew them."""
+"""Progress of the experiments: method x fold, causes of stale results, and the time that is still needed."""
 
 import argparse
 import sys
@@ -12,13 +12,17 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="status.py",
         description=__doc__,
-        epilog="It runs nothing, and may be called while a workflow runs. Snakemake itself is asked, by a dry run.",
+        epilog="Nothing is run: the table comes from a dry run, also while a workflow is running.",
     )
     parser.add_argument(
-        "--config", required=True, nargs="+", metavar="YAML", help="configuration, like config/config.yaml"
+        "--config", required=True, nargs="+", metavar="YAML", help="configuration file, such as config/config.yaml"
     )
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="keys on top of it, as snakemake's --config"
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="keys that override the file's",
     )
     # The other defaults are what the profiles set.
     parser.add_argument(
@@ -36,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.workflow.status.dry_run import Invocation, plan
+    from mrsi_sr.workflow.status.dry_run import Invocation, dry_run
     from mrsi_sr.workflow.status.report import Status
 
     invocation = Invocation(
@@ -44,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
         max_checksum_file_size=arguments.max_checksum_file_size, rerun_triggers=arguments.rerun_triggers,
         deployment=arguments.software_deployment_method,
     )  # fmt: skip
-    sys.stdout.write(Status.read(plan(invocation)).report())
+    sys.stdout.write(Status.read(dry_run(invocation)).report())
 
 
 def overrides(pairs: list[str]) -> dict:

@@ -1,4 +1,4 @@
-"""Make a table of methods from their metrics: CSV, Markdown and LaTeX."""
+"""Table of methods from their metrics, as CSV, Markdown and LaTeX."""
 
 import argparse
 from pathlib import Path
@@ -14,11 +14,11 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(["table", "table-origin"]),
     )
     p.add_argument(
-        "--metrics", required=True, nargs="+", help="PARQUET files that evaluate.py wrote: methods and folds"
+        "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
-    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="their provenance.json files")
+    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
     p.add_argument("--settings", default="{}", help="JSON object of settings, see below")
-    p.add_argument("--out-csv", required=True, help="CSV file to write: one row per method and size")
+    p.add_argument("--out-csv", required=True, help="CSV file to write, one row per method and size")
     p.add_argument("--out-md", required=True, help="Markdown file to write")
     p.add_argument("--out-tex", required=True, help="LaTeX file to write, for \\input; needs booktabs")
     return p
@@ -26,13 +26,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
-    from mrsi_sr.report import agreement as origins
-    from mrsi_sr.report import tables
+    from mrsi_sr.report import agreement, tables
     from mrsi_sr.results.files import writing
 
     table_settings = scores.TableSettings.from_json(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
-    records = origins.read_records(arguments.provenance)
+    records = agreement.read_records(arguments.provenance)
     table = tables.build(values, records, table_settings)
     with writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")

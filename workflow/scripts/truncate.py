@@ -1,4 +1,4 @@
-"""Truncate the k-space of one participant's maps: what scans of lower resolution would have measured."""
+"""K-space truncation of one participant's maps: the simulated measurements of lower-resolution scans."""
 
 import argparse
 
@@ -7,15 +7,15 @@ from mrsi_sr.cli import log, run, whole_numbers
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
-    result.add_argument("--slices", required=True, metavar="NPZ", help="file that slices.py wrote")
+    result.add_argument("--slices", required=True, metavar="NPZ", help="slices.npz that slices.py wrote")
     result.add_argument(
         "--sizes", required=True, metavar="N,N,...", help="low-resolution matrix sizes, such as 8,16,32"
     )
     result.add_argument(
         "--protocol", required=True, metavar="paper|clean",
-        help="paper: window [-n/2, n/2) of k-space, as published; clean: |k| < n/2, closed under conjugation",
+        help="window of k-space: [-n/2, n/2) as published (paper), or |k| < n/2, closed under conjugation (clean)",
     )  # fmt: skip
-    result.add_argument("--out", required=True, metavar="NPZ", help="file to write: complex k-space, the windows alone")
+    result.add_argument("--out", required=True, metavar="NPZ", help="file of complex k-space windows to write")
     return result
 
 

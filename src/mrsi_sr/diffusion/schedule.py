@@ -85,7 +85,7 @@ class Schedule:
         return (x - _at(signal, step, x) * x0) / _at(spread, step, x)
 
     def posterior_mean(self, x: Tensor, noise: Tensor, step: int | Tensor) -> Tensor:
-        """Mean of the maps after a reverse step, from x [B, 1, H, W] and the noise estimated in it: FTDDM equation 12."""
+        """Mean of the maps after a reverse step from x [B, 1, H, W], given the estimated noise: FTDDM equation 12."""
         share = self.betas / (1 - self.gammas).sqrt()
         return _at((1 - self.betas).rsqrt(), step, x) * (x - _at(share, step, x) * noise)
 

@@ -1,4 +1,4 @@
-"""LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights that the configuration names."""
+"""LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights from the configuration."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ BATCH = 32
 
 
 class Lpips:
-    """One LPIPS network, ready to compare maps."""
+    """An LPIPS network with its weights; a callable that compares maps."""
 
     def __init__(self, metric: str, weights: dict):
         """metric: 'lpips_vgg' or 'lpips_alex'.
@@ -32,9 +32,9 @@ class Lpips:
         backbone = _download(metric) if weights.get("download") else _read_tensors(weights["backbone"])
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torchvision's, of how lpips asks for its networks
+            warnings.simplefilter("ignore", UserWarning)  # torchvision's, about deprecated arguments that lpips uses
             network = lpips.LPIPS(net=BACKBONES[metric], pnet_rand=True, verbose=False)
-        # lpips cuts torchvision's `features` into slices and keeps their numbers: slice2.5.weight is features.5.weight.
+        # lpips cuts torchvision's `features` into slices and keeps the numbers: slice2.5.weight is features.5.weight.
         wanted = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
         _load(network.net, wanted, backbone, f"a torchvision {ARCHITECTURES[metric]}", weights.get("backbone"))
         if weights.get("linear"):
@@ -43,7 +43,7 @@ class Lpips:
         self.network = network.to(self.device)
 
     def __call__(self, estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Distance of each pair of maps, [N, H, W] -> [N]; 0 for equal maps, and for maps equal up to a factor."""
+        """LPIPS of each pair of maps, [N, H, W] -> [N]; 0 for maps that are equal up to a factor."""
         import torch
 
         values = []
@@ -54,7 +54,7 @@ class Lpips:
         return np.concatenate(values).astype(np.float64)
 
     def _image(self, maps: np.ndarray):
-        """Three equal channels, the map's own maximum at 1 and zero at -1."""
+        """Maps as images with three equal channels [N, 3, H, W], each scaled from 0 and its own maximum to -1 and 1."""
         import torch
 
         maximum = maps.max(axis=(1, 2), keepdims=True)
@@ -64,10 +64,10 @@ class Lpips:
 
 @cache
 def import_lpips():
-    """The lpips module, also where torchvision was built for another torch than the CPU-only one beside it.
+    """The lpips module, also with a torchvision that was built for another torch than the installed CPU-only one.
 
-    Such a torchvision stops at import, since its compiled operators nms and qnms are not there. LPIPS needs only its
-    model definitions: with the two operators' schemas declared, a second import succeeds.
+    Such a torchvision fails at import, since its compiled operators nms and qnms are missing. LPIPS needs only its
+    model definitions: after the two operators' schemas are declared, a second import succeeds.
     """
     import torch
 
@@ -83,7 +83,7 @@ def import_lpips():
             del sys.modules[name]
         import torchvision
 
-        torchvision.schemas = library  # the declarations last as long as this object
+        torchvision.schemas = library  # the declarations live as long as this object
     import lpips
 
     return lpips
@@ -107,7 +107,7 @@ def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
 
 
 def weights_files(weights: dict[str, dict]) -> list[str]:
-    """The files that weights by metric name: what the scores depend on beside samples and truth."""
+    """Weights files of LPIPS metrics, on which the scores depend as on samples and ground truth."""
     return [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
 
 
@@ -119,7 +119,7 @@ def _read_tensors(path: str) -> dict:
     from safetensors.torch import load_file
 
     if not Path(path).is_file():
-        raise UserError(f"no LPIPS weights file {path}\n  name a file that exists, or leave the LPIPS metric out")
+        raise UserError(f"no LPIPS weights file {path}\n  give an existing file, or leave the LPIPS metric out")
     try:
         state = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, KeyError) as error:
@@ -128,7 +128,7 @@ def _read_tensors(path: str) -> dict:
             "  expected a state dict saved by torch.save or safetensors; pickles of other objects are not loaded"
         ) from error
     if not isinstance(state, dict):
-        raise UserError(f"{path} holds a {type(state).__name__}\n  expected a state dict: names and tensors")
+        raise UserError(f"{path} contains a {type(state).__name__}\n  expected a state dict: names and tensors")
     return state
 
 
@@ -141,21 +141,21 @@ def _download(metric: str) -> dict:
         return torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
     except OSError as error:
         raise UserError(
-            f"the weights of {metric} could not be downloaded from {url}: {error}\n"
-            "  download them where there is a network, and name the file as the metric's backbone"
+            f"the weights of {metric} cannot be downloaded from {url}: {error}\n"
+            "  download them on a machine with internet access, and give the file as the metric's backbone"
         ) from error
 
 
 def _load(module, wanted: dict[str, str], state: dict, what: str, path: str | None) -> None:
-    """Copy state[wanted[name]] to each parameter of the module; the state dict may hold more."""
+    """Copy state[wanted[name]] to each parameter of a module; further entries of the state dict are ignored."""
     missing = [source for source in wanted.values() if source not in state]
     if missing:
-        raise UserError(f"{path} holds no weights of {what}: it lacks {', '.join(missing[:3])}")
+        raise UserError(f"{path} has no weights of {what}: it lacks {', '.join(missing[:3])}")
     own = module.state_dict()
     for name, source in wanted.items():
         if own[name].shape != state[source].shape:
             raise UserError(
-                f"{path} holds no weights of {what}: {source} is {tuple(state[source].shape)}, "
+                f"{path} has no weights of {what}: {source} is {tuple(state[source].shape)}, "
                 f"expected {tuple(own[name].shape)}"
             )
     module.load_state_dict({name: state[source] for name, source in wanted.items()})

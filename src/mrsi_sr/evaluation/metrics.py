@@ -1,4 +1,4 @@
-"""How close an estimated map is to the truth: NRMSE, PSNR and SSIM, one value per map."""
+"""Metrics of an estimated map against the ground truth: NRMSE, PSNR and SSIM, one value per map."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ REGIONS = {"paper": ("frame",), "clean": ("mask", "frame")}  # by protocol; the 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a table needs to know of a metric."""
+    """Presentation of a metric in tables."""
 
     label: str
     lower_is_better: bool
@@ -21,6 +21,7 @@ class Metric:
 
     @property
     def arrow(self) -> str:
+        """Arrow in the direction of better values."""
         return "↓" if self.lower_is_better else "↑"
 
 
@@ -45,10 +46,10 @@ def region_of(protocol: str, region: str | None, where: str) -> str:
 
 
 def in_region(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> tuple[np.ndarray, ...]:
-    """The estimate, the truth and the voxels that count, all [N, H, W], in double precision.
+    """Estimate, ground truth and counted voxels of a region, all [N, H, W], in double precision.
 
-    The truth is zero where it is not valid. In 'frame' every voxel counts and the estimate is taken as it is; in 'mask'
-    the valid voxels count, and the estimate is set to zero elsewhere so that no window of SSIM sees what it says there.
+    The truth is set to zero where it is invalid. In 'frame' every voxel counts and the estimate is unchanged; in 'mask'
+    the valid voxels count, and the estimate is set to zero elsewhere, so that it cannot influence any window of SSIM.
     """
     truth = np.where(valid, truth, 0).astype(np.float64)
     if region == "frame":
@@ -57,21 +58,21 @@ def in_region(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region
 
 
 def data_range(truth: np.ndarray) -> np.ndarray:
-    """max - min of each true map in its frame, [N, H, W] -> [N]: the range of PSNR and SSIM in both regions."""
+    """Range max - min of each true map in its frame, [N, H, W] -> [N]; used by PSNR and SSIM in both regions."""
     return truth.max(axis=(1, 2)) - truth.min(axis=(1, 2))
 
 
 def nrmse(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """||x - y|| / ||y|| over the voxels that count, [N, H, W] -> [N]; scikit-image's 'euclidean' normalisation."""
+    """NRMSE, ||x - y|| / ||y|| over the counted voxels, [N, H, W] -> [N]; scikit-image's 'euclidean' normalisation."""
     error = np.sum((estimate - truth) ** 2, axis=(1, 2), where=counted)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(error / np.sum(truth**2, axis=(1, 2), where=counted))
 
 
 def psnr(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """10 log10(range^2 / mean squared error) in dB over the voxels that count, [N, H, W] -> [N].
+    """PSNR, 10 log10(range^2 / mean squared error) in dB over the counted voxels, [N, H, W] -> [N].
 
-    Infinite where the estimate is the truth.
+    Infinite where the estimate equals the truth.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         mean_squared_error = _mean((estimate - truth) ** 2, counted)
@@ -79,10 +80,10 @@ def psnr(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.nda
 
 
 def ssim(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Structural similarity (Wang et al. 2004) with scikit-image's defaults, [N, H, W] -> [N].
+    """SSIM, structural similarity (Wang et al. 2004) with scikit-image's defaults, [N, H, W] -> [N].
 
-    Where the whole frame counts it is the mean of the SSIM map without its border of three voxels, as in scikit-image;
-    else the mean of the map over the voxels that count.
+    For the whole frame, the mean of the SSIM map without its border of three voxels, as in scikit-image; else the mean
+    over the counted voxels.
     """
     similarity = ssim_map(estimate, truth)
     if counted.all():
@@ -92,7 +93,7 @@ def ssim(estimate: np.ndarray, truth: np.ndarray, counted: np.ndarray) -> np.nda
 
 
 def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Mean over the voxels that count, [N, H, W] -> [N]; missing where none does."""
+    """Mean over the counted voxels, [N, H, W] -> [N]; NaN where there are none."""
     with np.errstate(invalid="ignore"):
         return np.sum(values, axis=(1, 2), where=counted) / np.sum(counted, axis=(1, 2))
 
@@ -123,8 +124,7 @@ FUNCTIONS = {"nrmse": nrmse, "psnr": psnr, "ssim": ssim}
 def score(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> dict[str, np.ndarray]:
     """NRMSE, PSNR and SSIM of each map in one region ('frame' or 'mask'): name -> [N].
 
-    estimate, truth: [N, H, W] in one unit; valid: bool [N, H, W]. A true map of zeros gives NRMSE and PSNR that are not
-    finite.
+    estimate, truth: [N, H, W] in one unit; valid: bool [N, H, W]. NRMSE and PSNR of a true map of zeros are not finite.
     """
     maps = in_region(estimate, truth, valid, region)
     return {name: function(*maps) for name, function in FUNCTIONS.items()}

@@ -1,4 +1,4 @@
-"""A method's samples against the truth: one row per map, sample, region and metric."""
+"""Scoring of a method's samples against the ground truth: one row per map, sample, region and metric."""
 
 import json
 import zipfile
@@ -13,12 +13,12 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, REGIONS, in_region, score
 from mrsi_sr.scan.slices import ParticipantSlices
 
-SHOWN = 5  # bad or missing maps that a message lists
+SHOWN = 5  # maximum number of maps listed in an error text
 
 
 @dataclass(frozen=True)
 class Samples:
-    """One participant's maps by one method: maps [N, H, W], and for each its slice, metabolite, size and sample [N]."""
+    """Samples of one participant by one method: maps [N, H, W] with slice, metabolite, size and sample number, [N]."""
 
     path: Path
     participant: str
@@ -30,7 +30,7 @@ class Samples:
 
     @classmethod
     def load(cls, path: str | Path) -> "Samples":
-        """Read PARTICIPANT.npz. Raises UserError where it is no such file."""
+        """Samples in a file PARTICIPANT.npz of sample.py. Raises UserError for any other file."""
         path = Path(path)
         names = ("maps", "slice", "metabolite", "size", "sample")
         try:
@@ -38,12 +38,13 @@ class Samples:
                 arrays = {name: file[name] for name in names}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(
-                f"{path} is not a file of samples: {error}\n  expected the arrays {', '.join(names)}: sample again"
+                f"{path} is not a file of samples: {error}\n"
+                f"  expected the arrays {', '.join(names)}: run sample.py again"
             ) from error
         return cls(path, path.stem, **arrays)
 
     def name(self, i: int) -> str:
-        """The i-th map in words."""
+        """Description of the i-th map, for error texts."""
         return (
             f"{self.participant}, slice {self.slice[i]}, {self.metabolite[i]}, size {self.size[i]}, "
             f"sample {self.sample[i]}"
@@ -51,31 +52,31 @@ class Samples:
 
 
 def load_samples(folder: str | Path) -> tuple[list[Samples], dict]:
-    """All participants' samples in a folder, in the order of their names, and the folder's provenance."""
+    """Samples of all participants in a folder, in the order of names, and the folder's provenance."""
     record = samples_record(folder)
     return [Samples.load(file) for file in sorted(Path(folder).glob("*.npz"))], record
 
 
 def samples_record(folder: str | Path) -> dict:
-    """The provenance of a folder of samples. Raises UserError where there is none, or no samples beside it."""
+    """Provenance of a folder of samples. Raises UserError where provenance or samples are missing."""
     folder = Path(folder)
     record = folder / "provenance.json"
     if not record.is_file() or not any(folder.glob("*.npz")):
         raise UserError(
-            f"no samples in {folder}\n  expected PARTICIPANT.npz files and provenance.json there: run sample.py first"
+            f"no samples in {folder}\n  expected PARTICIPANT.npz files and provenance.json: run sample.py first"
         )
     return json.loads(record.read_text())
 
 
 def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np.ndarray]:
-    """The true maps and valid voxels [N, H, W] that belong to the samples, by slice and metabolite.
+    """True maps and valid voxels [N, H, W] of samples, matched by slice and metabolite.
 
-    Raises UserError where a sample's slice or metabolite is not in the truth, or its frame is another.
+    Raises UserError where a sample's slice or metabolite is not in the truth, or the frames differ.
     """
     if samples.maps.shape[1:] != truth.maps.shape[2:]:
         raise UserError(
             f"{samples.path} has maps of {_by(samples.maps.shape[1:])} voxels, the truth of {samples.participant} "
-            f"has {_by(truth.maps.shape[2:])}\n  sample again from the slices that are compared with"
+            f"has {_by(truth.maps.shape[2:])}\n  run sample.py again with these slices"
         )
     rows = {int(k): i for i, k in enumerate(truth.slices)}
     columns = {str(name): i for i, name in enumerate(truth.metabolites)}
@@ -83,9 +84,9 @@ def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np
     unknown = [i for i, (k, name) in enumerate(where) if k not in rows or name not in columns]
     if unknown:
         raise UserError(
-            f"{samples.path} has maps that the slices of {samples.participant} have not:\n"
-            f"{_listed(samples, unknown)}\n  the truth has slices {', '.join(map(str, rows))} and metabolites "
-            f"{', '.join(columns)}: sample again from these slices"
+            f"{samples.path} has maps that are not in the slices of {samples.participant}:\n"
+            f"{_descriptions(samples, unknown)}\n  the truth has slices {', '.join(map(str, rows))} and metabolites "
+            f"{', '.join(columns)}: run sample.py again with these slices"
         )
     row = [rows[k] for k in samples.slice.tolist()]
     column = [columns[name] for name in samples.metabolite.tolist()]
@@ -95,17 +96,17 @@ def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np
 def evaluate(
     samples: Samples, truth: ParticipantSlices, protocol: str, metrics: list[str], lpips: dict
 ) -> pd.DataFrame:
-    """Score one participant's samples: columns participant, slice, metabolite, size, sample, region, metric,
-    value.
+    """Scores of one participant's samples.
 
-    lpips: metric -> a callable such as lpips_metric.Lpips; an LPIPS metric asked for and not there has missing values.
-    Raises UserError that lists maps which hold or give values that are not finite.
+    Columns: participant, slice, metabolite, size, sample, region, metric, value.
+    lpips: metric -> a callable such as lpips.Lpips; values of an LPIPS metric that is not among them are missing.
+    Raises UserError with the maps whose voxels or scores are not finite.
     """
     bad = [i for i, x in enumerate(samples.maps) if not np.isfinite(x).all()]
     if bad:
         raise UserError(
-            f"{len(bad)} of {len(samples.maps)} maps in {samples.path} hold values that are not finite:\n"
-            f"{_listed(samples, bad)}\n  sample again; if they come back, look at the network's loss curve"
+            f"{len(bad)} of {len(samples.maps)} maps in {samples.path} have values that are not finite:\n"
+            f"{_descriptions(samples, bad)}\n  run sample.py again; if they return, look at the network's loss curve"
         )
     maps, valid = truth_of(samples, truth)
     identity = {"participant": samples.participant} | {
@@ -128,27 +129,27 @@ def _check_finite(samples: Samples, values: dict[str, np.ndarray]) -> None:
     if not finite.all():
         raise UserError(
             f"the metrics of {np.sum(~finite)} maps in {samples.path} are not finite:\n"
-            f"{_listed(samples, np.flatnonzero(~finite))}\n  the true map is zero or constant there, or the sample is "
+            f"{_descriptions(samples, np.flatnonzero(~finite))}\n  the true map is zero or constant, or the sample is "
             "the truth itself: look at the slices and the samples of these maps"
         )
 
 
 def check_metrics(names: Iterable[str]) -> None:
-    """Raise a UserError unless every metric is known."""
+    """Raise a UserError for an unknown metric."""
     for name in names:
         if name not in METRICS:
             raise UserError(f"unknown metric '{name}'\n  choose from: {', '.join(METRICS)}")
 
 
 def not_available(metrics: Iterable[str], lpips: dict) -> list[str]:
-    """The metrics asked for that cannot be computed: LPIPS without weights."""
+    """Metrics that cannot be computed: LPIPS without weights."""
     return [name for name in metrics if name not in FUNCTIONS and name not in lpips]
 
 
-def _listed(samples: Samples, which: Iterable[int]) -> str:
-    which = list(which)
-    more = [f"  and {len(which) - SHOWN} more"] if len(which) > SHOWN else []
-    return "\n".join([f"  {samples.name(i)}" for i in which[:SHOWN]] + more)
+def _descriptions(samples: Samples, indices: Iterable[int]) -> str:
+    indices = list(indices)
+    more = [f"  and {len(indices) - SHOWN} more"] if len(indices) > SHOWN else []
+    return "\n".join([f"  {samples.name(i)}" for i in indices[:SHOWN]] + more)
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The long table of metrics: written and read whole, never mixed, and the part of it that a table is about."""
+"""Long table of metric values: writing, reading with checks, and selection of the rows of one table."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from mrsi_sr.evaluation.metrics import region_of
 from mrsi_sr.results.files import writing
 from mrsi_sr.settings.old_base import Settings, join, listed
 
-MAP = ["participant", "slice", "metabolite", "size"]  # what identifies a map that was super-resolved
+MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a super-resolved map
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
-SHOWN = 5  # missing maps that a message lists
+SHOWN = 5  # maximum number of maps listed in an error text
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class TableSettings(Settings):
 
 
 def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:
-    """Write the long table as parquet; the facts (protocol, experiment) are kept in the schema's metadata too."""
+    """Write the long table as Parquet, with facts (protocol, experiment) also in the schema's metadata."""
     import pyarrow
     from pyarrow import parquet
 
@@ -61,11 +61,11 @@ def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:
 
 
 def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = None) -> pd.DataFrame:
-    """Join metrics files into one long table with a column `file`.
+    """Long table of several metrics files, with a column `file`.
 
-    Raises UserError where a file is none, two files disagree in protocol or experiment or are not of the one asked for,
-    a method's fold is there twice, or a value is not finite while its metric is available. A file need not name its
-    experiment.
+    Raises UserError where a path is no metrics file, a file has another protocol or experiment than the others or the
+    settings, a method's fold occurs in two files, or a value is not finite although its metric is available. The
+    experiment of a file may be empty.
     """
     from pyarrow import ArrowInvalid, parquet
 
@@ -76,7 +76,7 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
             part = content.to_pandas()[COLUMNS]
         except (ArrowInvalid, OSError, KeyError) as error:
             raise UserError(
-                f"{path} is not a metrics file: {error}\n  evaluate.py writes them: run it again"
+                f"{path} is not a metrics file: {error}\n  expected a file that evaluate.py wrote: run it again"
             ) from error
         _check_values(path, part)
         for fact in ("protocol", "experiment"):
@@ -87,12 +87,16 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
     table = pd.concat(parts, ignore_index=True)
     for (method, fold), group in table.groupby(["method", "fold"]):
         if group.file.nunique() > 1:
-            raise UserError(f"method {method} of fold {fold} is in two files: {', '.join(group.file.unique())}")
+            raise UserError(
+                f"method {method} of fold {fold} is in two files: {', '.join(group.file.unique())}\n"
+                "  give one of them only"
+            )
     log.info("read %d values of %d maps from %d files", len(table), len(table[MAP].drop_duplicates()), len(parts))
     return table
 
 
 def _check_one(fact: str, found: dict[str, str], wanted: str | None) -> None:
+    """Raise a UserError unless all files have one value of a fact, the wanted one. found: value -> a file with it."""
     if len(found) > 1:
         raise UserError(
             f"the metrics files are not of one {fact}:\n"
@@ -103,12 +107,12 @@ def _check_one(fact: str, found: dict[str, str], wanted: str | None) -> None:
     if value and wanted and value != wanted:
         raise UserError(
             f"{path} is of the {fact} '{value}', the settings ask for '{wanted}'\n"
-            f"  give the files of {wanted}, or evaluate again"
+            f"  give the files of {wanted}, or run evaluate.py again"
         )
 
 
 def _check_values(path: str, table: pd.DataFrame) -> None:
-    """A metric's values are all there or, where it is not available, all missing."""
+    """Raise a UserError unless a metric's values are all finite or, where it is not available, all missing."""
     for (metric, region), group in table.groupby(["metric", "region"]):
         bad = group[~np.isfinite(group.value)]
         if len(bad) and not group.value.isna().all():
@@ -116,15 +120,15 @@ def _check_values(path: str, table: pd.DataFrame) -> None:
             raise UserError(
                 f"{path} has {len(bad)} values of {metric} ({region}) that are not finite, the first of "
                 f"{first.participant}, slice {first.slice}, {first.metabolite}, size {first['size']}\n"
-                "  a mean over the others would hide them: evaluate again"
+                "  a mean over the other values would hide them: run evaluate.py again"
             )
 
 
 def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
-    """The rows of a long table that a table or its tests are about, repeated samples averaged.
+    """Rows of the long table that a table or its tests need, averaged over repeated samples.
 
-    Returns columns MAP, method, fold, metric, value; value is missing where the metric is not available. Raises
-    UserError where something asked for is not there, files are of other folds, or the methods were not scored on the
+    Columns: MAP, method, fold, metric, value; value is missing where the metric is not available. Raises UserError
+    where a method, metric, region or size is missing, files are of other folds, or the methods were not scored on the
     same maps.
     """
     wanted = {"region": [settings.region], "metric": settings.metrics, "size": settings.sizes}
@@ -142,18 +146,18 @@ def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
     if settings.folds and folds != sorted(settings.folds):
         raise UserError(
             f"the metrics files are of fold {listed(folds)}, the settings ask for {listed(settings.folds)}\n"
-            "  give the metrics files of all folds asked for"
+            "  give the metrics files of all these folds"
         )
     return table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
 
 
 def methods_of(table: pd.DataFrame, settings: TableSettings) -> list[str]:
-    """The methods in the order of the settings, or as they come in the files."""
+    """Methods in the order of the settings, else in the order of the files."""
     return list(settings.methods or dict.fromkeys(table.method))
 
 
 def _check_same_maps(table: pd.DataFrame, methods: list[str]) -> None:
-    """Every method has a value for every fold, metric and map that any method has."""
+    """Raise a UserError unless every method has a value for each fold, metric and map that any method has."""
     keys = ["fold", "metric", *MAP]
     everything = table[keys].drop_duplicates()
     for method in methods:
@@ -171,5 +175,5 @@ def _check_same_maps(table: pd.DataFrame, methods: list[str]) -> None:
                 f"{method} has no values for {len(missing)} of the {len(everything)} maps and metrics of all methods:\n"
                 + "\n".join(shown)
                 + f"\n  its files: {', '.join(files)}\n  the files that have them: {', '.join(others)}"
-                "\n  sample and evaluate all methods on the same folds, participants and sizes"
+                "\n  sample and evaluate all methods for the same folds, participants and sizes"
             )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
-from mrsi_sr.kspace import FRAME
+from mrsi_sr.settings.architecture import FRAME
 
 SLOPE = 0.2
 BASE_WIDTH = 32  # of the conditional base's residual network; with it the enhancer comes to the paper's 37.6 M

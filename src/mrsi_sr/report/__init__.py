@@ -1,1 +1,1 @@
-"""Tables, statistics and figures."""
+"""Report of an experiment: tables, statistical tests and figures."""

@@ -1,4 +1,4 @@
-"""Which settings scores were made with: what does not belong together is refused, or said where a table mixes it."""
+"""Agreement of scores: a table's scores must come from equal settings, or its caption says in what they differ."""
 
 import json
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from mrsi_sr.evaluation.scores import TableSettings, methods_of
 from mrsi_sr.settings.old_base import listed
 from mrsi_sr.settings.old_method import sampling_fingerprint
 
-ABSENT = "not there"  # in messages, a key that one of two settings lacks
-NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # of a record
-EVALUATE = "evaluate.py writes them: run it again"
+ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
+NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # keys of a record
+EVALUATE = "expected a provenance.json that evaluate.py wrote: run it again"
 
 
-class Scored(NamedTuple):
-    """The scores of one method in one fold: their file, and the record that evaluate.py wrote beside it."""
+class FoldScores(NamedTuple):
+    """Scores of one method in one fold: the metrics file, and the provenance record that belongs to it."""
 
     method: str
     fold: int
@@ -28,7 +28,7 @@ class Scored(NamedTuple):
 
     @property
     def settings(self) -> dict:
-        """What decided the maps: the method's settings and its networks', by their full names in the configuration."""
+        """Settings that decided the maps, of the method and its networks, by their full names in the configuration."""
         own, method = self.record["sampling_settings"], f"methods.{self.method}"
         parts = {method: {key: value for key, value in own.items() if key != "sampler"}}
         parts[f"{method}.sampler"] = own["sampler"]
@@ -37,12 +37,12 @@ class Scored(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """The hash of the same that the workflow expects of it."""
+        """Hash of these settings, which the workflow compares with the configuration's."""
         return sampling_fingerprint(self.record["sampling_settings"], self.record["networks"])
 
 
 def read_records(paths: Iterable[Path]) -> list[dict]:
-    """The records that evaluate.py wrote beside metrics files. Raises UserError for a file that is none."""
+    """Provenance records of metrics files. Raises UserError for a file that is no record of scores."""
     records = []
     for path in paths:
         try:
@@ -55,103 +55,107 @@ def read_records(paths: Iterable[Path]) -> list[dict]:
     return records
 
 
-def check_origins(table: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> list[str]:
-    """What folds of a method were made with different settings, in words; nothing where all were made with the same.
+def check_agreement(table: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> list[str]:
+    """Differences between the settings of a method's folds, in words; empty where all agree.
 
-    table: of scores.read. records: the provenance of its files.
-    Raises UserError where a file is not of the settings that are expected, methods share a network that differs between
-    them, LPIPS weights differ, a method's folds differ and the settings do not allow it, or a record is not there.
+    table: long table of scores.read. records: provenance of its files.
+    Raises UserError where a file does not have the expected settings, a network shared by two methods differs between
+    them, LPIPS weights differ, a method's folds differ and mix_folds is false, or a record is missing.
     """
-    scored = _scored(table, list(records), methods_of(table, settings))
-    _check_expected(scored, settings.expected or {})
-    _check_shared(scored)
-    _check_lpips(scored, settings.metrics)
+    scores = _fold_scores(table, list(records), methods_of(table, settings))
+    _check_expected(scores, settings.expected or {})
+    _check_shared(scores)
+    _check_lpips(scores, settings.metrics)
     mixed = []
-    for method, folds in groupby(scored, key=lambda each: each.method):
-        said = _differences({f"fold {each.fold}": each.settings for each in folds})
-        if said and not settings.mix_folds:
+    for method, folds in groupby(scores, key=lambda each: each.method):
+        differences = _differences({f"fold {each.fold}": each.settings for each in folds})
+        if differences and not settings.mix_folds:
             raise UserError(
-                f"the folds of {method} were made with different settings: {'; '.join(said)}\n"
-                "  set mix_folds: true in the table to average them nevertheless, or average folds that are equal only"
+                f"the folds of {method} were made with different settings: {'; '.join(differences)}\n"
+                "  set mix_folds: true in the table to average them nevertheless, or give folds of equal settings only"
             )
-        mixed += said
+        mixed += differences
     return list(dict.fromkeys(mixed))
 
 
-def _scored(table: pd.DataFrame, records: list[dict], methods: list[str]) -> list[Scored]:
-    """The scores in the order of methods and folds."""
-    held = {(record["method"], record["fold"]): record for record in records}
+def _fold_scores(table: pd.DataFrame, records: list[dict], methods: list[str]) -> list[FoldScores]:
+    """Scores of the methods, in the order of methods and folds."""
+    by_fold = {(record["method"], record["fold"]): record for record in records}
     files = table[table.method.isin(methods)].groupby(["method", "fold"]).file.first()
-    missing = [f"{method}, fold {fold}" for method, fold in files.index if (method, fold) not in held]
+    missing = [f"{method}, fold {fold}" for method, fold in files.index if (method, fold) not in by_fold]
     if missing:
         raise UserError(f"no provenance of {'; '.join(missing)}\n  give the provenance.json of each metrics file")
     order = sorted(files.index, key=lambda each: (methods.index(each[0]), each[1]))
-    return [Scored(method, int(fold), files[method, fold], held[method, fold]) for method, fold in order]
+    return [FoldScores(method, int(fold), files[method, fold], by_fold[method, fold]) for method, fold in order]
 
 
-def _check_expected(scored: list[Scored], expected: dict[str, dict[str, str]]) -> None:
-    def wanted(each: Scored) -> str | None:
+def _check_expected(scores: list[FoldScores], expected: dict[str, dict[str, str]]) -> None:
+    """Raise a UserError for scores of other settings than expected: method -> fold -> fingerprint."""
+
+    def wanted(each: FoldScores) -> str | None:
         return expected.get(each.method, {}).get(str(each.fold))
 
-    for each in scored:
+    for each in scores:
         if wanted(each) in (None, each.fingerprint):
             continue
-        # What is expected is a hash; a fold that is as expected tells which key it is.
-        like = [o for o in scored if o.method == each.method and o.fingerprint == wanted(o) == wanted(each)]
-        said = _differences({"it": each.settings, like[0].file: like[0].settings}) if like else []
+        # The expected settings are known by their hash alone; a fold that has them shows which key differs.
+        like = [o for o in scores if o.method == each.method and o.fingerprint == wanted(o) == wanted(each)]
+        differences = _differences({"it": each.settings, like[0].file: like[0].settings}) if like else []
         raise UserError(
             "\n  ".join(
                 [
                     f"{each.file} was made with other settings than the configuration has for {each.method} in fold"
                     f" {each.fold}",
-                    *said,
+                    *differences,
                     "run the workflow again with this configuration, or with the --configfile that it was made with",
                 ]
             )
         )
 
 
-def _check_shared(scored: list[Scored]) -> None:
-    """A network that two methods use is, in each fold, the same one."""
-    seen: dict[tuple[str, int], tuple[Scored, dict]] = {}
-    for each in scored:
+def _check_shared(scores: list[FoldScores]) -> None:
+    """Raise a UserError where two methods use different networks of one name in a fold."""
+    seen: dict[tuple[str, int], tuple[FoldScores, dict]] = {}
+    for each in scores:
         for role, name in each.record["sampling_settings"]["networks"].items():
             settings = {f"networks.{name}.{key}": value for key, value in each.record["networks"][role].items()}
             first, before = seen.setdefault((name, each.fold), (each, settings))
-            said = _differences({first.method: before, each.method: settings})
-            if said:
+            differences = _differences({first.method: before, each.method: settings})
+            if differences:
                 raise UserError(
                     f"{first.method} and {each.method} use {name} in fold {each.fold}, but not the same one:"
-                    f" {'; '.join(said)}\n  {first.file}\n  {each.file}\n"
+                    f" {'; '.join(differences)}\n  {first.file}\n  {each.file}\n"
                     "  sample and evaluate both again with one configuration"
                 )
 
 
-def _check_lpips(scored: list[Scored], metrics: list[str]) -> None:
-    """Every LPIPS metric that is shown was computed with the same weights everywhere."""
+def _check_lpips(scores: list[FoldScores], metrics: list[str]) -> None:
+    """Raise a UserError where an LPIPS metric of the table was computed with different weights."""
 
     def weights(record: dict) -> dict:
         named, sums = record["settings"]["lpips_weights"], record["inputs_sha256"]
         return {name: {key: sums.get(value, value) for key, value in named[name].items()} for name in named}
 
-    used = {each.file: weights(each.record) for each in scored}
+    used = {each.file: weights(each.record) for each in scores}
     lpips = sorted({name for each in used.values() for name in each} & set(metrics))
-    said = _differences(
+    differences = _differences(
         {file: {f"lpips_weights.{name}": each.get(name) for name in lpips} for file, each in used.items()}
     )
-    if said:
+    if differences:
         raise UserError(
-            f"the scores are of different LPIPS weights: {'; '.join(said)}\n  evaluate all with the same ones"
+            f"the scores are of different LPIPS weights: {'; '.join(differences)}\n  evaluate all with the same weights"
         )
 
 
-def _differences(made: dict[str, dict]) -> list[str]:
-    """The keys whose values are not all equal, with who has which: `KEY is 1 in fold 1, fold 2 and 3 in fold 3`."""
-    said = []
-    for key in sorted(set().union(*made.values())):
-        who: dict[str, list[str]] = {}
-        for name, settings in made.items():
-            who.setdefault(json.dumps(settings[key], sort_keys=True) if key in settings else ABSENT, []).append(name)
-        if len(who) > 1:
-            said.append(f"{key} is " + " and ".join(f"{value} in {', '.join(names)}" for value, names in who.items()))
-    return said
+def _differences(settings_of: dict[str, dict]) -> list[str]:
+    """Keys with different values, and the owners of each value: `KEY is 1 in fold 1, fold 2 and 3 in fold 3`."""
+    differences = []
+    for key in sorted(set().union(*settings_of.values())):
+        owners: dict[str, list[str]] = {}
+        for owner, settings in settings_of.items():
+            value = json.dumps(settings[key], sort_keys=True) if key in settings else ABSENT
+            owners.setdefault(value, []).append(owner)
+        if len(owners) > 1:
+            parts = [f"{value} in {', '.join(names)}" for value, names in owners.items()]
+            differences.append(f"{key} is {' and '.join(parts)}")
+    return differences

@@ -1,14 +1,13 @@
 """Wilcoxon signed-rank tests between each pair of methods, with effect sizes.
 
-| protocol | unit of a pair | multiple testing | beside it |
+| protocol | unit of a pair | multiple testing | in addition |
 |---|---|---|---|
 | paper | map | none, as published | |
-| clean | participant: the mean over its maps | Holm over the family | the test over maps, as a sensitivity |
+| clean | participant: the mean over its maps | Holm over the family | the test over maps, as a sensitivity analysis |
 
-The family is every test of one table of tests: all pairs of its methods, at all its sizes, in all its metrics, that
-could be carried out. Repeated samples of a map are averaged first. Differences of zero take no part in the test and in
-the rank-biserial correlation (Wilcoxon's own treatment, zero_method='wilcox' of SciPy); the Hodges-Lehmann median
-keeps them.
+The family is every test of one table: all pairs of methods at all sizes in all metrics, as far as they can be carried
+out. Repeated samples of a map are averaged first. Differences of zero are excluded from the test and the rank-biserial
+correlation (Wilcoxon's own treatment, zero_method='wilcox' in SciPy), and included in the Hodges-Lehmann median.
 """
 
 from collections.abc import Iterable
@@ -24,15 +23,15 @@ from mrsi_sr.evaluation.scores import MAP, TableSettings, methods_of, select
 UNITS = {"paper": "map", "clean": "participant"}
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
-EXACT_UP_TO = 50  # pairs; beyond it the signed-rank distribution is taken as normal, as SciPy does
+EXACT_UP_TO = 50  # number of pairs; with more, the signed-rank distribution is approximated as normal, as in SciPy
 
 
 def compare(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
-    """Test each pair of methods, per metric and size; the long table is what scores.read returns.
+    """Tests between each pair of methods, one row per metric, size and pair.
 
-    Columns: metric, size, method_a, method_b, protocol, region, unit, pairs, zeros,
+    table: long table of scores.read. Columns: metric, size, method_a, method_b, protocol, region, unit, pairs, zeros,
     median_difference (Hodges-Lehmann, a - b) with its confidence interval, rank_biserial (1: a above b in every pair),
-    better, p, p_adjusted (clean), pairs_maps and p_maps (clean), note.
+    better, p, p_adjusted (clean), pairs_maps and p_maps (clean), note. Raises UserError for fewer than two methods.
     """
     unit = UNITS[settings.protocol]
     values = select(table, settings)
@@ -63,7 +62,7 @@ def compare(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
 
 
 def paired_test(differences: np.ndarray) -> dict:
-    """Wilcoxon signed-rank test of paired differences [N], effect sizes, and a note on what it cannot say."""
+    """Wilcoxon signed-rank test of paired differences [N], with effect sizes and a note on its limits."""
     differences = np.asarray(differences, np.float64)
     nonzero = int(np.sum(differences != 0))
     available = np.isfinite(differences).all()
@@ -91,9 +90,9 @@ def paired_test(differences: np.ndarray) -> dict:
 
 
 def signed_rank_p(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test; exact up to 50 pairs without ties, else as SciPy chooses.
+    """Two-sided p-value of Wilcoxon's signed-rank test; exact up to 50 pairs without ties, else as SciPy chooses.
 
-    Missing with fewer than two pairs or missing values, 1 where all differences are zero.
+    NaN for fewer than two pairs or missing values, 1 where all differences are zero.
     """
     from scipy.stats import wilcoxon
 
@@ -115,10 +114,10 @@ def rank_biserial(differences: np.ndarray) -> float:
 
 
 def hodges_lehmann(differences: np.ndarray) -> tuple[float, float, float]:
-    """Median of the pairwise (Walsh) averages, and the confidence interval that inverts the signed-rank test.
+    """Hodges-Lehmann median (of the pairwise Walsh averages) and its confidence interval of at least 95 %.
 
-    Of at least 95 %: exact up to 50 differences, by the normal approximation beyond, missing where they are too few for
-    95 % (fewer than 6). Hollander and Wolfe, Nonparametric Statistical Methods, section 3.2-3.3.
+    The interval inverts the signed-rank test: exact up to 50 differences, by the normal approximation for more, NaN for
+    fewer than 6. Hollander and Wolfe, Nonparametric Statistical Methods, sections 3.2 and 3.3.
     """
     n = len(differences)
     if n == 0:
@@ -134,7 +133,7 @@ def hodges_lehmann(differences: np.ndarray) -> tuple[float, float, float]:
 
 
 def _rank_sums_outside(n: int) -> int:
-    """The largest c with P(W+ < c) <= 2.5 % under the null, W+ the sum of positive ranks of n differences."""
+    """Largest c with P(W+ < c) <= 2.5 % under the null hypothesis; W+: sum of positive ranks of n differences."""
     from scipy.stats import norm
 
     tail = (1 - CONFIDENCE) / 2
@@ -148,7 +147,7 @@ def _rank_sums_outside(n: int) -> int:
 
 
 def holm(p: Iterable[float]) -> np.ndarray:
-    """Holm's step-down adjusted p-values; tests that could not be carried out (missing p) are not in the family."""
+    """Adjusted p-values of Holm's step-down method; missing p-values (tests not carried out) are not in the family."""
     from statsmodels.stats.multitest import multipletests
 
     p = np.asarray(p, np.float64)
@@ -160,7 +159,7 @@ def holm(p: Iterable[float]) -> np.ndarray:
 
 
 def _note_family(result: pd.DataFrame) -> None:
-    """Say so where no test of the family can reach significance after Holm's first step."""
+    """Add a note to all rows where no test of the family can reach significance after Holm's first step."""
     tested = result[result.p.notna()]
     smallest = len(tested) * 0.5 ** ((tested.pairs - tested.zeros).max() - 1) if len(tested) else 0
     if smallest > SIGNIFICANCE:

@@ -1,4 +1,4 @@
-"""The table of methods: cost, and metrics at each size as mean ± population standard deviation over maps."""
+"""Table of methods: cost, and metrics at each size as mean ± population standard deviation over maps."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import TableSettings, methods_of, select
-from mrsi_sr.report.agreement import check_origins
+from mrsi_sr.report.agreement import check_agreement
 from mrsi_sr.results.provenance import fingerprint
 
 NOT_AVAILABLE = "not available"
@@ -22,10 +22,10 @@ LATEX_SYMBOLS = {"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "
 
 @dataclass(frozen=True)
 class Table:
-    """Everything a table shows.
+    """Content of a table.
 
     rows: one per method, columns method, label, nfe, seconds_per_slice, parameters; values: indexed by (method, metric,
-    size), columns mean, sd; best: the (method, metric, size) printed in bold; frame: voxels along each axis of a map.
+    size), columns mean, sd; best: (method, metric, size) printed in bold; frame: voxels of a map along each axis.
     """
 
     title: str
@@ -38,18 +38,18 @@ class Table:
     frame: int
 
     def factor(self, size: int) -> str:
-        """The upscaling factor of a size, as printed."""
+        """Upscaling factor of a size, as printed."""
         return f"{self.frame / size:.1f}".removesuffix(".0")
 
     def cell(self, method: str, metric: str, size: int) -> str:
-        """mean±sd as printed, or that it is not available."""
+        """Mean±sd as printed, or `not available`."""
         mean, sd = self.values.loc[(method, metric, size), ["mean", "sd"]]
         decimals = METRICS[metric].decimals
         return NOT_AVAILABLE if np.isnan(mean) else f"{mean:.{decimals}f}±{sd:.{decimals}f}"
 
     @property
     def caption(self) -> str:
-        """Where the figures come from, in sentences."""
+        """Caption in full sentences: experiment, protocol, cohort, folds, and how the numbers were computed."""
         f = self.facts
         where = "inside the quality mask" if f["region"] == "mask" else "over the whole frame"
         phantom = " (phantom: simulated, not patients)" if f["phantom"] else ""
@@ -64,21 +64,21 @@ class Table:
 
 
 def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> Table:
-    """Make the table from the long table (scores.read) and the provenance records that lie beside the metrics files.
+    """Table of methods, from the long table (scores.read) and the provenance records of its metrics files.
 
-    Raises UserError where methods differ in their folds or maps, or files are not of the folds or settings asked for
-    or do not belong together (origins.check_origins).
+    Raises UserError where methods differ in their folds or maps, files are of other folds or settings than those of the
+    table, or scores do not agree (agreement.check_agreement).
     """
     methods = methods_of(scores, settings)
     chosen = select(scores, settings)
     folds = sorted(int(fold) for fold in chosen.fold.unique())
     records = list(records)
-    mixed = check_origins(scores, records, settings)
+    mixed = check_agreement(scores, records, settings)
     rows, devices = _costs(records, methods, folds, settings)
-    # Population standard deviation, and no value passed over: a missing one makes both missing.
+    # Population standard deviation; one missing value makes mean and standard deviation missing.
     values = chosen.groupby(["method", "metric", "size"]).value.agg([("mean", _mean), ("sd", _sd)])
     facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
-        "folds": f"fold{'s' * (len(folds) > 1)} {_listed(folds)} of {settings.folds_in_all or len(folds)}",
+        "folds": f"fold{'s' * (len(folds) > 1)} {_joined(folds)} of {settings.folds_in_all or len(folds)}",
         "participants": chosen.participant.nunique(),
         "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
         "device": ", ".join(devices),
@@ -93,14 +93,14 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
 def _one_frame(records: list[dict]) -> int:
     frames = {record["frame"] for record in records}
     if len(frames) > 1:
-        raise UserError(f"the maps are of different frames: {_listed(sorted(frames))}\n  make tables of one frame each")
+        raise UserError(f"the maps are of different frames: {_joined(sorted(frames))}\n  make one table for each frame")
     return frames.pop()
 
 
 def _costs(
     records: list[dict], methods: list[str], folds: list[int], settings: TableSettings
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Label, and means over folds of NFE, seconds and parameters of each method, and where the seconds were taken."""
+    """Label of each method with means over folds of NFE, seconds and parameters; and the devices of the timing."""
     rows, devices = [], {}
     for method in methods:
         own = [record for record in records if record["method"] == method and record["fold"] in folds]
@@ -119,7 +119,7 @@ def _costs(
 
 
 def _mean_of(values: list[float]) -> float:
-    """Their mean; of equal ones the value itself, a whole number where it is one."""
+    """Mean of values; of equal values the value itself, so that a whole number stays one."""
     return values[0] if len(set(values)) == 1 else float(np.mean(values))
 
 
@@ -132,7 +132,7 @@ def _sd(values: pd.Series) -> float:
 
 
 def _best(values: pd.DataFrame, methods: list[str], metric: str, size: int) -> list[tuple]:
-    """The best of two methods or more, with those that print the same."""
+    """Best of two or more methods at a metric and size, with all that are equal as printed; else none."""
     means = {method: values.loc[(method, metric, size), "mean"] for method in methods}
     means = {method: round(mean, METRICS[metric].decimals) for method, mean in means.items() if not np.isnan(mean)}
     if len(means) < 2:
@@ -142,7 +142,7 @@ def _best(values: pd.DataFrame, methods: list[str], metric: str, size: int) -> l
 
 
 def csv(table: Table) -> pd.DataFrame:
-    """One row per method and size; means and standard deviations in columns of their own, then the caption's facts."""
+    """The table as CSV data, one row per method and size: cost, mean and sd of each metric, facts of the caption."""
     rows = []
     for row in table.rows.to_dict("records"):
         for size in table.sizes:
@@ -155,7 +155,7 @@ def csv(table: Table) -> pd.DataFrame:
 
 
 def markdown(table: Table) -> str:
-    """The table for a README or an issue, best in bold, the caption below."""
+    """The table as Markdown, best values in bold, with the caption below."""
     metrics = [
         f"{METRICS[m].label} {METRICS[m].arrow} s={table.factor(size)}" for size in table.sizes for m in table.metrics
     ]
@@ -166,7 +166,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table* with booktabs rules, best in bold, the caption above; needs \\usepackage{booktabs} and UTF-8."""
+    """The table as LaTeX table* with booktabs rules, best values in bold; needs \\usepackage{booktabs} and UTF-8."""
     width = len(table.metrics)
     columns = "l" + "r" * len(COST) + ("c" * width) * len(table.sizes)
     starts = [2 + len(COST) + i * width for i in range(len(table.sizes))]
@@ -203,14 +203,14 @@ def latex(table: Table) -> str:
 
 
 def _cells(table: Table) -> Iterable[tuple[str, list[tuple[str, bool]]]]:
-    """Each method's label and printed cells, with whether a cell is the best of its column."""
+    """Label and printed cells of each method; a cell is its text and whether it is the best of its column."""
     for row in table.rows.to_dict("records"):
-        cost = [_plain(row["nfe"]), _seconds(row["seconds_per_slice"]), _millions(row["parameters"])]
+        cost = [_number(row["nfe"]), _seconds(row["seconds_per_slice"]), _millions(row["parameters"])]
         keys = [(row["method"], metric, size) for size in table.sizes for metric in table.metrics]
         yield row["label"], [(text, False) for text in cost] + [(table.cell(*key), key in table.best) for key in keys]
 
 
-def _plain(number: float) -> str:
+def _number(number: float) -> str:
     return f"{number:,.0f}" if number == int(number) else f"{number:.1f}"
 
 
@@ -227,8 +227,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def _listed(folds: Iterable[int]) -> str:
-    return ", ".join(map(str, folds))
+def _joined(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _escaped(text: str) -> str:

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Provenance:
         record = {
             "settings": self.settings,
             "inputs_sha256": self.inputs,
+            "command": sys.argv[1:],
             "version": __version__,
             **self.circumstances(),
             **facts,
@@ -100,3 +101,18 @@ def peak_memory_mb() -> dict[str, float]:
     if torch is not None and torch.cuda.is_available():
         peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return peak
+
+
+def record_of(outputs: Sequence[str | Path]) -> Path:
+    """Path of the provenance of a result: the one among its files, else `NAME.provenance.json` beside the first file."""
+    files = [Path(path) for path in outputs]
+    return next((file for file in files if file.name.endswith(RECORD)), files[0].with_suffix(f".{RECORD}"))
+
+
+def read_record(path: Path) -> dict:
+    """Content of a provenance, empty where there is none that can be read."""
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -17,7 +17,7 @@ Participants = Annotated[list[str], Field(min_length=3), Different]
 
 # Voxels that metrics are computed on, by protocol; the first is the one that tables show.
 REGIONS: dict[str, tuple[str, ...]] = {"paper": ("frame",), "clean": ("mask", "frame")}
-SIZES = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32]  # the papers' low-resolution matrix sizes
+SIZES = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32]  # low-resolution matrix sizes of FTDDM, section 3.1
 
 
 class FoldSettings(Settings):

@@ -1,4 +1,4 @@
-"""What the rules of one participant's chain, from simulate to truncate, and the cohort's summary must be told."""
+"""Plan of the cohort: parameters and files of the rules from simulate to truncate, and of the cohort's summary."""
 
 import shlex
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SIMULATED = Path("results/simulated")
 
 
 class CohortPlan:
-    """Answers questions about the cohort, whose data all experiments share. The methods take Snakemake's wildcards."""
+    """Parameters and files of the cohort's rules. Methods that depend on a job take Snakemake's wildcards."""
 
     def __init__(self, configuration: Configuration, rows: list[dict[str, str]] | None = None):
         self.configuration = configuration
@@ -34,7 +34,7 @@ class CohortPlan:
         return self.cohort.simulate.seed
 
     def files(self, *columns: str) -> Callable:
-        """What must exist before a rule reads these columns' files: the files, or the record of their phantom."""
+        """Function that gives the inputs of a rule which reads these columns: files, or their phantom's provenance."""
 
         def paths(wildcards) -> list[str]:
             row = self._scan(wildcards)
@@ -43,7 +43,7 @@ class CohortPlan:
         return paths
 
     def file_flags(self, *columns: str) -> Callable:
-        """`--t1 PATH` for each of these columns that the participant's row fills."""
+        """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
 
         def flags(wildcards) -> str:
             return _flags({column: self._scan(wildcards)[column] for column in columns})
@@ -62,14 +62,14 @@ class CohortPlan:
         return _flags(flags)
 
     def settings(self, part: str) -> str:
-        """One part of the cohort's settings."""
+        """One part of the cohort's settings as JSON."""
         return getattr(self.cohort, part).as_json()
 
     def metabolites(self) -> str:
         return ",".join(self.cohort.metabolites)
 
     def external_maps(self, wildcards) -> list[str]:
-        """The SNR and line width maps that the quality mask takes in place of the volumes' own."""
+        """S/N and line width maps that replace the volumes' own in the quality mask."""
         return list(self.cohort.quality.external_maps(wildcards.participant).values())
 
     def cohort_files(self, name: str) -> list[str]:
@@ -85,9 +85,9 @@ class CohortPlan:
         return self.cohort_files("mask.png")
 
     def cohort_sizes(self) -> str:
-        """The papers' sizes that fit the frame, and what else some experiment asks for.
+        """Low-resolution sizes of all scans: the papers' that fit the frame, and those that an experiment adds.
 
-        So an experiment that is added later makes no new low-resolution maps, which the others would depend on.
+        With the papers' always among them, an experiment that is added later rarely changes the low-resolution maps.
         """
         asked = {size for each in self.configuration.experiments.values() for size in each.evaluate_sizes}
         return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
@@ -100,7 +100,7 @@ class CohortPlan:
 
 
 def _phantom_record(path: str) -> str | None:
-    """The record of the simulated participant whose folder a path lies in, or None for a file of one's own."""
+    """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
     place = Path(path)
     if not place.is_relative_to(SIMULATED):
         return None

@@ -1,4 +1,4 @@
-"""What Snakemake says when jobs fail: the last lines of their logs at once, and a summary at the end."""
+"""Messages about failed jobs: the last lines of their logs at once, and a summary at the end."""
 
 import logging
 import re
@@ -15,41 +15,41 @@ BY_SLURM = re.compile(r"slurmstepd\S*: error: |\S*bash: line \d+: +\d+ Killed")
 
 
 class Failures(logging.Handler):
-    """Hears of every job that fails. (Snakemake's own show-failed-logs prints whole logs.)"""
+    """Log handler that reports every failed job. (Snakemake's own show-failed-logs prints whole logs.)"""
 
     def __init__(self):
         super().__init__()
-        self.said: dict[int | str, str] = {}  # by job or group, how the logs of its latest failure end
+        self.reported: dict[int | str, str] = {}  # ends of the logs of the latest failure, by job or group
 
     def listen(self) -> None:
-        """Hear of failures from now on."""
+        """Start to report failures."""
         logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show how the logs of a failed job end. A group comes first as a whole, then job by job: once is enough."""
+        """Print the ends of a failed job's logs. A group is reported as a whole, its jobs are not reported again."""
         event = getattr(record, "event", None)
         if event == LogEvent.GROUP_ERROR:
             logs = [log for job in record.job_error_info for log in job["log"]]
-            self._hear(record.groupid, "", written_last(logs), record.aux_logs)
+            self._report(record.groupid, "", written_last(logs), record.aux_logs)
         elif event == LogEvent.JOB_ERROR and not record.indent:
             own = [log for log in record.log if not Path(log).is_absolute()]
             state = re.search(r"SLURM status is: '(\w+)'", record.rule_msg or "")
-            self._hear(record.jobid, state[1] if state else "", own, [log for log in record.log if log not in own])
+            self._report(record.jobid, state[1] if state else "", own, [log for log in record.log if log not in own])
 
-    def _hear(self, job: int | str, state: str, own: list[str], of_slurm: list[str]) -> None:
+    def _report(self, job: int | str, state: str, own: list[str], of_slurm: list[str]) -> None:
         parts = [f"  Slurm says {state}"] if state else []
         parts += [quoted(log, last_lines(log)) for log in own]
         parts += [quoted(log, last_lines(log, BY_SLURM)) for log in of_slurm]
-        self.said[job] = "\n".join(parts)
-        logger.error(self.said[job])
+        self.reported[job] = "\n".join(parts)
+        logger.error(self.reported[job])
 
     def summarise(self, failed: Iterable) -> None:
-        """Say which of Snakemake's jobs failed for good, where their logs are, how these end and what to do."""
+        """Print which jobs failed for good, where their logs are, how these end and what to do."""
         jobs = sorted(failed, key=title)
         if not jobs:  # stopped by hand
             return
         parts = [f"{len(jobs)} failed for good; all that does not need them is done:"]
-        parts += [f"{title(job)}\n{self.said.get(key(job)) or ends(job)}" for job in jobs]
+        parts += [f"{title(job)}\n{self.reported.get(key(job)) or ends(job)}" for job in jobs]
         parts.append(
             "Mend the cause and run the same command again: what is done stays, training goes on where it was."
         )
@@ -57,31 +57,31 @@ class Failures(logging.Handler):
 
 
 def key(job) -> int | str:
-    """What Snakemake's messages call a job or a group of jobs by."""
+    """Identifier of a job or group of jobs in Snakemake's messages."""
     return job.groupid if job.is_group() else job.jobid
 
 
 def title(job) -> str:
-    """A job's rule and wildcards; of a group, those of its jobs."""
+    """Rule and wildcards of a job, or of all jobs of a group."""
     if job.is_group():
         return "; ".join(sorted(title(each) for each in job.jobs))
     return " ".join([job.rule.name, *job.wildcards_dict.values()])
 
 
 def ends(job) -> str:
-    """How the logs of a job end of which no message told, as when its output is missing."""
+    """Ends of the logs of a job that was not reported, as when its output is missing."""
     logs = written_last([log for each in job.jobs for log in each.log]) if job.is_group() else job.log
     return "\n".join(quoted(log, last_lines(log)) for log in logs)
 
 
 def written_last(logs: list[str]) -> list[str]:
-    """The log of a group that was written last: its jobs run one after the other, and the first failure ends them."""
+    """Log of a group that was written last: its jobs run one after the other, and the first failure ends them."""
     there = [log for log in logs if Path(log).exists()]
     return [max(there, key=lambda log: Path(log).stat().st_mtime)] if there else logs[:1]
 
 
 def last_lines(log: str, only: re.Pattern | None = None) -> list[str]:
-    """The last lines of a log, or of those that match, each cut to a width; none where there is no such file."""
+    """Last lines of a log, or of its lines that match, each cut to a width; none where there is no such file."""
     try:
         with Path(log).open("rb") as file:
             file.seek(max(0, Path(log).stat().st_size - TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""What a configuration trains: each network's size and cost, without any data."""
+"""Table of the networks that a configuration trains: parameters and cost of each, computed without data."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ COLUMNS = ("network", "parameters", "critic_parameters", "gflop_per_map", "archi
 
 
 def describe(configuration: Configuration) -> list[dict]:
-    """One row for each network, in the configuration's order, with the keys of COLUMNS.
+    """Row of each planned network, in the configuration's order, with the keys of COLUMNS.
 
     parameters: trainable ones. critic_parameters: of the critic trained beside it, 0 without one. gflop_per_map: of one
     evaluation, a multiply-add counted as two. needs: the networks that are trained first, by role.
@@ -42,7 +42,7 @@ def describe(configuration: Configuration) -> list[dict]:
 
 
 def gflop(network: torch.nn.Module, architecture: str, configuration: Configuration) -> float:
-    """Billions of operations of convolutions and matrix products in one evaluation on one map.
+    """Operations of convolutions and matrix products in one evaluation on one map, in billions.
 
     Counted by torch.utils.flop_counter, which counts a multiplication and an addition each.
     """
@@ -57,7 +57,7 @@ def gflop(network: torch.nn.Module, architecture: str, configuration: Configurat
 
 
 def blank_condition(frame: int) -> Condition:
-    """The condition of one map of frame x frame with nothing in it, valid everywhere."""
+    """Condition of one empty map of frame x frame voxels, valid everywhere."""
     truncation = Truncation("clean", frame)
     image, mri, size = torch.zeros(1, 1, frame, frame), MRI_FACTOR * frame, torch.tensor([SIZE])
     contrast = torch.zeros(1, MRI_FACTOR, mri, mri)
@@ -78,7 +78,7 @@ def as_csv(rows: list[dict]) -> str:
 
 
 def as_text(rows: list[dict], configuration: Configuration) -> str:
-    """The rows as a table to read, what folds have of their own, and how many networks each experiment trains."""
+    """The rows as aligned text, the settings that differ between folds, and the number of networks per experiment."""
     written = {"parameters": "{:,}", "critic_parameters": "{:,}", "gflop_per_map": "{:,.2f}"}
     head = [column.replace("_", " ").replace("gflop", "GFLOP") for column in COLUMNS]
     lines = [head, *([written.get(key, "{}").format(row[key]) for key in COLUMNS] for row in rows)]

@@ -1,4 +1,4 @@
-"""The cohort's table: who takes part, and where each one's files lie."""
+"""Participants table of a cohort: one scan per row, with the paths of its files."""
 
 import csv
 from pathlib import Path
@@ -11,9 +11,9 @@ EMPTY = dict.fromkeys((*REQUIRED, *OPTIONAL), "")
 
 
 def read(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a participants table: tab-separated, columns REQUIRED and any of OPTIONAL.
+    """Rows of a participants table: tab-separated, columns REQUIRED and any of OPTIONAL.
 
-    All columns are present in every row, with empty text where unset; the rows are in the order of the names.
+    Every row has all columns, with empty text where unset; the rows are sorted by name.
     Raises UserError for a table that cannot be used, naming the participant or the column.
     """
     path = Path(path)
@@ -31,7 +31,7 @@ def read(path: str | Path) -> list[dict[str, str]]:
 
 
 def included(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows without a reason under `exclude`."""
+    """Rows without a reason under `exclude`."""
     return [row for row in rows if not row["exclude"]]
 
 

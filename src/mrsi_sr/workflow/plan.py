@@ -1,4 +1,4 @@
-"""What the rules ask of the configuration: their files, and each rule's own part of the settings."""
+"""Plan of the workflow: files and parameters of every rule, from the configuration."""
 
 import shlex
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
 
 
-class Workflow(CohortPlan):
-    """Answers the rules' questions about a raw configuration: of the cohort, and of the experiments."""
+class Plan(CohortPlan):
+    """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
-        """rows: of the participants table, which is read where they are not given."""
+        """raw: whole configuration. rows: of the participants table, which is read where they are not given."""
         super().__init__(Configuration.resolve(raw), rows)
         self._homes: dict[tuple[str, str, int], str] = {}
         for name, experiment in self.configuration.experiments.items():
@@ -28,7 +28,7 @@ class Workflow(CohortPlan):
 
     @staticmethod
     def untracked(answer: Callable) -> Callable:
-        """A rule's parameter that decides how a job runs and not what comes out: a change of it reruns nothing.
+        """Parameter of a rule that decides how a job runs and not its result: a change of it reruns nothing.
 
         Snakemake does not compare parameters whose function asks for `threads`.
         """
@@ -47,7 +47,7 @@ class Workflow(CohortPlan):
         return FoldSettings.of(number=folds.number, seed=folds.seed).as_json()
 
     def participants(self, wildcards) -> str:
-        """The experiment's participants, each with the fold that tests it where the table says one."""
+        """Participants of the experiment, each with the fold that tests it where the table says one."""
         folds = {name: self.scans[name]["fold"] for name in self._participants(wildcards)}
         return ",".join(f"{name}={fold}" if fold else name for name, fold in folds.items())
 
@@ -72,11 +72,11 @@ class Workflow(CohortPlan):
         return self.configuration.checkpoint_every(wildcards.network, int(wildcards.fold))
 
     def needed_networks(self, wildcards) -> list[str]:
-        """The provenance of the networks that this one's training needs: it lies there when they are whole."""
+        """Provenance of the networks that a training needs; it exists when they are complete."""
         return [f"{folder}/provenance.json" for folder in self._needed(wildcards).values()]
 
     def needs_flags(self, wildcards) -> str:
-        """`--needs role=WEIGHTS` for each of them, and their settings."""
+        """`--needs role=WEIGHTS` for each needed network, and their settings."""
         needs = self.configuration.networks[wildcards.network].settings.needs
         settings = _plain(self._networks(needs, int(wildcards.fold)))
         weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
@@ -94,7 +94,7 @@ class Workflow(CohortPlan):
         return as_json(_plain(self._networks(roles, int(wildcards.fold))))
 
     def trained_networks(self, wildcards) -> list[str]:
-        """The provenance of a method's networks."""
+        """Provenance of a method's networks."""
         return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
@@ -122,7 +122,7 @@ class Workflow(CohortPlan):
         return self._of_table(wildcards, "metrics/{method}.provenance.json")
 
     def test_settings(self, wildcards) -> str:
-        """What the tests between a table's methods depend on: which scores there must be, of which settings."""
+        """Settings of the tests between a table's methods: which scores there must be, made with which settings."""
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
         table = experiment.tables[wildcards.table]
         return as_json(
@@ -137,7 +137,7 @@ class Workflow(CohortPlan):
         )
 
     def table_settings(self, wildcards) -> str:
-        """A table's own settings and what its caption must say of where the figures come from."""
+        """Settings of a table, and what its caption says of where the numbers come from."""
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
         expected = self._expected(methods, experiment.folds.run)
         return as_json(
@@ -171,12 +171,16 @@ class Workflow(CohortPlan):
         )
 
     def figure_samples(self, wildcards) -> list[str]:
-        """The provenance of the samples that a figure shows."""
+        """Provenance of the samples that a figure shows."""
         return [f"{folder}/provenance.json" for folder in self.figure_folders(wildcards)]
 
     def figure_folders(self, wildcards) -> list[str]:
         fold, methods = self._fold_of_figure(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
         return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
+
+    def code(self, rule: str, wildcards) -> dict[str, str]:
+        """Code that decides the result of a rule's job: a hash of each module, by its name."""
+        return {}
 
     # --- targets
 
@@ -189,7 +193,7 @@ class Workflow(CohortPlan):
         return targets
 
     def all_networks(self) -> list[str]:
-        """The provenance of every network of every experiment and fold that is to be run."""
+        """Provenance of every network of every planned experiment and fold."""
         return sorted(
             {
                 f"{self._network_folder(name, fold, network)}/provenance.json"
@@ -200,20 +204,20 @@ class Workflow(CohortPlan):
         )
 
     def trained_here(self, wildcards) -> list[str]:
-        """The networks that this fold of this experiment trains, for itself or for others too."""
+        """Networks that are trained in this fold of this experiment, for itself or for others too."""
         place = f"results/{wildcards.experiment}/fold-{wildcards.fold}/"
         return [network for network in self.all_networks() if network.startswith(place)]
 
     def losses(self) -> list[str]:
-        """The pictures of losses, of every fold that trains a network."""
+        """Loss curves of every fold that trains a network."""
         return sorted({f"{network.split('/networks/')[0]}/losses.png" for network in self.all_networks()})
 
     def folds(self) -> list[int]:
-        """Every fold that some experiment runs."""
+        """Folds that some experiment runs."""
         return sorted({fold for each in self.configuration.experiments.values() for fold in each.folds.run})
 
     def of_fold(self, fold: int) -> list[str]:
-        """The scores of every method in one fold of each experiment that runs it, and the losses of its networks."""
+        """Scores of every method in one fold of each experiment that runs it, and the loss curves of its networks."""
         scores = [
             f"results/{name}/fold-{fold}/metrics/{method}.parquet"
             for name, experiment in self.configuration.experiments.items()
@@ -232,7 +236,7 @@ class Workflow(CohortPlan):
         return {metric: each.model_dump(exclude_defaults=True) for metric, each in weights.items()}
 
     def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
-        """The methods that a table or figure shows: its own list, or all of the experiment."""
+        """Methods that a table or figure shows: its own list, or all of the experiment."""
         experiment = self._experiment(wildcards)
         return getattr(experiment, kind)[name].methods or experiment.methods
 
@@ -244,31 +248,31 @@ class Workflow(CohortPlan):
         return experiment.figures[wildcards.figure].fold or experiment.folds.run[0]
 
     def _networks(self, roles: dict[str, str], fold: int) -> dict[str, NetworkSettings]:
-        """By role, the settings that networks are trained with in a fold."""
+        """Settings of networks in a fold, by role."""
         return {role: self.configuration.network(name, fold) for role, name in roles.items()}
 
     def _trained(self, wildcards) -> dict[str, str]:
-        """The folders of a method's networks, by role."""
+        """Folders of a method's networks, by role."""
         return self._network_folders(wildcards, self.configuration.methods[wildcards.method].networks)
 
     def _needed(self, wildcards) -> dict[str, str]:
-        """The folders of the networks that a network needs, by role."""
+        """Folders of the networks that a network needs, by role."""
         return self._network_folders(wildcards, self.configuration.networks[wildcards.network].settings.needs)
 
     def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
-        """By role, in the roles' order of names: the order of a file makes no difference."""
+        """Folders of networks by role, sorted by role: the order in a file makes no difference."""
         place = wildcards.experiment, int(wildcards.fold)
         return {role: self._network_folder(*place, network) for role, network in sorted(networks.items())}
 
     def _network_folder(self, experiment: str, fold: int, network: str) -> str:
-        """Where a network lies: in the experiment that trains it for all that have an equal one."""
+        """Folder of a network: in the experiment that trains it for all that have an equal one."""
         return f"results/{self._home(experiment, fold, network)}/fold-{fold}/networks/{network}"
 
     def _home(self, experiment: str, fold: int, network: str) -> str:
-        """The experiment that trains a network for all that have an equal one: one that has begun to, else the first.
+        """Experiment that trains a network for all that have an equal one: one that has begun to, else the first.
 
-        So an experiment that is added later takes nothing over. Looked up once: what a run of the workflow makes itself
-        changes no plan of it.
+        So an experiment that is added later takes nothing over. Looked up once: results of a running workflow do not
+        change its own plan.
         """
         asked = experiment, network, fold
         if asked not in self._homes:
@@ -279,7 +283,7 @@ class Workflow(CohortPlan):
         return self._homes[asked]
 
     def _participants(self, wildcards) -> list[str]:
-        """The experiment's participants by name: all of the cohort, the first so many, or those that it lists."""
+        """Names of the experiment's participants: all of the cohort, the first so many, or those that it lists."""
         chosen = self._experiment(wildcards).participants
         return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
 
@@ -294,7 +298,7 @@ class Workflow(CohortPlan):
         ]
 
     def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
-        """By method and fold, the fingerprint of the settings that its maps are made with."""
+        """Fingerprint of the settings of a method's maps, by method and fold."""
         settings = {name: self.configuration.method(name) for name in methods}
         return {
             name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
@@ -302,7 +306,7 @@ class Workflow(CohortPlan):
         }
 
     def _fingerprint(self, experiment: str, expected: dict) -> str:
-        """A short hash of all that decides a table's figures: cohort, experiment, and its methods in each fold."""
+        """Fingerprint of all that decides a table's numbers: cohort, experiment, and its methods in each fold."""
         studied = self.configuration.experiment(experiment).plain()
         parts = {key: value for key, value in studied.items() if key not in ("methods", "tables", "figures")}
         return fingerprint(self.cohort.plain(), parts, expected)

@@ -1,4 +1,4 @@
-"""Snakemake's records of what made each result lie with the results; one workflow at a time writes there."""
+"""Snakemake's records of how each result was made, kept with the results, and the lock on the results folder."""
 
 import contextlib
 import fcntl
@@ -12,16 +12,16 @@ from pathlib import Path
 from mrsi_sr.cli import UserError, log
 
 KEPT = Path("results/.snakemake")
-MOVED = ("metadata", "incomplete")  # folders of .snakemake: settings, inputs and code of each result; what is half done
+MOVED = ("metadata", "incomplete")  # folders of .snakemake: parameters and inputs of each result; unfinished results
 
-_held = []  # the open lock file: the lock ends with the process, however that ends
+_open_locks = []  # the open lock file: the lock ends with the process, however that ends
 
 
 def keep_with_results() -> None:
-    """Link Snakemake's records to a folder in results/, so that copied results are known and need no second run.
+    """Link Snakemake's records to a folder in results/, so that copied results are recognised and not made again.
 
-    Without its records Snakemake takes whatever lies in results/ for the result of today's configuration.
-    Call it before Snakemake makes its own folders: when the Snakefile is read.
+    Without its records Snakemake takes any file in results/ for the result of today's configuration.
+    To be called when the Snakefile is read, before Snakemake makes its own folders.
     """
     for name in MOVED:
         (KEPT / name).mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def keep_with_results() -> None:
 
 
 def lock_results() -> None:
-    """Hold the results for this process. Raises UserError where another workflow has them, also from another clone."""
+    """Lock the results folder for this process. Raises UserError where another workflow holds the lock."""
     file = (KEPT / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,4 +53,4 @@ def lock_results() -> None:
         f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}, since {time.strftime('%F %T')}\n"
     )
     file.flush()
-    _held.append(file)
+    _open_locks.append(file)

@@ -9,7 +9,7 @@ from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import TableSettings
-from mrsi_sr.report.agreement import check_origins, read_records
+from mrsi_sr.report.agreement import check_agreement, read_records
 from mrsi_sr.settings.old_method import sampling_fingerprint
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network
@@ -26,7 +26,7 @@ def record(method: str, fold: int, network: dict = MUNET, **changes) -> dict:
 def check(*records: dict, **settings) -> list[str]:
     rows = [(each["method"], each["fold"], f"fold-{each['fold']}/{each['method']}.parquet") for each in records]
     table = pd.DataFrame(rows, columns=["method", "fold", "file"])
-    return check_origins(table, records, TableSettings.of(**settings))
+    return check_agreement(table, records, TableSettings.of(**settings))
 
 
 def test_folds_of_equal_settings_say_nothing():

@@ -126,7 +126,7 @@ def test_the_caption_tells_on_which_side_left_is(truths, first_axis, convention)
 def test_the_front_of_the_head_is_up_however_the_scan_is_stored(truths):
     image = np.arange(256.0).reshape(16, 16)
     seen = [
-        qualitative._seen(qualitative.Picture(replace(truths[0], affine=np.diag([1, y, 1, 1])), 0, 0, [], ""), image)
+        qualitative._crop(qualitative.Picture(replace(truths[0], affine=np.diag([1, y, 1, 1])), 0, 0, [], ""), image)
         for y in (1, -1)
     ]
     assert np.array_equal(seen[0], seen[1][:, ::-1])
@@ -137,5 +137,5 @@ def test_map_and_mri_show_the_same_part_of_the_head(truths):
     image = np.random.default_rng(0).random((16, 16))
     fine = np.kron(image, np.ones((3, 3)))
     assert np.array_equal(
-        np.kron(qualitative._seen(picture, image), np.ones((3, 3))), qualitative._seen(picture, fine, 3)
+        np.kron(qualitative._crop(picture, image), np.ones((3, 3))), qualitative._crop(picture, fine, 3)
     )

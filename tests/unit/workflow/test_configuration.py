@@ -8,7 +8,7 @@ import pytest
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.plan import Workflow
+from mrsi_sr.workflow.plan import Plan
 
 
 def change(raw, path, value):
@@ -96,6 +96,6 @@ def test_the_region_of_a_table_is_one_that_its_protocol_scores(raw):
 def test_what_the_mask_takes_from_elsewhere_is_an_input_of_its_rule(raw, repository, monkeypatch):
     monkeypatch.chdir(repository)
     wildcards = SimpleNamespace(participant="sub-01")
-    assert Workflow(raw).external_maps(wildcards) == []
+    assert Plan(raw).external_maps(wildcards) == []
     raw["cohort"]["quality"] = {"snr_map": "maps/{participant}_snr.nii.gz"}
-    assert Workflow(raw).external_maps(wildcards) == ["maps/sub-01_snr.nii.gz"]
+    assert Plan(raw).external_maps(wildcards) == ["maps/sub-01_snr.nii.gz"]

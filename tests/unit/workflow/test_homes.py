@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mrsi_sr.workflow.plan import Workflow
+from mrsi_sr.workflow.plan import Plan
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def two(raw, repository, tmp_path, monkeypatch):
 
 
 def weights(raw: dict, experiment: str, network: str = "munet") -> str:
-    (path,) = Workflow(raw).trained_networks(SimpleNamespace(experiment=experiment, fold="1", method=network))
+    (path,) = Plan(raw).trained_networks(SimpleNamespace(experiment=experiment, fold="1", method=network))
     return path.split("/networks/")[0]
 
 
@@ -60,7 +60,7 @@ def test_sizes_of_its_own_make_a_network_equal_in_experiments_of_other_sizes(two
 
 
 def test_what_a_run_makes_itself_changes_no_plan_of_it(two, tmp_path):
-    plan, wildcards = Workflow(two), SimpleNamespace(experiment="first", fold="1", method="munet")
+    plan, wildcards = Plan(two), SimpleNamespace(experiment="first", fold="1", method="munet")
     before = plan.trained_networks(wildcards)
     begin(tmp_path, "later")
-    assert plan.trained_networks(wildcards) == before != Workflow(two).trained_networks(wildcards)
+    assert plan.trained_networks(wildcards) == before != Plan(two).trained_networks(wildcards)

@@ -19,7 +19,7 @@ from mrsi_sr.settings.old_method import MethodSettings
 from mrsi_sr.settings.old_network import resolve_network
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration, check_circle
-from mrsi_sr.workflow.plan import Workflow
+from mrsi_sr.workflow.plan import Plan
 
 torch.set_num_threads(1)
 
@@ -150,7 +150,7 @@ def test_the_number_of_metabolites_is_the_cohorts(raw):
 
 def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repository, monkeypatch):
     monkeypatch.chdir(repository)
-    plan = Workflow(raw)
+    plan = Plan(raw)
     wildcards = SimpleNamespace(experiment="toy", fold="1", method="enhancer", network="enhancer")
     folder = "results/toy/fold-1/networks"
     assert plan.trained_networks(wildcards) == [f"{folder}/{name}/provenance.json" for name in ("enhancer", "munet")]
@@ -165,7 +165,7 @@ def test_the_weights_of_each_role_are_those_that_the_method_names(raw, repositor
 
 def test_training_waits_for_what_it_needs_and_takes_its_own_sizes(raw, repository, monkeypatch):
     monkeypatch.chdir(repository)
-    plan = Workflow(raw)
+    plan = Plan(raw)
 
     def of(network):
         return SimpleNamespace(experiment="toy", fold="1", network=network)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mrsi_sr.workflow.layers import layered
-from mrsi_sr.workflow.plan import Workflow
+from mrsi_sr.workflow.plan import Plan
 
 ASKED = re.compile(r"^ +(?:\w+=)?(plan\..+),$", re.MULTILINE)
 
@@ -32,7 +32,7 @@ def papers(repository, tmp_path, monkeypatch):
     return raw
 
 
-def jobs(plan: Workflow):
+def jobs(plan: Plan):
     """The wildcards of every job, as far as rules have them."""
     yield from (SimpleNamespace(cohort="glioma", participant=name) for name in plan.scans)
     for name, experiment in plan.configuration.experiments.items():
@@ -48,7 +48,7 @@ def jobs(plan: Workflow):
 def answers(repository, raw: dict) -> dict:
     """What the plan answers to everything that the rules ask it, for every job that it can be asked for."""
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
-    plan, answered = Workflow(raw), {}
+    plan, answered = Plan(raw), {}
     for expression in sorted(set(ASKED.findall(text))):
         asked = eval(expression, {"plan": plan})
         if not callable(asked):
@@ -130,7 +130,7 @@ def test_a_change_reaches_only_the_rules_that_depend_on_it(papers, repository, c
 
 
 def given(raw: dict, question: str, **wildcards) -> dict:
-    return json.loads(getattr(Workflow(raw), question)(SimpleNamespace(experiment="multiscale", **wildcards)))
+    return json.loads(getattr(Plan(raw), question)(SimpleNamespace(experiment="multiscale", **wildcards)))
 
 
 def test_a_changed_list_of_one_table_leaves_the_other_tables_as_they_are(papers):
@@ -161,7 +161,7 @@ def test_a_folds_own_settings_reach_training_sampling_and_what_tables_expect_in_
 
 def test_the_settings_of_what_is_needed_are_those_of_the_fold(papers):
     papers["networks"]["munet"]["folds"] = {2: {"learning_rate": 3e-4}}
-    plan = Workflow(papers)
+    plan = Plan(papers)
 
     def flags(fold: str) -> str:
         return plan.needs_flags(SimpleNamespace(experiment="flow_enhancer", fold=fold, network="flow_enhancer"))
@@ -172,8 +172,8 @@ def test_the_settings_of_what_is_needed_are_those_of_the_fold(papers):
 def test_snakemake_does_not_compare_what_is_untracked():
     from snakemake.rules import Rule
 
-    assert Rule._is_deriving_function(Workflow.untracked(lambda wildcards: 1))
-    assert not Rule._is_deriving_function(Workflow.table_settings)
+    assert Rule._is_deriving_function(Plan.untracked(lambda wildcards: 1))
+    assert not Rule._is_deriving_function(Plan.table_settings)
 
 
 def test_tests_are_given_nothing_that_only_captions_say(papers):

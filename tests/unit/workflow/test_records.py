@@ -45,4 +45,4 @@ def test_results_shared_by_two_clones_have_one_workflow_at_a_time(other_workflow
     other_workflow.kill()
     other_workflow.wait()
     records.lock_results()  # a killed workflow leaves no lock behind
-    records._held.pop().close()
+    records._open_locks.pop().close()

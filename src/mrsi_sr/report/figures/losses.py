@@ -1,4 +1,4 @@
-"""The losses of networks while they were trained."""
+"""Figure of the training and validation losses of networks."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from mrsi_sr.report.figures import style
 
 COLUMNS = 4
 PANEL_INCH, TITLE_INCH = (2.4, 1.8), 0.35
-COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # told apart also by the colour blind (Okabe and Ito 2008)
+COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # distinct with colour blindness (Okabe and Ito 2008)
 
 
 def draw(losses: dict[str, Sequence[dict]], title: str) -> Figure:
-    """Draw training and validation loss of each network against the iteration, the best validation marked.
+    """Figure of training and validation loss against iteration, one panel per network, the best validation marked.
 
     losses: network -> rows with iteration, part (train or validation) and loss. An axis is logarithmic where all of its
-    losses are above zero.
+    losses are positive.
     """
     style.apply()
     columns = min(COLUMNS, len(losses))

@@ -1,4 +1,4 @@
-"""One slice by all methods: MRI, maps in one window, absolute errors below them, colour bars with the unit."""
+"""Qualitative figure: one slice by all methods, with MRI, maps in one window, absolute errors and colour bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of, load
 from mrsi_sr.settings.old_base import Settings
 
 MARGIN_VOXELS = 2  # around the brain
-MIDDLE = 1  # of the three MRI slices in a map's slice
-ERROR_PERCENTILE = 99.5  # of the errors of all methods: the end of their colour bar
+MIDDLE = 1  # index of the middle one of the three MRI slices in a map's slice
+ERROR_PERCENTILE = 99.5  # percentile of all methods' errors at the end of their colour bar
 LABEL_CHARACTERS_PER_INCH = 14  # at 7 points
-LEFT, RIGHT = 0.005, 0.94  # of the width, what is right of it holds the colour bar's numbers
-GAP, BAR = 0.04, 0.07  # between panels, and of a colour bar's width, in panels
-LINE_INCH = 0.125  # of title and caption
-CAPTION_CHARACTERS = 160  # a line of the caption, at the width of a page
-TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown when the figure may choose
+LEFT, RIGHT = 0.005, 0.94  # edges of the panels in parts of the width; right of them are the colour bar's numbers
+GAP, BAR = 0.04, 0.07  # gap between panels and width of a colour bar, in panels
+LINE_INCH = 0.125  # height of a line of title or caption
+CAPTION_CHARACTERS = 160  # length of a caption's line at the width of a page
+TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown by default
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class QualitativeSettings(Settings):
 
 @dataclass(frozen=True)
 class Panel:
-    """One super-resolved map [H, W], in the map's unit."""
+    """Panel of the figure: a super-resolved map [H, W] in its unit, its label and NRMSE."""
 
     label: str
     map: np.ndarray
@@ -60,7 +60,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """What the figure shows: the slice's row s and the metabolite's column m in the truth, and each method's map."""
+    """Content of the figure: slice (row s) and metabolite (column m) of the ground truth, and each method's map."""
 
     truth: ParticipantSlices
     s: int
@@ -70,28 +70,29 @@ class Picture:
 
     @property
     def true_map(self) -> np.ndarray:
+        """True map [H, W], zero where it is invalid."""
         return np.where(self.truth.valid[self.s, self.m], self.truth.maps[self.s, self.m], 0)
 
 
 def compose(
     folders: Sequence[Path], slices: Sequence[str], low_resolution: Sequence[str], settings: QualitativeSettings
 ) -> Picture:
-    """Gather what the figure shows from samples' folders, slices.npz and low_resolution npz files.
+    """Content of the figure, from folders of samples, slices.npz and low_resolution npz files.
 
-    The zero-filled map stands first: a method's where one samples it, else made from the measured k-space. Raises
-    UserError where the methods have no participant in common, are of another protocol, or lack the map.
+    The zero-filled map is the first panel: a method's where one samples it, else from the measured k-space. Raises
+    UserError where the methods have no participant in common, another protocol, or no such map.
     """
     records = {folder: samples_record(folder) for folder in folders}
     for folder, record in records.items():
         if record["protocol"] != settings.protocol:
             raise UserError(
                 f"{folder} was sampled in the protocol '{record['protocol']}', the figure is of '{settings.protocol}'\n"
-                "  give samples of one protocol"
+                "  give samples of one protocol only"
             )
     by_method = {record["method"]: folder for folder, record in records.items()}
     methods = settings.methods or tuple(by_method)
     if missing := [name for name in methods if name not in by_method]:
-        raise UserError(f"no samples of method {', '.join(missing)}\n  there are {', '.join(by_method)}")
+        raise UserError(f"no samples of method {', '.join(missing)}\n  available: {', '.join(by_method)}")
     common = set.intersection(*({file.stem for file in by_method[name].glob("*.npz")} for name in methods))
     if not common:
         raise UserError(f"{', '.join(methods)} have no participant in common\n  give samples of one fold")
@@ -100,8 +101,8 @@ def compose(
     for name in methods:
         record = records[by_method[name]]
         samples = Samples.load(by_method[name] / f"{truth.participant}.npz")
-        shown = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
-        panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), shown)
+        new = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
+        panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), new)
     if not any(records[by_method[name]]["sampler"]["kind"] == "zero_filled" for name in methods):
         measured = files_of([truth.participant], low_resolution)[truth.participant]
         panels.insert(0, zero_filled(measured, truth, s, m, settings))
@@ -109,11 +110,10 @@ def compose(
 
 
 def choose(truths: Sequence[ParticipantSlices], settings: QualitativeSettings) -> tuple[ParticipantSlices, int, int]:
-    """Participant, slice row and metabolite column to show.
+    """Slices of the participant, row of the slice and column of the metabolite to show.
 
-    What the settings leave open: the participant and slice with the largest lesion, or the most brain where none has a
-    lesion; tCho, or else the first metabolite with a map there. Ties go to the first. Raises UserError where the map
-    asked for is not there.
+    By default the participant and slice with the largest lesion, or with most brain where there is no lesion, and tCho,
+    or else the first metabolite with a map; the first of equals. Raises UserError where the chosen map does not exist.
     """
     candidates = []
     for truth in sorted(truths, key=lambda truth: truth.participant):
@@ -128,31 +128,31 @@ def choose(truths: Sequence[ParticipantSlices], settings: QualitativeSettings) -
                     rank = (truth.lesion[s].sum(), truth.brain[s].sum(), name == TUMOUR_METABOLITE)
                     candidates.append((rank, truth, s, m))
     if not candidates:
-        asked = {name: getattr(settings, name) for name in ("participant", "slice", "metabolite")}
-        there = ", ".join(f"{t.participant} (slices {t.slices.min()}-{t.slices.max()})" for t in truths)
+        chosen = {name: getattr(settings, name) for name in ("participant", "slice", "metabolite")}
+        available = ", ".join(f"{t.participant} (slices {t.slices.min()}-{t.slices.max()})" for t in truths)
         raise UserError(
-            "no map of " + ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None) + "\n"
-            f"  there are {there}\n  with metabolites {', '.join(truths[0].metabolites)}"
+            "no map of " + ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None) + "\n"
+            f"  available: {available}\n  with metabolites {', '.join(truths[0].metabolites)}"
         )
     return max(candidates, key=lambda candidate: candidate[0])[1:]
 
 
 def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
-    """A method's panel: its first sample of the map. Raises UserError where it has none."""
+    """Panel of a method: its first sample of the map. Raises UserError where it has none."""
     wanted = (truth.slices[s], truth.metabolites[m], settings.size)
     found = (samples.slice == wanted[0]) & (samples.metabolite == wanted[1]) & (samples.size == wanted[2])
     if not found.any():
         sizes = ", ".join(map(str, np.unique(samples.size)))
         raise UserError(
             f"{samples.path} has no map of slice {wanted[0]}, {wanted[1]}, size {wanted[2]}\n"
-            f"  it has sizes {sizes}: sample that size, or ask for another"
+            f"  it has sizes {sizes}: sample this size, or choose another"
         )
     first = np.flatnonzero(found)[np.argmin(samples.sample[found])]
     return scored(label, samples.maps[first], truth, s, m, settings.protocol)
 
 
 def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
-    """The zero-filled map's panel, from the measured k-space of low_resolution-PROTOCOL.npz."""
+    """Panel of the zero-filled map, from the measured k-space in low_resolution-PROTOCOL.npz."""
     import torch
 
     with np.load(low_resolution, allow_pickle=False) as file:
@@ -160,7 +160,7 @@ def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m:
         if name not in file or str(file["protocol"]) != settings.protocol:
             raise UserError(
                 f"{low_resolution} has no size {settings.size} in protocol {settings.protocol}\n"
-                f"  it has {', '.join(map(str, file['sizes']))} in {file['protocol']}: truncate with truncate.py"
+                f"  it has {', '.join(map(str, file['sizes']))} in protocol {file['protocol']}: run truncate.py"
             )
         window = file[name][s, m]
     frame = truth.maps.shape[-1]
@@ -170,14 +170,14 @@ def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m:
 
 
 def scored(label: str, estimate: np.ndarray, truth: ParticipantSlices, s: int, m: int, protocol: str) -> Panel:
-    """A panel with its NRMSE, over the voxels that the protocol's tables count."""
+    """Panel with its NRMSE over the voxels that count in the protocol's tables."""
     region = REGIONS[protocol][0]
     maps = in_region(estimate[None], truth.maps[s, m][None], truth.valid[s, m][None], region)
     return Panel(label, maps[0][0], float(nrmse(*maps)[0]))
 
 
 def caption(truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings) -> str:
-    """Participant, slice, metabolite, size and how the picture is to be read."""
+    """Caption: participant, slice, metabolite, size, and how to read the figure."""
     frame = truth.maps.shape[-1]
     where = "inside the quality mask" if settings.protocol == "clean" else "over the whole frame"
     right = orientation(truth.affine)[0]
@@ -198,17 +198,17 @@ def caption(truth: ParticipantSlices, s: int, m: int, settings: QualitativeSetti
 
 
 def orientation(affine: np.ndarray) -> str:
-    """Where the frame's axes i and j point, like 'RA'."""
+    """Directions of the frame's axes i and j, such as 'RA' (right, anterior)."""
     from nibabel import aff2axcodes
 
     return "".join(aff2axcodes(affine)[:2])
 
 
 def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
-    """Draw the figure at the width of a page: FLAIR over T1, then each method's map over its error, then the truth."""
+    """Draw the figure at page width: FLAIR above T1, then each method's map above its error, then the ground truth."""
     style.apply()
     columns = len(picture.panels) + 2
-    # Square cells: the columns, a colour bar of BAR and the gaps between them fill the width up to RIGHT.
+    # Square panels: the columns, a colour bar of width BAR and the gaps fill the width from LEFT to RIGHT.
     side = style.PAGE_INCH * (RIGHT - LEFT) / ((columns + BAR) * (1 + GAP * columns / (columns + 1)))
     lines = fill(picture.caption, CAPTION_CHARACTERS)
     points = 7 if side > 0.9 else 5.5  # many methods, narrow panels
@@ -235,10 +235,10 @@ def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
 def _mri(picture: Picture, axes: Sequence[Axes]) -> None:
     truth, lesion = picture.truth, picture.truth.lesion[picture.s]
     for ax, name, slab in zip(axes, ("FLAIR", "T1"), (truth.flair, truth.t1), strict=True):
-        style.show(ax, _seen(picture, slab[picture.s, MIDDLE], MRI_FACTOR), style.MRI_COLOUR_MAP)
+        style.show(ax, _crop(picture, slab[picture.s, MIDDLE], MRI_FACTOR), style.MRI_COLOUR_MAP)
         ax.text(0.02, 0.98, name, color="white", transform=ax.transAxes, va="top", fontsize=7)
         _outline(picture, ax, lesion, MRI_FACTOR)
-        side = {"R": "L", "L": "R"}.get(orientation(truth.affine)[0])  # what i = 0, on the left, is
+        side = {"R": "L", "L": "R"}.get(orientation(truth.affine)[0])  # side of the head at i = 0, on the left
         if side:
             ax.text(0.02, 0.02, side, color="white", transform=ax.transAxes, va="bottom", fontsize=6)
 
@@ -248,9 +248,9 @@ def _maps(
 ) -> None:
     high = float(picture.true_map.max())
     shown = [*(panel.map for panel in picture.panels), picture.true_map]
-    for ax, title, values in zip(axes, [*titles, "Truth"], shown, strict=True):
-        known = np.where(values == 0, np.nan, values)  # dark where there is no map, not the colour of a low value
-        drawn = style.show(ax, _seen(picture, known), style.METABOLITE_COLOUR_MAP, 0, high)
+    for ax, title, values in zip(axes, [*titles, "Ground truth"], shown, strict=True):
+        masked = np.where(values == 0, np.nan, values)  # dark where there is no map, not the colour of a low value
+        drawn = style.show(ax, _crop(picture, masked), style.METABOLITE_COLOUR_MAP, 0, high)
         ax.set_title(title, pad=3, linespacing=1.15, fontsize=points)
         _outline(picture, ax, picture.truth.lesion[picture.s])
     style.colour_bar(figure, drawn, bar, f"{picture.truth.metabolites[picture.m]} ({picture.truth.unit})")
@@ -260,7 +260,7 @@ def _errors(picture: Picture, figure: Figure, axes: Sequence[Axes]) -> None:
     errors = [np.abs(panel.map - picture.true_map) for panel in picture.panels]
     high = max(float(np.percentile(np.stack(errors)[:, _inside(picture)], ERROR_PERCENTILE)), np.finfo(np.float32).tiny)
     for ax, error in zip(axes, errors, strict=False):
-        drawn = style.show(ax, _seen(picture, error), style.ERROR_COLOUR_MAP, 0, high)
+        drawn = style.show(ax, _crop(picture, error), style.ERROR_COLOUR_MAP, 0, high)
         _outline(picture, ax, picture.truth.lesion[picture.s])
     axes[-1].axis("off")
     style.colour_bar(figure, drawn, axes[-1].inset_axes([0.02, 0, BAR, 1]), f"|error| ({picture.truth.unit})")
@@ -272,26 +272,27 @@ def _inside(picture: Picture) -> np.ndarray:
 
 
 def _window(picture: Picture) -> tuple[slice, slice]:
-    """The square of voxels around the brain that is shown, the whole frame at most."""
+    """Square of voxels around the brain that is shown, at most the whole frame."""
     inside = _inside(picture)
-    places = np.argwhere(inside)
-    low, high = places.min(axis=0), places.max(axis=0) + 1
+    voxels = np.argwhere(inside)
+    low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     side = min(int((high - low).max()) + 2 * MARGIN_VOXELS, len(inside))
     starts = np.clip((low + high - side) // 2, 0, len(inside) - side)
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
-def _seen(picture: Picture, image: np.ndarray, factor: int = 1) -> np.ndarray:
-    """The part of an image [x, y] that is shown, the front of the head up; factor: image voxels per map voxel."""
+def _crop(picture: Picture, image: np.ndarray, factor: int = 1) -> np.ndarray:
+    """Shown part of an image [x, y], anterior up. factor: image voxels along each edge of a map voxel."""
     x, y = (slice(part.start * factor, part.stop * factor) for part in _window(picture))
     image = image[x, y]
     return image[:, ::-1] if orientation(picture.truth.affine)[1] == "P" else image
 
 
 def _outline(picture: Picture, ax: Axes, lesion: np.ndarray, factor: int = 1) -> None:
-    seen = _seen(picture, lesion)
-    if seen.any():
-        place = (np.arange(len(seen)) + 0.5) * factor - 0.5
+    mask = _crop(picture, lesion)
+    if mask.any():
+        centres = (np.arange(len(mask)) + 0.5) * factor - 0.5
         ax.contour(
-            place, place, seen.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7, linestyles=[(0, (2.5, 1.5))]
-        )
+            centres, centres, mask.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7,
+            linestyles=[(0, (2.5, 1.5))],
+        )  # fmt: skip

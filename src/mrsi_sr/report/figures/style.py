@@ -1,4 +1,4 @@
-"""One look for all figures: sizes, fonts and colours, and files that appear whole.
+"""Style of all figures: sizes, fonts, colours, and writing of files.
 
 Importing this module selects matplotlib's Agg backend, which needs no display.
 """
@@ -18,19 +18,19 @@ from matplotlib.figure import Figure
 from mrsi_sr.results.files import writing
 
 COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
-METABOLITE_COLOUR_MAP = "viridis"  # perceptually even, readable in print and with colour blindness
-ERROR_COLOUR_MAP = "magma"  # of absolute errors: zero is black
-SIGNED_ERROR_COLOUR_MAP = "RdBu_r"  # of differences, symmetric about zero
+METABOLITE_COLOUR_MAP = "viridis"  # perceptually uniform, readable in print and with colour blindness
+ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
+SIGNED_ERROR_COLOUR_MAP = "RdBu_r"  # for differences, symmetric about zero
 MRI_COLOUR_MAP = "gray"
 LESION_COLOUR = "#ff4f4f"
-INVALID_COLOUR = "#1b1b1f"  # what a map shows where no voxel is valid
-# Okabe and Ito's colours, distinct with colour blindness; black is left for the truth.
+INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
+# Colours of Okabe and Ito, distinct with colour blindness; black is reserved for the ground truth.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8a6d3b")
 KNOWN_METHODS = ("munet", "ddpm", "ftddm", "munet_fs_cwgan", "flow_enhancer", "tdpm", "zero_filled")
 
 
 def apply() -> None:
-    """Set matplotlib's defaults; every figure calls this before it makes its axes."""
+    """Set matplotlib's defaults; to be called before the axes of a figure are made."""
     plt.rcdefaults()
     matplotlib.use("Agg")
     plt.rcParams.update(
@@ -58,8 +58,8 @@ def apply() -> None:
 
 
 def method_colours(methods: Sequence[str]) -> dict[str, str]:
-    """A colour for each method: a known one always has its own, others take what is left, in the order given."""
-    known = {name: COLOURS[place] for place, name in enumerate(KNOWN_METHODS)}
+    """Colour of each method: fixed for known methods, else the next free colour in the order given."""
+    known = dict(zip(KNOWN_METHODS, COLOURS, strict=False))
     used = {known[name] for name in methods if name in known}
     free = [colour for colour in COLOURS if colour not in used] or list(COLOURS)
     others = [name for name in methods if name not in known]
@@ -67,10 +67,10 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
 
 
 def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0):
-    """Draw an image [x, y] without ticks, x to the right and y upwards. Returns matplotlib's image.
+    """Matplotlib image of an array [x, y] without ticks, x to the right and y upwards.
 
-    So an axial slice of an RAS+ file has anterior on top and the participant's right side on the right.
-    Masked or NaN voxels are dark.
+    An axial slice of an RAS+ file thus has anterior at the top and the participant's right side on the right.
+    Masked and NaN voxels are dark.
     """
     colours = matplotlib.colormaps[colour_map].with_extremes(bad=INVALID_COLOUR)
     drawn = axes.imshow(image.T, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="nearest")
@@ -79,7 +79,7 @@ def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0
 
 
 def no_ticks(axes: Axes) -> None:
-    """Leave neither ticks nor frame around an image."""
+    """Remove ticks and frame of an image's axes."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -87,7 +87,7 @@ def no_ticks(axes: Axes) -> None:
 
 
 def colour_bar(figure: Figure, drawn, axes: Axes, label: str) -> Colorbar:
-    """A slim bar that fills `axes`, labelled with the quantity and its unit, such as 'NAA (mM)'."""
+    """Colour bar that fills `axes`, with the quantity and its unit as label, such as 'NAA (mM)'."""
     bar = figure.colorbar(drawn, cax=axes)
     bar.set_label(label)
     bar.outline.set_linewidth(0.4)
@@ -96,8 +96,8 @@ def colour_bar(figure: Figure, drawn, axes: Axes, label: str) -> Colorbar:
 
 
 def save(figure: Figure, png: str | Path | None = None, pdf: str | Path | None = None) -> None:
-    """Write the figure as PNG, PDF or both, each whole or not at all, and close it."""
-    # Without a date in the file, the same figure is the same bytes.
+    """Write a figure as PNG, PDF or both, and close it; an interrupted write leaves no file."""
+    # Without a date in the file, equal figures are equal bytes.
     for path, metadata in ((png, {"Software": None}), (pdf, {"CreationDate": None})):
         if path is not None:
             with writing(path) as temporary:

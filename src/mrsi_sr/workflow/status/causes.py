@@ -1,11 +1,10 @@
-"""Why a result is no longer that of today: its recorded parameters and inputs beside today's, in words."""
+"""Causes of a stale result: the command, settings and code that its provenance records beside today's."""
 
-import ast
-import difflib
 import json
 import re
-import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 from mrsi_sr.workflow import participants
@@ -13,12 +12,18 @@ from mrsi_sr.workflow.configuration import Configuration
 
 LONGEST_VALUE = 60  # characters of a setting's value that are shown
 
-FOLLOWS = "configuration"  # key of a table's settings: a hash of what its methods and networks are made of
-# Where in the configuration a rule's parameter comes from, by rule (* for any) and the parameter's name there.
+# Flags that decide how a job runs, or that follow from others, but not what comes out.
+NO_CAUSE = ("out", "out-csv", "out-md", "out-tex", "out-png", "out-pdf", "provenance", "threads", "batch-size",
+            "checkpoint-every", "device", "weights", "needs")  # fmt: skip
+FOLLOWS = ("configuration", "expected")  # keys of a table's settings: hashes of what its methods and networks are
+FILES = ("slices", "low-resolution", "samples", "metrics", "networks", "cohort", "volumes", "mask")  # flags of paths
+# Key of the configuration that a script's flag comes from, by script (* for any) and flag.
 PLACES = {
     ("simulate", "settings"): "cohort.simulate",
     ("simulate", "seed"): "cohort.simulate.seed",
-    ("ingest", "flags"): "cohort.ingest",
+    ("ingest", "files"): "cohort.ingest.maps",
+    ("ingest", "matrix"): "cohort.ingest.matrix",
+    ("ingest", "voxel-mm"): "cohort.ingest.voxel_mm",
     ("mask", "settings"): "cohort.quality",
     ("montage", "settings"): "cohort.quality",
     ("slices", "settings"): "cohort.slices",
@@ -33,109 +38,86 @@ PLACES = {
     ("sample", "settings"): "methods.{method}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
-    ("evaluate", "lpips"): "experiments.{experiment}.lpips_weights",
+    ("evaluate", "lpips-weights"): "experiments.{experiment}.lpips_weights",
     ("*", "protocol"): "experiments.{experiment}.protocol",
     ("compare", "settings"): "experiments.{experiment}.tables.{table}",
     ("table", "settings"): "experiments.{experiment}.tables.{table}",
     ("qualitative", "settings"): "experiments.{experiment}.figures.{figure}",
 }
+PARTICIPANT = re.compile(r"results/cohorts/[A-Za-z0-9_-]+/([A-Za-z0-9_-]+)(?:/.*)?")
 
 
-def of_params(
-    rule: str,
-    wildcards: dict,
-    recorded: Iterable[str],
-    today: dict[str, Any],
-    configuration: Configuration,
-    participant_of: Callable[[str], str | None],
+def of_command(
+    script: str, recorded: list[str], today: list[str], wildcards: dict, configuration: Configuration
 ) -> Iterator[str]:
-    """One line for each changed key: `networks.ddpm.learning_rate: 0.0001 -> 0.0002`.
+    """Causes in the command of a result, a line for each changed key: `networks.ddpm.learning_rate: 0.0001 -> 0.0002`.
 
-    recorded: the parameters that the result was made with and that are none of today's, as Snakemake records them:
-    Python literals without names. today: the parameters that were none of those, by name.
+    script: name of the script. recorded, today: the words after it, when the result was made and now.
     """
-    pairs, gone = paired([ast.literal_eval(text) for text in recorded], today)
-    for name, (old, new) in pairs.items():
-        if (rule, name) == ("folds", "participants"):
-            yield from _participants_changed(old or "", new)
-        elif isinstance(new, list):
-            yield from of_inputs(old or [], new, participant_of)
+    old, new = (flags_of(words) for words in (recorded, today))
+    for flag in [flag for flag in dict.fromkeys([*old, *new]) if flag not in NO_CAUSE]:
+        before, after = old.get(flag, []), new.get(flag, [])
+        if flag in FILES and (script, flag) not in PLACES:
+            yield from of_files(before, after)
+        elif flag == "participants":
+            yield from _participants_changed(*(",".join(words) for words in (before, after)))
         else:
-            for keys, before, after in differences(_parsed(old), _parsed(new)):
-                if keys[-1:] != (FOLLOWS,):
-                    yield f"{_place(rule, name, keys, wildcards, configuration)}: {_shown(before)} -> {_shown(after)}"
-    for old in gone:
-        yield f"{rule} is no longer given {_shown(old)}"
+            for keys, value, other in differences(_parsed(before), _parsed(after)):
+                if not set(FOLLOWS) & set(keys):
+                    place = _place(script, flag, keys, wildcards, configuration)
+                    yield f"{place}: {_shown(value)} -> {_shown(other)}"
 
 
-def of_inputs(
-    recorded: Iterable[str], today: Iterable[str], participant_of: Callable[[str], str | None]
-) -> Iterator[str]:
-    """One line for each path, or participant, that a result was not made from and today would be, or the other way.
+def of_code(recorded: dict[str, str], today: dict[str, str]) -> Iterator[str]:
+    """Causes in the code of a result: a line for each module that changed, was added or is no longer used."""
+    for module in sorted(recorded.keys() | today.keys()):
+        if recorded.get(module) != today.get(module):
+            change = "changed" if module in recorded and module in today else "is now used"
+            yield f"src/{module} {change if module in today else 'is no longer used'}"
 
-    participant_of: from participant_finder.
-    """
+
+def of_files(recorded: Iterable[str], today: Iterable[str]) -> Iterator[str]:
+    """Causes in a list of files: a line for each file, or participant, that is only in one of two lists."""
     recorded, today = set(recorded), set(today)
-    known = {participant_of(path) for path in recorded}, {participant_of(path) for path in today}
-    for paths, others, change in (
-        (today - recorded, known[0], "new"),
-        (recorded - today, known[1], "not there any more"),
-    ):
+    for paths, others, change in ((today - recorded, recorded, "new"), (recorded - today, today, "not there any more")):
+        known = {participant_of(path) for path in others}
         for path in sorted(paths):
             participant = participant_of(path)
-            if participant and participant not in others:
+            if participant and participant not in known:
                 yield f"participants: {participant} is {change}"
-            elif path.endswith(".py"):
-                yield f"{path} is {'now' if change == 'new' else 'no longer'} used"
             else:
                 yield f"input {path} is {change}"
 
 
-def of_changed_file(path: str) -> str:
-    """The line for an input whose content has changed."""
-    return f"{path} changed" if path.endswith(".py") else f"input changed: {path}"
+def participant_of(path: str) -> str | None:
+    """The participant whose folder of a cohort's results a path is or lies in, None for other paths."""
+    match = PARTICIPANT.fullmatch(path)
+    return match[1] if match else None
 
 
-def paired(recorded: list, today: dict[str, Any]) -> tuple[dict[str, tuple[Any, Any]], list]:
-    """Give each of today's parameters the recorded one that it most resembles: {name: (old, new)}, and what is left.
+def flags_of(words: Iterable[str]) -> dict[str, list[str]]:
+    """A command's words as {flag: its words}: `--t1 a --needs x=b --needs y=c` is {"t1": [a], "needs": [x=b, y=c]}.
 
-    Recorded ones have no names. One that nothing resembles is paired with None.
+    The redirection that ends a rule's command is left out.
     """
-    left = list(recorded)
-    resemblance = sorted(
-        ((_resemblance(old, new), position, name) for position, old in enumerate(left) for name, new in today.items()),
-        reverse=True,
-    )
-    found: dict[str, int] = {}
-    for likeness, position, name in resemblance:
-        if likeness > 0 and name not in found and position not in found.values():
-            found[name] = position
-    pairs = {name: (left[found[name]] if name in found else None, new) for name, new in today.items()}
-    return pairs, [old for position, old in enumerate(left) if position not in found.values()]
+    found: dict[str, list[str]] = {}
+    values: list[str] = []
+    for word in takewhile(lambda word: not word.startswith("2>"), words):
+        if word.startswith("--"):
+            flag, equals, value = word.removeprefix("--").partition("=")
+            values = found.setdefault(flag, [])
+            word = value if equals else None
+        values += [word] if word is not None else []
+    return found
 
 
 def differences(old: Any, new: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """The keys whose values differ, outermost first, with both values; None where one lacks the key."""
+    """Keys whose values differ, outermost first, with both values; None where one lacks the key."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from differences(_parsed(old.get(key)), _parsed(new.get(key)), (*keys, key))
+            yield from differences(old.get(key), new.get(key), (*keys, key))
     elif old != new:
         yield keys, old, new
-
-
-def participant_finder(files: Iterable[tuple[str, str]]) -> Callable[[str], str | None]:
-    """A function from a path to the participant whose folder it is or lies in, None for others.
-
-    files: participants and files of theirs. Folders beside theirs are taken for those of participants that were.
-    """
-    places = {path.split(f"/{participant}/")[0] for participant, path in files if f"/{participant}/" in path}
-    pattern = re.compile(f"(?:{'|'.join(map(re.escape, sorted(places)))})/([A-Za-z0-9_-]+)(?:/.*)?")
-
-    def participant_of(path: str) -> str | None:
-        match = pattern.fullmatch(path)
-        return match[1] if match else None
-
-    return participant_of
 
 
 def _participants_changed(old: str, new: str) -> Iterator[str]:
@@ -150,58 +132,30 @@ def _participants_changed(old: str, new: str) -> Iterator[str]:
             yield f"participants: fold of {name}: {before[name] or 'drawn'} -> {after[name] or 'drawn'}"
 
 
-def _place(rule: str, name: str, keys: tuple[str, ...], wildcards: dict, configuration: Configuration) -> str:
-    """A changed key's full name in the configuration."""
+def _place(script: str, flag: str, keys: tuple[str, ...], wildcards: dict, configuration: Configuration) -> str:
+    """Full name of a changed key in the configuration."""
     roles = {}
-    if (rule, name) == ("sample", "networks"):
+    if (script, flag) == ("sample", "network-settings"):
         roles = configuration.methods[wildcards["method"]].networks
-    elif (rule, name) == ("train", "needs") and keys[:1] == ("needs-settings",):
-        roles, keys = configuration.networks[wildcards["network"]].settings.needs, keys[1:]
+    elif (script, flag) == ("train", "needs-settings"):
+        roles = configuration.networks[wildcards["network"]].settings.needs
     if keys and keys[0] in roles:
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
     if keys[:1] == ("labels",):
         return f"methods.{keys[1]}.label"
-    if name == "flags" and keys and (column := keys[0].replace("-", "_")) in participants.EMPTY:
-        return f"participants.{column}"
-    if name == "flags" and keys and ("*", keys[0]) in PLACES:
-        name, keys = keys[0], keys[1:]
-    place = PLACES.get((rule, name)) or PLACES.get(("*", name)) or f"{rule}'s {name}"
+    if flag.replace("-", "_") in participants.EMPTY:
+        return f"participants.{flag.replace('-', '_')}"
+    place = PLACES.get((script, flag)) or PLACES.get(("*", flag)) or f"{script}'s {flag}"
     return ".".join([place.format(**wildcards), *keys])
 
 
-def _parsed(value: Any) -> Any:
-    """A parameter as what its text means: JSON, command-line flags as {flag: value}, or else the text itself."""
-    if not isinstance(value, str):
-        return value
-    if value.startswith(("{", "[")):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return _flags(value) if value.startswith("--") else value
-
-
-def _flags(text: str) -> dict[str, str]:
-    """`--t1 a.nii --needs role=b --needs other=c` as {"t1": "a.nii", "needs": "role=b other=c"}."""
-    found: dict[str, str] = {}
-    for word in shlex.split(text):
-        if word.startswith("--"):
-            flag = word.removeprefix("--")
-        else:
-            found[flag] = f"{found[flag]} {word}" if flag in found else word
-    return found
-
-
-def _resemblance(old: Any, new: Any) -> float:
-    """How likely two parameters are one, before and after: above 1 for objects with keys in common."""
-    old, new = _parsed(old), _parsed(new)
-    if type(old) is not type(new):
-        return 0
-    if isinstance(old, dict):
-        shared, all_keys = old.keys() & new.keys(), old.keys() | new.keys()
-        equal = sum(old[key] == new[key] for key in shared)
-        return 1 + (len(shared) + equal) / (len(all_keys) or 1)
-    return 0.01 + difflib.SequenceMatcher(None, str(old), str(new), autojunk=False).ratio()
+def _parsed(words: list[str]) -> Any:
+    """The words of a flag as what they mean: JSON where they are an object, else text; None for none."""
+    text = " ".join(words)
+    if text.startswith("{"):
+        with suppress(json.JSONDecodeError):
+            return json.loads(text)
+    return text or None
 
 
 def _shown(value: Any) -> str:

@@ -1,8 +1,7 @@
-"""What Snakemake would do now, and why, asked of Snakemake itself: a dry run in this process that runs nothing."""
+"""Dry run of the workflow by Snakemake itself, in this process: which jobs it would run, and why."""
 
 import logging
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +19,18 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.provenance import read_record, record_of
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow.cohort import SIMULATED
-from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.status import causes
-from mrsi_sr.workflow.status.report import Job, Plan
+from mrsi_sr.workflow.status.report import DryRun, Job
 
 SCAN_FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns that hold paths
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """Those options of a Snakemake command line that decide what it would run."""
+    """Options of a Snakemake command line that decide which jobs it would run."""
 
     config: list[str]  # configuration files, later ones on top
     overrides: dict  # single keys on top of them
@@ -41,7 +40,7 @@ class Invocation:
 
     @classmethod
     def of(cls, workflow) -> "Invocation":
-        """The options of the Snakemake that is reading a Snakefile, from that one's `workflow`."""
+        """Options of the Snakemake that reads a Snakefile, from that file's `workflow`."""
         return cls(
             config=[str(path) for path in workflow.configfiles],
             overrides=dict(workflow.config_settings.config),
@@ -51,7 +50,7 @@ class Invocation:
         )
 
     def flags(self) -> str:
-        """The same as status.py's command line."""
+        """The options as arguments of status.py."""
         words = ["--config", *self.config]
         for key, value in self.overrides.items():
             words += ["--set", f"{key}={as_json(value)}"]
@@ -62,8 +61,8 @@ class Invocation:
         return shlex.join(words)
 
 
-def plan(invocation: Invocation) -> Plan:
-    """Every job of the default targets, to be run or not, in the order of the data's flow.
+def dry_run(invocation: Invocation) -> DryRun:
+    """Dry run of the default targets: every job, in the order of the data's flow.
 
     Raises UserError with Snakemake's own message where it cannot plan, as when a scan's file is missing.
     """
@@ -97,13 +96,13 @@ def plan(invocation: Invocation) -> Plan:
             said = format_exception_to_string(error, workflow.linemaps if workflow else None).strip()
             raise UserError(f"Snakemake cannot plan the workflow\n{said}") from error
         asked = workflow.globals["plan"]
-        return Plan(asked.configuration, workflow.async_run(_jobs(workflow, asked.configuration)), _absent(asked.scans))
+        return DryRun(asked.configuration, workflow.async_run(_jobs(workflow, asked)), _absent(asked.scans))
 
 
 def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
-    """The scans' own files that are not there.
+    """Files of scans that do not exist.
 
-    Snakemake says so itself only where a result must be made from one. Results that were, before, it takes as given.
+    Snakemake reports them only where a result must be made from one, and takes results made before as given.
     """
     return [
         f"{participant}: {column} {row[column]}"
@@ -113,24 +112,18 @@ def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
-async def _jobs(workflow, configuration: Configuration) -> list[Job]:
-    """The DAG's jobs as plain facts."""
+async def _jobs(workflow, asked) -> list[Job]:
+    """The DAG's jobs as plain facts. asked: the plan of today's configuration."""
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if job.output]
     number = {job: position for position, job in enumerate(ordered)}
-    participant_of = causes.participant_finder(
-        (job.wildcards_dict["participant"], str(file))
-        for job in ordered
-        for file in job.output
-        if "participant" in job.wildcards_dict
-    )
     jobs = []
     for job in ordered:
         above = list(dag.dependencies[job])
         missing = not all([await file.exists() for file in job.output])
-        lines: Iterable[str] = ()
+        lines: list[str] = []
         if dag.needrun(job) and not missing:
-            lines = [line async for line in _causes(workflow, job, configuration, participant_of)]
+            lines = [*await _causes_by_snakemake(workflow, job), *_causes_by_provenance(job, asked)]
             if not lines and not any(dag.needrun(other) for other in above):
                 lines = [f"Snakemake says: {name}" for name in dag.reason(job).get_names()]
         jobs.append(
@@ -147,44 +140,38 @@ async def _jobs(workflow, configuration: Configuration) -> list[Job]:
     return jobs
 
 
-async def _causes(workflow, job, configuration: Configuration, participant_of):
-    """Why a job must run again, apart from the jobs before it: each cause as a line.
+def _causes_by_provenance(job, asked) -> list[str]:
+    """What the command and the code of a result were, and are today."""
+    record = read_record(record_of(job.output))
+    words = shlex.split(job.shellcmd)
+    script = next(position for position, word in enumerate(words) if word.endswith(".py"))
+    name, today = Path(words[script]).stem, words[script + 1 :]
+    return [
+        *causes.of_command(name, record.get("command", today), today, job.wildcards_dict, asked.configuration),
+        *causes.of_code(record.get("code", {}), asked.code(job.rule.name, job.wildcards)),
+    ]
 
-    Snakemake itself stops at a job's first reason and does not look at the jobs that follow from it.
-    """
-    records, triggers = workflow.persistence, workflow.rerun_triggers
+
+async def _causes_by_snakemake(workflow, job) -> list[str]:
+    """Causes that lie outside a result's command: of its inputs, its software, and of a start that was broken off."""
+    records, triggers, lines = workflow.persistence, workflow.rerun_triggers, []
     if not workflow.dag.forcefiles.isdisjoint(job.output):
-        yield "Snakemake was stopped before it could record this result as finished"
+        lines.append("Snakemake was stopped before it could record this result as finished")
     if RerunTrigger.MTIME in triggers:
-        async for file in _changed_files(workflow.dag, job):
-            yield causes.of_changed_file(str(file))
-    if not records.has_metadata(job) or records.has_outdated_metadata(job):
-        return
-    if RerunTrigger.PARAMS in triggers and (change := records.params_changed(job)):
-        today = {name: value for name, value in job.params.items() if repr(value) in change.only_new}
-        for line in causes.of_params(
-            job.rule.name, job.wildcards_dict, change.only_old, today, configuration, participant_of
-        ):
-            yield line
-    if RerunTrigger.INPUT in triggers:
-        today = [str(file) for file in job.input]
-        for output in records.input_changed(job):
-            for line in causes.of_inputs(records.input(output), today, participant_of):
-                yield line
-    if RerunTrigger.CODE in triggers and any(records.code_changed(job)):
-        yield f"the command of rule {job.rule.name} changed"
-    if RerunTrigger.SOFTWARE_ENV in triggers and any(records.software_stack_changed(job)):
-        yield f"the software environment of rule {job.rule.name} changed"
+        lines += [f"input changed: {file}" for file in await _changed_files(workflow.dag, job)]
+    if RerunTrigger.SOFTWARE_ENV in triggers and records.has_metadata(job) and any(records.software_stack_changed(job)):
+        lines.append(f"the software environment of rule {job.rule.name} changed")
+    return lines
 
 
-async def _changed_files(dag, job):
+async def _changed_files(dag, job) -> list:
     """The inputs that are newer than a job's results, of other content than then, and not about to be made again."""
-    oldest = await job.output_mintime
+    oldest, changed = await job.output_mintime, []
     made_again = {file for other, files in dag.dependencies[job].items() if dag.needrun(other) for file in files}
     for file in job.input:
         if file in made_again or not await file.exists() or not await file.is_newer(oldest):
             continue
         recorded = dag.workflow.persistence.input_checksums(job, file)
         same = len(recorded) == 1 and await file.is_same_checksum(recorded.pop(), dag.max_checksum_file_size)
-        if not same:
-            yield file
+        changed += [] if same else [file]
+    return changed

@@ -1,4 +1,4 @@
-"""How far the experiments are: a table of method x fold, why results are stale, and what it will cost to renew them."""
+"""Progress of the experiments: a table of method x fold, causes of stale results, and the time that is still needed."""
 
 import json
 from collections.abc import Iterable
@@ -10,22 +10,22 @@ from mrsi_sr.results.claim import Claim
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 
-STAGES = ("train", "sample", "evaluate")  # rules that make a method's scores, in order
-NAMED_BY = ("network", "method", "table", "figure", "participant")  # the wildcard that a job is called by
-SECONDS_ALIVE = 300  # a run that has not been heard of for longer is taken for dead
-NAMES_SHOWN = 4  # of one rule's jobs; more are counted
+STAGES = ("train", "sample", "evaluate")  # rules of a method's scores, in order
+NAMED_BY = ("network", "method", "table", "figure", "participant")  # wildcard that gives a job its name
+SECONDS_ALIVE = 300  # without a sign of life from a run: it counts as interrupted
+NAMES_SHOWN = 4  # jobs of one rule that are named; more are counted
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow, to be run or not. `above` are the positions of those that it waits for."""
+    """One job of the workflow. `above`: positions of the jobs that it waits for."""
 
     rule: str
     wildcards: dict[str, str]
-    needed: bool  # Snakemake would run it
-    missing: bool  # some of its outputs are not there
+    needed: bool  # whether Snakemake would run it
+    missing: bool  # whether an output does not exist
     above: frozenset[int] = frozenset()
-    causes: tuple[str, ...] = ()  # why it must run, apart from the jobs above it
+    causes: tuple[str, ...] = ()  # reasons to run it, apart from the jobs above it
     outputs: tuple[str, ...] = ()
 
     @property
@@ -34,24 +34,29 @@ class Job:
 
     @property
     def record(self) -> Path | None:
-        """Its provenance."""
+        """Provenance of its result."""
         return next((Path(path) for path in self.outputs if path.endswith("provenance.json")), None)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What Snakemake would do: every job, in an order in which each comes after those that it waits for."""
+class DryRun:
+    """Every job of the workflow, each after those that it waits for, and whether Snakemake would run it."""
 
     configuration: Configuration
     jobs: list[Job]
-    absent: list[str] = field(default_factory=list)  # scans' files that are not there, in words
+    absent: list[str] = field(default_factory=list)  # files of scans that do not exist, in words
 
 
 class Status:
-    """A plan, and by the jobs' positions in it the claims of runs on their folders and the seconds that they took."""
+    """Progress of a workflow.
 
-    def __init__(self, plan: Plan, claims: dict[int, Claim] | None = None, seconds: dict[int, float] | None = None):
-        self.plan, self.configuration, self.jobs = plan, plan.configuration, plan.jobs
+    claims, seconds: by a job's position in the dry run, the run that owns its folder and its duration so far.
+    """
+
+    def __init__(
+        self, dry_run: DryRun, claims: dict[int, Claim] | None = None, seconds: dict[int, float] | None = None
+    ):
+        self.configuration, self.jobs, self.absent = dry_run.configuration, dry_run.jobs, dry_run.absent
         self.claims, self.seconds = claims or {}, seconds or {}
         self.unreadable: list[str] = []
         self.chains: list[frozenset[int]] = []  # of each job: itself and all that it waits for
@@ -59,10 +64,10 @@ class Status:
             self.chains.append(frozenset([position]).union(*(self.chains[other] for other in job.above)))
 
     @classmethod
-    def read(cls, plan: Plan) -> "Status":
-        """The same, with claims and earlier timings read from the results' folders."""
-        status = cls(plan)
-        for position, job in enumerate(plan.jobs):
+    def read(cls, dry_run: DryRun) -> "Status":
+        """Progress with claims and earlier durations read from the results' folders."""
+        status = cls(dry_run)
+        for position, job in enumerate(dry_run.jobs):
             if job.rule not in STAGES or job.record is None:
                 continue
             if job.rule != "evaluate" and (claim := claims.read(job.record.parent)):
@@ -70,7 +75,9 @@ class Status:
             try:
                 seconds = seconds_of(
                     job.record,
-                    plan.configuration.network(job.name, int(job.wildcards["fold"])) if job.rule == "train" else None,
+                    dry_run.configuration.network(job.name, int(job.wildcards["fold"]))
+                    if job.rule == "train"
+                    else None,
                 )
             except (OSError, ValueError) as error:
                 status.unreadable.append(f"{job.record}: {error}")
@@ -80,7 +87,7 @@ class Status:
         return status
 
     def report(self) -> str:
-        """All there is to say, as text."""
+        """The whole report as text."""
         parts = [self.table(experiment) for experiment in self.configuration.experiments]
         sections = (
             ("Running", self._claimed(live=True)),
@@ -88,15 +95,15 @@ class Status:
             ("Stale because of", self.causes()),
             ("To do, from earlier timings", self.costs()),
             ("Provenance that cannot be read", self.unreadable),
-            ("Scans' files that are not there: what was made from them before is left as it is", self.plan.absent),
+            ("Scans' files that are not there: what was made from them before is left as it is", self.absent),
         )
         parts += ["\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections if lines]
-        if not self.plan.absent and not any(job.needed for job in self.jobs):
+        if not self.absent and not any(job.needed for job in self.jobs):
             parts.append("Everything is up to date.")
         return "\n\n".join(parts) + "\n"
 
     def table(self, experiment: str) -> str:
-        """A row for each method, a column for each fold."""
+        """Table of an experiment: a row for each method, a column for each fold."""
         settings = self.configuration.experiments[experiment]
         folds = settings.folds.run
         scored = {
@@ -111,7 +118,7 @@ class Status:
         return "\n".join(aligned(rows))
 
     def cell(self, position: int) -> str:
-        """One method on one fold: fresh, running, or from which stage on its scores are made (again)."""
+        """State of one method on one fold: fresh, running, or the first stage that its scores still need."""
         chain = sorted(self.chains[position])
         for each in chain:
             if each in self.claims and is_alive(self.claims[each]):
@@ -126,17 +133,17 @@ class Status:
         return f"{'missing' if self.jobs[position].missing else 'stale'} ({stage})"
 
     def causes(self) -> list[str]:
-        """One line for each cause, with the jobs where it strikes; those that only follow from them are left out.
+        """One line for each cause, with the jobs that it concerns first; jobs that only follow from these are left out.
 
-        Modules that strike the same jobs share a line.
+        Changed modules that concern the same jobs share a line.
         """
-        struck: dict[str, list[Job]] = {}
+        concerned: dict[str, list[Job]] = {}
         for position, job in enumerate(self.jobs):
             for cause in job.causes:
                 if not any(cause in self.jobs[each].causes for each in self.chains[position] - {position}):
-                    struck.setdefault(cause, []).append(job)
+                    concerned.setdefault(cause, []).append(job)
         lines, modules = [], {}
-        for cause, jobs in struck.items():
+        for cause, jobs in concerned.items():
             where = self.called(jobs)
             if cause.endswith(".py changed"):
                 modules.setdefault(where, []).append(cause.removesuffix(" changed"))
@@ -145,7 +152,7 @@ class Status:
         return lines + [f"{', '.join(paths)} changed  ({where})" for where, paths in modules.items()]
 
     def costs(self) -> list[str]:
-        """For each rule how many jobs there are to do and how long they will take, one after the other."""
+        """Number of jobs of each rule that are to be run, and their expected time one after the other."""
         to_do: dict[str, list[int]] = {}
         for position, job in enumerate(self.jobs):
             if job.needed:
@@ -166,7 +173,7 @@ class Status:
         return lines
 
     def expected_seconds(self, position: int) -> float | None:
-        """What is left of a job: its own time before, or else the mean of the other folds; None where there is none."""
+        """Expected time of a job: its own before, else the mean of the other folds; None where neither is known."""
         job = self.jobs[position]
         if position in self.seconds:
             whole = self.seconds[position]
@@ -183,7 +190,7 @@ class Status:
         return whole * (1 - claim.done / claim.total) if claim and claim.total else whole
 
     def called(self, jobs: Iterable[Job]) -> str:
-        """Jobs in few words: `train ddpm, fold 3; sample ddpm_100, ddpm_20, folds 1-3,5`."""
+        """Names of jobs in few words: `train ddpm, fold 3; sample ddpm_100, ddpm_20, folds 1-3,5`."""
         of_rule: dict[tuple, dict[str, set[int]]] = {}
         for job in jobs:
             experiment = job.wildcards.get("experiment") if len(self.configuration.experiments) > 1 else None
@@ -195,9 +202,11 @@ class Status:
             for name, folds in names.items():
                 of_folds.setdefault(folds_in_words(folds), []).append(name)
             for folds, same in of_folds.items():
-                listed = ", ".join(sorted(filter(None, same))) if len(same) <= NAMES_SHOWN else f"({len(same)} jobs)"
+                names_shown = (
+                    ", ".join(sorted(filter(None, same))) if len(same) <= NAMES_SHOWN else f"({len(same)} jobs)"
+                )
                 where = f"in {experiment}" if experiment else ""
-                parts.append(", ".join(filter(None, [f"{rule} {listed}".strip(), folds, where])))
+                parts.append(", ".join(filter(None, [f"{rule} {names_shown}".strip(), folds, where])))
         return "; ".join(parts)
 
     def _claimed(self, live: bool) -> list[str]:
@@ -213,10 +222,10 @@ class Status:
 
 
 def seconds_of(record: Path, network: NetworkSettings | None = None) -> float | None:
-    """How long the result took that a provenance describes, or None where there is none.
+    """Duration of the job that a provenance describes, in seconds; None where there is no such file.
 
-    network: today's settings of the one that was trained; as many iterations as they have are counted.
-    Raises OSError or ValueError for one that cannot be read.
+    network: today's settings of a trained network; the duration is scaled to their number of iterations.
+    Raises OSError or ValueError for a file that cannot be read.
     """
     try:
         told = json.loads(record.read_text())
@@ -248,14 +257,14 @@ def folds_in_words(folds: Iterable[int]) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """A duration: `40 s`, `35 min`, `5.3 h`."""
+    """A duration in words: `40 s`, `35 min`, `5.3 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of words as lines with columns."""
+    """Rows of words as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -269,6 +278,6 @@ def _jobs(number: int) -> str:
 
 
 def _sum(seconds: list[float], unknown: int) -> str:
-    """A total, and how many jobs are not in it since nothing like them was timed before."""
+    """A total, and the number of jobs that are not in it since nothing like them was timed before."""
     known = in_words(sum(seconds)) if seconds and (sum(seconds) or not unknown) else ""
     return " and ".join(filter(None, [known, f"{unknown} of unknown length" if unknown else ""]))

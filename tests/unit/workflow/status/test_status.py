@@ -7,7 +7,7 @@ import pytest
 
 from mrsi_sr.results.claim import Claim
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.status.report import Job, Plan, Status, folds_in_words, in_words, seconds_of
+from mrsi_sr.workflow.status.report import DryRun, Job, Status, folds_in_words, in_words, seconds_of
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def claim(age_seconds: float, done: int = 1200) -> Claim:
 
 def cells(configuration, planned, **facts) -> list[str]:
     """The row of ddpm."""
-    table = Status(Plan(configuration, planned.jobs), **facts).table("toy").splitlines()
+    table = Status(DryRun(configuration, planned.jobs), **facts).table("toy").splitlines()
     row = next(line for line in table if line.startswith("ddpm"))
     return [cell.strip() for cell in row.split("  ")[1:] if cell]
 
 
 def test_what_is_up_to_date_is_fresh_and_a_method_without_jobs_is_not_planned(configuration, planned):
-    status = Status(Plan(configuration, planned.jobs))
+    status = Status(DryRun(configuration, planned.jobs))
     assert cells(configuration, planned) == ["fresh", "fresh"]
     assert "not planned" in next(line for line in status.table("toy").splitlines() if line.startswith("munet"))
     assert status.report().endswith("Everything is up to date.\n")
@@ -81,7 +81,7 @@ def test_a_run_that_is_heard_of_is_running_and_a_silent_one_interrupted(configur
             planned.change(rule, fold, missing=True)
     claims = {planned.position("train", 1): claim(12), planned.position("train", 2): claim(3600)}
     assert cells(configuration, planned, claims=claims) == ["running 1200/5000", "interrupted 1200/5000"]
-    report = Status(Plan(configuration, planned.jobs), claims=claims).report()
+    report = Status(DryRun(configuration, planned.jobs), claims=claims).report()
     assert "train ddpm, fold 1: 1200/5000 iterations, on gpu07, Slurm job 4711, last heard of 12 s ago" in report
 
 
@@ -92,7 +92,7 @@ def test_a_silent_runs_claim_beside_a_fresh_result_says_nothing(configuration, p
 def test_one_cause_is_one_line_with_all_its_folds(configuration, planned):
     for fold in (1, 2):
         planned.change("train", fold, causes=("networks.ddpm.learning_rate: 1 -> 2",))
-    assert Status(Plan(configuration, planned.jobs)).causes() == [
+    assert Status(DryRun(configuration, planned.jobs)).causes() == [
         "networks.ddpm.learning_rate: 1 -> 2  (train ddpm, folds 1-2)"
     ]
 
@@ -100,7 +100,7 @@ def test_one_cause_is_one_line_with_all_its_folds(configuration, planned):
 def test_a_cause_is_not_said_again_of_what_follows(configuration, planned):
     planned.change("train", 1, causes=("src/a.py changed",))
     planned.change("sample", 1, causes=("src/a.py changed", "src/b.py changed"))
-    assert Status(Plan(configuration, planned.jobs)).causes() == [
+    assert Status(DryRun(configuration, planned.jobs)).causes() == [
         "src/a.py changed  (train ddpm, fold 1)",
         "src/b.py changed  (sample ddpm, fold 1)",
     ]
@@ -108,7 +108,7 @@ def test_a_cause_is_not_said_again_of_what_follows(configuration, planned):
 
 def test_modules_that_strike_the_same_jobs_share_a_line(configuration, planned):
     planned.change("sample", 1, causes=("src/a.py changed", "src/b.py changed"))
-    assert Status(Plan(configuration, planned.jobs)).causes() == [
+    assert Status(DryRun(configuration, planned.jobs)).causes() == [
         "src/a.py, src/b.py changed  (sample ddpm, fold 1)",
     ]
 
@@ -116,13 +116,13 @@ def test_modules_that_strike_the_same_jobs_share_a_line(configuration, planned):
 def test_many_jobs_are_counted_not_named(configuration, planned):
     names = ("a", "b", "c", "d", "e")
     jobs = [Job("ingest", {"participant": name}, needed=True, missing=False) for name in names]
-    assert Status(Plan(configuration, planned.jobs)).called(jobs) == "ingest (5 jobs)"
-    assert Status(Plan(configuration, planned.jobs)).called(jobs[:2]) == "ingest a, b"
+    assert Status(DryRun(configuration, planned.jobs)).called(jobs) == "ingest (5 jobs)"
+    assert Status(DryRun(configuration, planned.jobs)).called(jobs[:2]) == "ingest a, b"
 
 
 def test_a_cost_is_the_jobs_own_time_else_the_mean_of_the_other_folds_else_unknown(configuration, planned):
     planned.change("train", 1)
-    status = Status(Plan(configuration, planned.jobs), seconds={planned.position("train", 2): 600.0})
+    status = Status(DryRun(configuration, planned.jobs), seconds={planned.position("train", 2): 600.0})
     assert status.expected_seconds(planned.position("train", 1)) == 600
     assert status.expected_seconds(planned.position("sample", 1)) is None
     status.seconds[planned.position("train", 1)] = 300.0
@@ -133,7 +133,7 @@ def test_of_an_interrupted_training_only_the_rest_is_to_do(configuration, planne
     position = planned.position("train", 1)
     planned.change("train", 1)
     status = Status(
-        Plan(configuration, planned.jobs), claims={position: claim(3600, done=4000)}, seconds={position: 1000.0}
+        DryRun(configuration, planned.jobs), claims={position: claim(3600, done=4000)}, seconds={position: 1000.0}
     )
     assert status.expected_seconds(position) == pytest.approx(200)
 
@@ -141,7 +141,7 @@ def test_of_an_interrupted_training_only_the_rest_is_to_do(configuration, planne
 def test_the_costs_count_what_is_unknown(configuration, planned):
     for rule in ("train", "sample"):
         planned.change(rule, 1)
-    status = Status(Plan(configuration, planned.jobs), seconds={planned.position("train", 1): 7200.0})
+    status = Status(DryRun(configuration, planned.jobs), seconds={planned.position("train", 1): 7200.0})
     assert status.costs() == [
         "train   1 job  2.0 h",
         "sample  1 job  1 of unknown length",
@@ -153,7 +153,7 @@ def test_timings_come_from_provenance_and_an_unreadable_one_is_named(configurati
     record = tmp_path / "provenance.json"
     planned.change("train", 1, needed=False, outputs=(str(record),))
     position = planned.position("train", 1)
-    plan = Plan(configuration, planned.jobs)
+    plan = DryRun(configuration, planned.jobs)
 
     assert Status.read(plan).seconds == {}
     record.write_text(json.dumps({"training_seconds": 90, "seconds": 5, "settings": {"iterations": 4}}))
