@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
 
-from mrsi_sr.kspace import FRAME
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.settings.architecture import FRAME
 
 
 class DenoisingUNet(nn.Module):
