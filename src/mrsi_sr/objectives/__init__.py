@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from mrsi_sr.objectives.base import Objective
 
 
-def module_of(objective: str) -> str:
-    """Dotted name of an objective's module, such as mrsi_sr.objectives.likelihood."""
-    return f"{__name__}.{objective}"
-
-
 def build(settings: NetworkSettings, needed: "dict[str, nn.Module] | None" = None) -> "Objective":
     """A network's objective; its arguments are the settings of the objective, and needed networks by their role."""
     own = OBJECTIVES[settings.objective]
-    objective = getattr(import_module(module_of(settings.objective)), own.__name__)
+    objective = getattr(import_module(f"{__name__}.{settings.objective}"), own.__name__)
     return objective(**{key: getattr(settings, key) for key in own.model_fields}, **needed or {})

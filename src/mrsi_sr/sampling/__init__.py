@@ -9,12 +9,10 @@ from mrsi_sr.settings.network import NetworkSettings
 
 
 def code(method: MethodSettings, network_settings: Iterable[NetworkSettings]) -> dict[str, str]:
-    """The code that can change a method's maps: sampling, its sampler, its networks' architectures, and their imports.
+    """Code that can change a method's maps: sampling, its sampler, its networks' architectures, and their imports.
 
     network_settings: of the networks of all roles.
     """
-    kinds = [method.sampler.kind, *filter(None, [getattr(method.sampler, "solver", None)])]
-    architectures = {settings.architecture for settings in network_settings}
-    return code_of(
-        "mrsi_sr.sampling.fold", *map(samplers.module_of, kinds), *map(networks.module_of, sorted(architectures))
-    )
+    kinds = filter(None, [method.sampler.kind, getattr(method.sampler, "solver", None)])
+    architectures = (networks.module_of(each.architecture) for each in network_settings)
+    return code_of("mrsi_sr.sampling.fold", *map(samplers.module_of, kinds), *architectures)
