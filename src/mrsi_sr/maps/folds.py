@@ -58,7 +58,7 @@ def participants_of(rows: Iterable[Row], fold: int, part: str) -> list[str]:
     rows = list(rows)
     if part not in PARTS:
         raise ValueError(f"part {part!r} is none of {PARTS}")
-    there = sorted({row.fold for row in rows})
-    if fold not in there:
-        raise UserError(f"there is no fold {fold}\n  the table has {', '.join(map(str, there)) or 'none'}")
+    known = sorted({row.fold for row in rows})
+    if fold not in known:
+        raise UserError(f"there is no fold {fold}\n  the table has {', '.join(map(str, known)) or 'none'}")
     return sorted(row.participant for row in rows if (row.fold, row.part) == (fold, part))

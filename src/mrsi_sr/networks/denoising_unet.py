@@ -73,7 +73,7 @@ class DenoisingUNet(nn.Module):
 
 
 class Embedding(nn.Module):
-    """The step, and where asked the upscaling factor, as one vector that every residual block reads."""
+    """Embedding of the step, and if so set of the upscaling factor: one vector that every residual block reads."""
 
     def __init__(self, sinusoids: int, upscaling_factor: bool):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The base class of objectives: a loss, and what else training asks of an objective."""
+"""The base class of objectives: a loss, and what else training needs of an objective."""
 
 from abc import ABC, abstractmethod
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Objective(ABC):
-    """What a network learns, as a loss of the network on a batch.
+    """A loss of a network on a batch, which training minimises.
 
     A batch has `target`, float [B, 1, H, W], and `condition`. All randomness is drawn from the generator given.
     critic: a second network that is trained beside the first and judges it, see critic.py; None without one.

@@ -1,4 +1,4 @@
-"""Noise prediction: the network should tell the noise from the map, at any step of the diffusion chain."""
+"""Noise prediction: an estimate of the noise in a map after any step of the diffusion chain."""
 
 import torch
 from torch import Tensor, nn

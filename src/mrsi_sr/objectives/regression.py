@@ -1,4 +1,4 @@
-"""Regression: the network's map should be the high-resolution one, in value (L1) and in structure (MS-SSIM)."""
+"""Regression on the high-resolution map, in value (L1) and in structure (MS-SSIM)."""
 
 from dataclasses import dataclass
 

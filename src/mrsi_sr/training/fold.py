@@ -122,7 +122,7 @@ def _load_needed(
 
 
 def _record(result: TrainingResult, device: torch.device) -> dict:
-    """What provenance says of a training, beside its circumstances."""
+    """Facts of a training for its provenance, beside its circumstances."""
     return {
         "iterations": result.iterations,
         "best_iteration": result.best_iteration,

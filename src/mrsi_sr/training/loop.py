@@ -247,6 +247,6 @@ def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: in
 def _not_finite(what: str, settings: NetworkSettings) -> str:
     return (
         f"{what}\n"
-        f"  training stops; the checkpoint before, where there is one, is kept\n"
+        f"  training stops; an earlier checkpoint is kept\n"
         f"  lower learning_rate (now {settings.learning_rate:g}), or look for maps with extreme values in the montages"
     )
