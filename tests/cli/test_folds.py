@@ -31,6 +31,22 @@ def test_folds_that_are_given_are_followed(run_script, tmp_path):
     assert folds.participants_of(folds.read(tmp_path / "folds.csv"), 2, "test") == ["sub-02", "sub-05"]
 
 
+def test_settings_may_be_in_a_yaml_file(run_script, tmp_path):
+    (tmp_path / "settings.yaml").write_text("number: 3  # of seven participants\nseed: 4\n")
+    done = run_script(
+        "folds",
+        "--participants",
+        ",".join(NAMES),
+        "--settings",
+        f"@{tmp_path}/settings.yaml",
+        "--out",
+        tmp_path / "a.csv",
+    )
+    assert done.returncode == 0, done.stderr
+    assert make(run_script, NAMES, tmp_path / "b.csv", number=3, seed=4).returncode == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("names", "folds_of", "number", "message"),
     [

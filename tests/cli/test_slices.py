@@ -8,6 +8,7 @@ from synthetic_scan import METABOLITES, scan, write_mri
 
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.scan import quality, slices
+from mrsi_sr.settings.cohort import QualitySettings
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def sub_01(tmp_path_factory):
     volumes, brain = scan()
     volumes.save(folder / "volumes")
     write_mri(folder, volumes, brain)
-    quality.save(quality.assess(volumes, brain, quality.QualitySettings.of()), volumes.affine, folder / "mask")
+    quality.save(quality.assess(volumes, brain, QualitySettings.of()), volumes.affine, folder / "mask")
     return folder
 
 

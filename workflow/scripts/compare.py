@@ -6,20 +6,21 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of(["table", "table-origin"]),
+        epilog=help_of(TableSettings),
     )
     p.add_argument(
         "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
     p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
-    p.add_argument("--settings", default="{}", help="JSON object of settings, see below; the same as for table.py")
+    p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     p.add_argument("--out", required=True, help="CSV file to write: one row per metric, size and pair")
     return p
 
@@ -29,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report import agreement, statistics
     from mrsi_sr.results.files import writing
 
-    table_settings = scores.TableSettings.from_json(arguments.settings)
+    table_settings = TableSettings.from_text(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
     mixed = agreement.check_agreement(table, agreement.read_records(arguments.provenance), table_settings)

@@ -54,8 +54,9 @@ def main(arguments: argparse.Namespace) -> None:
             )
     truths = slices.files_of([each.participant for each in samples], arguments.slices)
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
+    named = {name: each.plain() for name, each in weights.items()}
     provenance = Provenance(
-        {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": weights},
+        {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": named},
         [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
     )
     for name in evaluation.not_available(metrics, lpips):

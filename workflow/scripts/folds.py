@@ -4,7 +4,7 @@ import argparse
 
 from mrsi_sr.cli import UserError, log, run
 from mrsi_sr.settings.experiment import FoldSettings
-from mrsi_sr.settings.help import help_of
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
         "--participants", required=True, metavar="NAME[=FOLD],..",
         help="participants, such as sub-01,sub-02; optionally each with the fold (1, 2, ..) that tests it: sub-01=2,..",
     )  # fmt: skip
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="CSV", help="table to write: participant,fold,part")
     return result
 

@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--files",
-        metavar="JSON",
+        metavar="JSON|@FILE",
         help="file patterns for --maps: value, sd, snr, fwhm and brain_mask, with *, ? and {metabolite}, such as "
         '\'{"value": "*met-{metabolite}_desc-signal*.nii.gz", "snr": "snr.nii.gz"}\'',
     )
@@ -46,13 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel.maps import read_maps
-        from mrsi_sr.settings.old_base import from_json
+        from mrsi_sr.settings.base import as_json, read_object
 
         _refuse(arguments, "--maps", "pattern", "flip", "reference", "matrix", "voxel_mm")
         if not arguments.files:
             raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
-        patterns = from_json(arguments.files, "--files")
-        provenance = Provenance(settings)
+        patterns = read_object(arguments.files, "--files")
+        provenance = Provenance(settings | {"files": as_json(patterns)})
         volumes = read_maps(arguments.maps, patterns, metabolites)
         with provenance.folder(arguments.out, scan=arguments.maps) as folder:
             volumes.save(folder)

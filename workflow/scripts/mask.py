@@ -1,18 +1,18 @@
 """Quality masks of one participant's metabolites, with the reasons for each rejected voxel."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 from mrsi_sr.cli import log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.cohort import QualitySettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of("quality", "settings, with their defaults; null turns a rule off"),
+        epilog=help_of(QualitySettings, title="settings, with their defaults; null turns a rule off"),
     )
     result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
     result.add_argument(
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         help="brain mask (above zero); default: that of the volumes, else T1 above zero",
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="DIR", help="folder of masks, reasons and counts.csv to write")
     return result
 
@@ -35,12 +35,12 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
-    rules = quality.QualitySettings.from_json(arguments.settings)
+    rules = QualitySettings.from_text(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
     metabolites = volumes.metabolites_in(arguments.volumes)
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
-    provenance = Provenance(asdict(rules), [arguments.volumes, *images, *maps])
+    provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps])
     scan = volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None

@@ -4,14 +4,15 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.cohort import QualitySettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of("quality", "settings, with their defaults: those that the mask was made with"),
+        epilog=help_of(QualitySettings, title="settings, with their defaults: those that the mask was made with"),
     )
     result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
     result.add_argument("--mask", required=True, metavar="DIR", help="folder of quality masks that mask.py wrote")
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
     result.add_argument("--unit", required=True, help="unit of the concentrations, such as mM or a.u.")
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of the rules' limits, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="PNG", help="PNG file to write")
     return result
 
@@ -34,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import quality_montage, style
     from mrsi_sr.scan import grid, quality, volumes
 
-    rules = quality.QualitySettings.from_json(arguments.settings)
+    rules = QualitySettings.from_text(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.load(arguments.volumes, metabolites), rules, participant)

@@ -4,19 +4,20 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of(["figure", "figure-origin"]),
+        epilog=help_of(FigureSettings),
     )
     p.add_argument("--samples", required=True, nargs="+", type=Path, help="folders that sample.py wrote, of one fold")
     p.add_argument("--slices", required=True, nargs="+", help="slices.npz of each participant; others are ignored")
     p.add_argument("--low-resolution", required=True, nargs="+", help="file of truncate.py of each participant")
-    p.add_argument("--settings", default="{}", help="JSON object of settings, see below")
+    p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     p.add_argument("--out-png", required=True, help="PNG file to write")
     p.add_argument("--out-pdf", required=True, help="PDF file to write")
     return p
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import qualitative
 
-    figure_settings = qualitative.QualitativeSettings.from_json(arguments.settings)
+    figure_settings = FigureSettings.from_text(arguments.settings)
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)
     qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
 

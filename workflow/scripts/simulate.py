@@ -3,20 +3,21 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.cohort import PhantomSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=help_of(["phantom", "phantom-scan"]),
+        epilog=help_of(PhantomSettings),
     )
     result.add_argument("--participant", required=True, help="name of letters, digits, - and _, such as sub-01")
     result.add_argument(
         "--seed", required=True, type=int, help="random seed from 0; with the name, it decides everything"
     )
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument(
         "--out",
         required=True,
@@ -34,17 +35,13 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}\n  allowed: a whole number from 0")
 
-    from mrsi_sr.phantom.settings import PhantomSettings
-
-    settings = PhantomSettings.from_json(arguments.settings)
-
-    from dataclasses import asdict
+    settings = PhantomSettings.from_text(arguments.settings)
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
     from mrsi_sr.results.provenance import Provenance
 
     check_folder(arguments.out)
-    provenance = Provenance(asdict(settings))
+    provenance = Provenance(settings.plain())
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:
         write(participant, folder)

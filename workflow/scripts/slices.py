@@ -3,12 +3,13 @@
 import argparse
 
 from mrsi_sr.cli import log, run
-from mrsi_sr.settings.old_base import help_of
+from mrsi_sr.settings.cohort import SliceSettings
+from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of("slices")
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=help_of(SliceSettings)
     )
     result.add_argument("--participant", required=True, metavar="NAME", help="participant name to record in the file")
     result.add_argument("--volumes", required=True, metavar="DIR", help="folder of volumes that ingest.py wrote")
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         help="brain mask (above zero); default: that of the volumes, else T1 above zero",
     )
     result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, lesion above zero, to outline in figures")
-    result.add_argument("--settings", default="{}", metavar="JSON", help="JSON object of settings, see below")
+    result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="NPZ", help="NPZ file to write")
     return result
 
@@ -34,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
-    choice = slicing.SliceSettings.from_json(arguments.settings)
+    choice = SliceSettings.from_text(arguments.settings)
     metabolites = parse_names(arguments.metabolites)
     scan = volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)

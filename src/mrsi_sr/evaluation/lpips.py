@@ -1,6 +1,5 @@
 """LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights from the configuration."""
 
-import json
 import sys
 import warnings
 from functools import cache
@@ -9,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.old_base import from_json
+from mrsi_sr.settings.base import read_object
+from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.experiment import LpipsWeights
 
 BACKBONES = {"lpips_vgg": "vgg", "lpips_alex": "alex"}  # metric -> the lpips package's name
 ARCHITECTURES = {"lpips_vgg": "vgg16", "lpips_alex": "alexnet"}  # metric -> torchvision's name
@@ -19,27 +20,25 @@ BATCH = 32
 class Lpips:
     """An LPIPS network with its weights; a callable that compares maps."""
 
-    def __init__(self, metric: str, weights: dict):
+    def __init__(self, metric: str, weights: LpipsWeights):
         """metric: 'lpips_vgg' or 'lpips_alex'.
 
-        weights: {"backbone": path} of a torchvision vgg16 or alexnet state dict (.pth or .safetensors), or
-        {"download": true}; with "linear": path for other linear weights than those inside the lpips package.
         Raises UserError where a file is missing, is a pickle of anything but tensors, or belongs to another network.
         """
         import torch
 
         lpips = import_lpips()
-        backbone = _download(metric) if weights.get("download") else _read_tensors(weights["backbone"])
+        backbone = _download(metric) if weights.backbone is None else _read_tensors(weights.backbone)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torchvision's, about deprecated arguments that lpips uses
             network = lpips.LPIPS(net=BACKBONES[metric], pnet_rand=True, verbose=False)
         # lpips cuts torchvision's `features` into slices and keeps the numbers: slice2.5.weight is features.5.weight.
         wanted = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
-        _load(network.net, wanted, backbone, f"a torchvision {ARCHITECTURES[metric]}", weights.get("backbone"))
-        if weights.get("linear"):
+        _load(network.net, wanted, backbone, f"a torchvision {ARCHITECTURES[metric]}", weights.backbone)
+        if weights.linear is not None:
             wanted = {f"{i}.model.1.weight": f"lin{i}.model.1.weight" for i in range(len(network.lins))}
-            _load(network.lins, wanted, _read_tensors(weights["linear"]), "LPIPS linear layers", weights["linear"])
+            _load(network.lins, wanted, _read_tensors(weights.linear), "LPIPS linear layers", weights.linear)
         self.network = network.to(self.device)
 
     def __call__(self, estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -89,26 +88,21 @@ def import_lpips():
     return lpips
 
 
-def weights_of(text: str, metrics: list[str]) -> dict[str, dict]:
-    """The weights of the LPIPS metrics asked for, from JSON {metric: {"backbone": path, "linear": path}, ...}.
+def weights_of(text: str, metrics: list[str]) -> dict[str, LpipsWeights]:
+    """Weights of the LPIPS metrics among these, from the value of --lpips-weights: {metric: {backbone: path, ..}, ..}.
 
-    {"download": true} may stand for the backbone. Raises UserError where the text says anything else.
+    Raises UserError for an unknown metric, and for weights that are not allowed, also of a metric that is not computed.
     """
-    weights = from_json(text, "--lpips-weights")
-    for metric, part in weights.items():
-        if metric not in BACKBONES:
-            raise UserError(f"LPIPS weights are given for '{metric}'\n  known are: {', '.join(BACKBONES)}")
-        if set(part) - {"backbone", "linear", "download"} or bool(part.get("backbone")) == bool(part.get("download")):
-            raise UserError(
-                f"the LPIPS weights of {metric} are {json.dumps(part)}\n  expected either backbone, the path of a"
-                f' torchvision {ARCHITECTURES[metric]} state dict, or "download": true; and linear, a path, if wanted'
-            )
-    return {metric: part for metric, part in weights.items() if metric in metrics}
+    weights = {}
+    for metric, given in read_object(text, "--lpips-weights").items():
+        check_known(metric, BACKBONES, "the LPIPS weights' metric")
+        weights[metric] = LpipsWeights.checked(given, f"the LPIPS weights of {metric}")
+    return {metric: each for metric, each in weights.items() if metric in metrics}
 
 
-def weights_files(weights: dict[str, dict]) -> list[str]:
+def weights_files(weights: dict[str, LpipsWeights]) -> list[str]:
     """Weights files of LPIPS metrics, on which the scores depend as on samples and ground truth."""
-    return [part[key] for part in weights.values() for key in ("backbone", "linear") if part.get(key)]
+    return [path for each in weights.values() for path in (each.backbone, each.linear) if path is not None]
 
 
 def _read_tensors(path: str) -> dict:

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrsi_sr.cli import UserError
-
 SSIM_WINDOW = 7  # voxels, scikit-image's default
 SSIM_K1, SSIM_K2 = 0.01, 0.03  # Wang et al. 2004, and scikit-image's defaults
-REGIONS = {"paper": ("frame",), "clean": ("mask", "frame")}  # by protocol; the first is the one that tables show
 
 
 @dataclass(frozen=True)
@@ -32,17 +29,6 @@ METRICS = {
     "lpips_vgg": Metric("LPIPS (VGG)", lower_is_better=True, decimals=4),
     "lpips_alex": Metric("LPIPS (AlexNet)", lower_is_better=True, decimals=4),
 }
-
-
-def region_of(protocol: str, region: str | None, where: str) -> str:
-    """The region that a table shows: the one asked for, or None for the protocol's first.
-
-    Raises UserError for a region that the protocol does not score. where: what the error calls the setting.
-    """
-    if region is not None and region not in REGIONS[protocol]:
-        allowed = ", ".join(REGIONS[protocol])
-        raise UserError(f"{where} is {region}, expected one of {allowed} in protocol {protocol}")
-    return region or REGIONS[protocol][0]
 
 
 def in_region(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> tuple[np.ndarray, ...]:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, REGIONS, in_region, score
+from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, in_region, score
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.settings.experiment import REGIONS
 
 SHOWN = 5  # maximum number of maps listed in an error text
 

@@ -1,52 +1,19 @@
 """Long table of metric values: writing, reading with checks, and selection of the rows of one table."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError, log
-from mrsi_sr.evaluation.metrics import region_of
 from mrsi_sr.results.files import writing
-from mrsi_sr.settings.old_base import Settings, join, listed
+from mrsi_sr.settings.errors import listed
+from mrsi_sr.settings.experiment import TableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a super-resolved map
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
 SHOWN = 5  # maximum number of maps listed in an error text
-
-
-@dataclass(frozen=True)
-class TableSettings(Settings):
-    """What a table and its tests are about, and what the caption says of it.
-
-    workflow/schemas/table.schema.yaml and table-origin.schema.yaml explain the keys.
-    """
-
-    kinds = ("table", "table-origin")
-    title: str
-    sizes: list[int]
-    metrics: list[str]
-    methods: list[str] | None
-    region: str
-    mix_folds: bool
-    protocol: str
-    experiment: str | None
-    cohort: str
-    phantom: bool
-    folds: list[int] | None
-    folds_in_all: int | None
-    configuration: str | None
-    labels: dict[str, str]
-    expected: dict[str, dict[str, str]] | None
-
-    @classmethod
-    def complete(cls, given: dict, where: str = "") -> dict:
-        """Check settings and fill in their defaults; the region follows from the protocol where none is asked for."""
-        settings = super().complete(given, where)
-        settings["region"] = region_of(settings["protocol"], settings["region"], join(where, "region"))
-        return settings
 
 
 def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:

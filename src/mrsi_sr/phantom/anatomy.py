@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mrsi_sr.phantom.fields import positions_mm, smooth_field, to_mri_grid, to_mrsi_grid
-from mrsi_sr.phantom.settings import PhantomSettings
+from mrsi_sr.phantom.fields import smooth_field
+from mrsi_sr.phantom.grid import mrsi_affine, positions_mm, to_mri_grid, to_mrsi_grid
+from mrsi_sr.settings.cohort import PhantomSettings
 
 FIELD_CENTRE_MM = np.array([0.0, -18.0, 10.0])  # MNI point at the centre of the field of view
 VENTRICLES_MM = np.array([0.0, -12.0, 14.0])  # MNI
@@ -65,7 +66,7 @@ def load_template() -> Template:
 
 def place(rng: np.random.Generator, settings: PhantomSettings) -> np.ndarray:
     """MNI position of each MRSI voxel of a participant, float32 [3, X, Y, Z], mm."""
-    scan_mm = positions_mm(settings.matrix, settings.affine)
+    scan_mm = positions_mm(settings.matrix, mrsi_affine(settings))
     angles = np.radians(rng.uniform(-6, 6, size=3))
     scale = MEAN_SCALE * rng.uniform(0.96, 1.04) * rng.uniform(0.97, 1.03, size=3)
     shift_mm = FIELD_CENTRE_MM + rng.uniform(-4, 4, size=3)

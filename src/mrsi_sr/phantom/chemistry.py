@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrsi_sr.phantom.anatomy import Head
-from mrsi_sr.phantom.fields import smooth_field, spots, to_mrsi_grid
+from mrsi_sr.phantom.fields import smooth_field, spots
+from mrsi_sr.phantom.grid import to_mrsi_grid
 from mrsi_sr.phantom.lesion import Lesion
 
 

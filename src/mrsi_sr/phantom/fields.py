@@ -1,11 +1,9 @@
-"""Random fields, and the MRSI and MRI grids: seeded streams, smooth noise, local spots, resampling by three."""
+"""Random fields: seeded streams, smooth noise, local spots."""
 
 import hashlib
 
 import numpy as np
 from scipy import ndimage
-
-from mrsi_sr.scan.slices import MRI_FACTOR
 
 
 def stream(seed: int, participant: str, purpose: str) -> np.random.Generator:
@@ -35,32 +33,3 @@ def spots(rng: np.random.Generator, mask: np.ndarray, position_mm: np.ndarray, n
         squared = ((positions - positions[:, [centre]]) ** 2).sum(axis=0).reshape(mask.shape)
         field += height * np.exp(-squared / (2 * sigma_mm**2))
     return field
-
-
-def positions_mm(shape, affine: np.ndarray) -> np.ndarray:
-    """Position of each voxel's centre in mm, float32 [3, X, Y, Z]."""
-    voxels = np.indices(shape, dtype=np.float32)
-    return np.einsum("ab,bxyz->axyz", affine[:3, :3], voxels).astype(np.float32) + affine[:3, 3].reshape(3, 1, 1, 1)
-
-
-def to_mri_grid(field: np.ndarray) -> np.ndarray:
-    """A field on the MRI grid, float32 [..., 3X, 3Y, 3Z], from the MRSI grid [..., X, Y, Z].
-
-    Linear interpolation, and linear extrapolation at the edges.
-    """
-    field = np.asarray(field, np.float32)
-    for axis in (-3, -2, -1):
-        size = field.shape[axis]
-        at = (np.arange(MRI_FACTOR * size) - (MRI_FACTOR - 1) / 2) / MRI_FACTOR
-        low = np.clip(np.floor(at).astype(int), 0, size - 2)
-        weight = (at - low).astype(np.float32).reshape([-1] + [1] * (-axis - 1))
-        below = np.take(field, low, axis)
-        field = below + weight * (np.take(field, low + 1, axis) - below)
-    return field
-
-
-def to_mrsi_grid(field: np.ndarray) -> np.ndarray:
-    """A field on the MRSI grid, float32 [X, Y, Z]: the mean over each voxel's 27 MRI voxels of [3X, 3Y, 3Z]."""
-    x, y, z = (size // MRI_FACTOR for size in field.shape)
-    blocks = field.reshape(x, MRI_FACTOR, y, MRI_FACTOR, z, MRI_FACTOR)
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)

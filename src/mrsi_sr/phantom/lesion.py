@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrsi_sr.phantom.anatomy import Head
-from mrsi_sr.phantom.fields import smooth_field, to_mri_grid, to_mrsi_grid
+from mrsi_sr.phantom.fields import smooth_field
+from mrsi_sr.phantom.grid import to_mri_grid, to_mrsi_grid
 
 LABELS = {"none": 0, "surrounding change": 1, "core": 2, "necrosis": 3}
 

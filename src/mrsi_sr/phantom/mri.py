@@ -3,7 +3,8 @@
 import numpy as np
 
 from mrsi_sr.phantom.anatomy import Head
-from mrsi_sr.phantom.fields import smooth_field, to_mri_grid
+from mrsi_sr.phantom.fields import smooth_field
+from mrsi_sr.phantom.grid import to_mri_grid
 from mrsi_sr.phantom.lesion import Lesion
 
 # Relative intensities: grey matter, white matter, fluid, necrosis, core, surrounding change.

@@ -1,7 +1,7 @@
 """Simulated participant: from name and seed to a folder of LCModel output, MRI and ground truth."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, mri
 from mrsi_sr.phantom import lesion as glioma
-from mrsi_sr.phantom.fields import positions_mm, stream, to_mrsi_grid
-from mrsi_sr.phantom.settings import PhantomSettings
+from mrsi_sr.phantom.fields import stream
+from mrsi_sr.phantom.grid import mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
+from mrsi_sr.settings.cohort import PhantomSettings
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # metabolites whose true maps are written
 TRUTH_RECORD = Path("truth/truth.json")
@@ -65,10 +66,10 @@ def write(participant: Participant, folder: str | Path) -> None:
     folder, settings = Path(folder), participant.settings
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(participant, folder)
-    _save(participant.t1, settings.mri_affine, folder / "t1.nii.gz")
-    _save(participant.flair, settings.mri_affine, folder / "flair.nii.gz")
-    _save(participant.head.brain.astype(np.uint8), settings.affine, folder / "brain_mask.nii.gz")
-    _save(to_mrsi_grid(participant.t1).round().astype(np.int16), settings.affine, folder / "reference.nii.gz")
+    _save(participant.t1, mri_affine(settings), folder / "t1.nii.gz")
+    _save(participant.flair, mri_affine(settings), folder / "flair.nii.gz")
+    _save(participant.head.brain.astype(np.uint8), mrsi_affine(settings), folder / "brain_mask.nii.gz")
+    _save(to_mrsi_grid(participant.t1).round().astype(np.int16), mrsi_affine(settings), folder / "reference.nii.gz")
     _write_truth(participant, folder / "truth")
 
 
@@ -92,7 +93,7 @@ def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
     rng = stream(seed, name, "lesion")
     site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, settings.fitted_slices)
     head = anatomy.build_head(template, glioma.mass_effect(mni_mm, site))
-    scan_mm = positions_mm(settings.matrix, settings.affine)
+    scan_mm = positions_mm(settings.matrix, mrsi_affine(settings))
     return head, glioma.grow(rng, site, head, scan_mm, settings.voxel_mm)
 
 
@@ -112,7 +113,7 @@ def _write_tables(participant: Participant, folder: Path) -> None:
 
 def _write_truth(participant: Participant, folder: Path) -> None:
     folder.mkdir()
-    affine, brain = participant.settings.affine, participant.head.brain
+    affine, brain = mrsi_affine(participant.settings), participant.head.brain
     for metabolite in METABOLITES:
         _save(chemistry.total(participant.truth, metabolite), affine, folder / f"{metabolite}.nii.gz")
     lesion = np.zeros(brain.shape, np.uint8)
@@ -130,7 +131,7 @@ def _record(participant: Participant, lesion: np.ndarray) -> dict:
     record = {
         "participant": participant.name,
         "seed": participant.seed,
-        "settings": asdict(participant.settings),
+        "settings": participant.settings.plain(),
         "unit": "mM",
         "fitted_slices": participant.settings.fitted_slices,
         "fitted_voxels": len(fits.voxels),

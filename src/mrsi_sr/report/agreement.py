@@ -9,9 +9,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.scores import TableSettings, methods_of
-from mrsi_sr.settings.old_base import listed
-from mrsi_sr.settings.old_method import sampling_fingerprint
+from mrsi_sr.evaluation.scores import methods_of
+from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.settings.errors import listed
+from mrsi_sr.settings.experiment import TableSettings
 
 ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
 NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # keys of a record
@@ -38,7 +39,7 @@ class FoldScores(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """Hash of these settings, which the workflow compares with the configuration's."""
-        return sampling_fingerprint(self.record["sampling_settings"], self.record["networks"])
+        return fingerprint(self.record["sampling_settings"], self.record["networks"])
 
 
 def read_records(paths: Iterable[Path]) -> list[dict]:

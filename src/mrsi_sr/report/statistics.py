@@ -18,7 +18,8 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import MAP, TableSettings, methods_of, select
+from mrsi_sr.evaluation.scores import MAP, methods_of, select
+from mrsi_sr.settings.experiment import TableSettings
 
 UNITS = {"paper": "map", "clean": "participant"}
 CONFIDENCE = 0.95

@@ -1,16 +1,17 @@
 """Table of methods: cost, and metrics at each size as mean ± population standard deviation over maps."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import TableSettings, methods_of, select
+from mrsi_sr.evaluation.scores import methods_of, select
 from mrsi_sr.report.agreement import check_agreement
 from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.settings.experiment import TableSettings
 
 NOT_AVAILABLE = "not available"
 COST = {"nfe": "NFE", "seconds_per_slice": "Time (s)", "parameters": "Params (M)"}
@@ -83,7 +84,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
         "device": ", ".join(devices),
         "mixed": "; ".join(mixed),
-        "configuration": settings.configuration or fingerprint(asdict(settings)),
+        "configuration": settings.configuration or fingerprint(settings.plain()),
     }
     sizes, metrics = list(settings.sizes), list(settings.metrics)
     best = {each for metric in metrics for size in sizes for each in _best(values, methods, metric, size)}

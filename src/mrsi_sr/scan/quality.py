@@ -17,7 +17,6 @@ Metabolites in a lesion reach five times white matter, so the default of 8 does 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,41 +24,12 @@ import numpy as np
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
 from mrsi_sr.scan.volumes import Status, Volumes, read_nifti, write_nifti
-from mrsi_sr.settings.old_base import Settings
+from mrsi_sr.settings.cohort import QualitySettings
 
 RULES = (
     "not_fitted", "missing_value", "outside_brain", "near_skull", "low_snr", "broad_line", "high_sd", "outlier",
 )  # fmt: skip
 BIT = {rule: np.uint16(1 << position) for position, rule in enumerate(RULES)}
-
-
-@dataclass(frozen=True)
-class QualitySettings(Settings):
-    """The rules' limits; None turns a rule off. workflow/schemas/quality.schema.yaml explains them.
-
-    min_snr and max_fwhm_ppm are those of FTDDM, section 3.1. In the phantom, lipid leaks in over the outermost 5 mm.
-    snr_map and fwhm_map stand for maps such as pseudo-replica ones; on another grid, the nearest voxel counts.
-    """
-
-    kinds = ("quality",)
-    min_snr: float | None
-    max_fwhm_ppm: float | None
-    max_sd_percent: float | None
-    brain_only: bool
-    skull_margin_mm: float | None
-    outlier_multiple: float | None
-    snr_map: str | None
-    fwhm_map: str | None
-
-    @property
-    def needs_brain(self) -> bool:
-        """Whether a rule looks at the brain mask."""
-        return self.brain_only or self.skull_margin_mm is not None
-
-    def external_maps(self, participant: str) -> dict[str, str]:
-        """The files to take snr and fwhm from, where a participant's are not the volumes' own."""
-        paths = {"snr": self.snr_map, "fwhm": self.fwhm_map}
-        return {name: path.replace("{participant}", participant) for name, path in paths.items() if path is not None}
 
 
 def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:

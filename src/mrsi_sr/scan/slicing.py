@@ -1,6 +1,5 @@
 """Slicing of a scan's volumes: choice of the axial slices, and maps and MRI in one frame."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,32 +8,9 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
 from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 from mrsi_sr.scan.volumes import Volumes
-from mrsi_sr.settings.old_base import Settings, join
+from mrsi_sr.settings.cohort import SliceSettings
 
 MRI_WHITE_PERCENTILE = 99.5  # percentile of the brain's voxels that becomes 1 in T1 and FLAIR
-
-
-@dataclass(frozen=True)
-class SliceSettings(Settings):
-    """Which slices are taken; workflow/schemas/slices.schema.yaml explains the keys."""
-
-    kinds = ("slices",)
-    min_valid_fraction: float
-    min_valid_voxels: int
-    min_slices: int
-    max_slices: int
-    frame: int
-
-    @classmethod
-    def complete(cls, given: dict, where: str = "") -> dict:
-        """Check settings and fill in their defaults; no more slices may be needed than are taken."""
-        settings = super().complete(given, where)
-        if settings["max_slices"] < settings["min_slices"]:
-            raise UserError(
-                f"{join(where, 'max_slices')} is {settings['max_slices']},"
-                f" expected at least min_slices, which is {settings['min_slices']}"
-            )
-        return settings
 
 
 def make(

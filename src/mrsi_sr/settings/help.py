@@ -19,7 +19,10 @@ def help_of(*classes: type[Settings], title: str = "settings, with their default
             words = allowed(node, schema)
             text = "; ".join([node["description"], *([words] if words.startswith("one of ") else [])])
             start = f"  {key} {default_of(node)} ".ljust(COLUMN)
-            lines += textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * COLUMN)
+            lines += textwrap.wrap(
+                text, WIDTH, initial_indent=start, subsequent_indent=" " * COLUMN,
+                break_on_hyphens=False, break_long_words=False,
+            )  # fmt: skip
     return "\n".join(lines)
 
 

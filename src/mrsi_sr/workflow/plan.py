@@ -110,10 +110,11 @@ class Plan(CohortPlan):
         return ",".join(self._experiment(wildcards).metrics)
 
     def lpips_weights(self, wildcards) -> str:
-        return as_json(self._lpips(wildcards))
+        weights = self._experiment(wildcards).lpips_weights
+        return as_json({metric: each.plain() for metric, each in weights.items()})
 
     def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._lpips(wildcards))
+        return weights_files(self._experiment(wildcards).lpips_weights)
 
     def metric_files(self, wildcards) -> list[str]:
         return self._of_table(wildcards, "metrics/{method}.parquet")
@@ -230,10 +231,6 @@ class Plan(CohortPlan):
 
     def _experiment(self, wildcards) -> ExperimentSettings:
         return self.configuration.experiment(wildcards.experiment)
-
-    def _lpips(self, wildcards) -> dict[str, dict]:
-        weights = self._experiment(wildcards).lpips_weights
-        return {metric: each.model_dump(exclude_defaults=True) for metric, each in weights.items()}
 
     def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
         """Methods that a table or figure shows: its own list, or all of the experiment."""

@@ -12,6 +12,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import samples as evaluation
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import score
+from mrsi_sr.settings.experiment import TableSettings
 
 METRICS = ["nrmse", "psnr", "ssim"]
 
@@ -142,4 +143,4 @@ def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
 )  # fmt: skip
 def test_table_settings_that_mean_nothing_are_refused(bad):
     with pytest.raises(UserError, match=f"{list(bad)[-1]}.* is .*, expected"):
-        scores.TableSettings.of(**bad)
+        TableSettings.of(**bad)

@@ -1,6 +1,5 @@
 """The phantom's laws: measured statistics, lesion and asymmetry, information beyond the MRI, LCModel's layout."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -15,12 +14,13 @@ from scipy.ndimage import distance_transform_edt
 from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition, chemistry
 from mrsi_sr.phantom.anatomy import deformation, load_template
-from mrsi_sr.phantom.fields import positions_mm, stream, to_mri_grid, to_mrsi_grid
+from mrsi_sr.phantom.fields import stream
+from mrsi_sr.phantom.grid import mrsi_affine, positions_mm, to_mri_grid, to_mrsi_grid
 from mrsi_sr.phantom.lcmodel_writer import lcmodel_number, table_name
 from mrsi_sr.phantom.lesion import labels
 from mrsi_sr.phantom.participant import check_folder, simulate, write
-from mrsi_sr.phantom.settings import PhantomSettings
 from mrsi_sr.results.files import checksum
+from mrsi_sr.settings.cohort import PhantomSettings
 
 REAL_TABLE = Path(__file__).parents[2] / "data/lcmodel/grid/t1/sl1_3-3.table"
 TOY = PhantomSettings.of(matrix=[32, 32, 20], voxel_mm=[6.8, 6.8, 6.8], slices=[9, 11])
@@ -131,7 +131,7 @@ def test_the_lesion_has_core_necrosis_and_surrounding_change_in_mri_and_metaboli
 
 
 def test_without_a_lesion_there_is_none():
-    healthy = simulate("sub-01", 1, dataclasses.replace(TOY, lesion=False))
+    healthy = simulate("sub-01", 1, TOY | {"lesion": False})
     assert healthy.lesion is None
 
 
@@ -171,7 +171,7 @@ def test_the_hemispheres_differ(patient):
         for volume in (chemistry.total(patient.truth, name) for name in PAPERS)
     ]
     assert max(abs(np.log(left_right))) > 0.02
-    symmetric = positions_mm(TOY.matrix, TOY.affine)
+    symmetric = positions_mm(TOY.matrix, mrsi_affine(TOY))
     displacement = deformation(stream(1, "sub-01", "anatomy"), symmetric, TOY.voxel_mm)
     mirrored = displacement[:, ::-1] * np.reshape([-1, 1, 1], (3, 1, 1, 1))
     assert np.sqrt(((displacement - mirrored) ** 2).sum(axis=0).mean()) > 2  # mm
@@ -185,7 +185,7 @@ def test_participants_differ(toy_patient):
 
 @pytest.mark.parametrize(("naming", "archive"), [("multivoxel", False), ("vienna", True)])
 def test_same_seed_and_participant_give_the_same_bytes(tmp_path, naming, archive):
-    settings = dataclasses.replace(TOY, naming=naming, archive=archive)
+    settings = TOY | {"naming": naming, "archive": archive}
     for name in ("first", "second"):
         write(simulate("sub-07", 3, settings), tmp_path / name)
     assert checksum(tmp_path / "first") == checksum(tmp_path / "second")
@@ -194,7 +194,7 @@ def test_same_seed_and_participant_give_the_same_bytes(tmp_path, naming, archive
 
 
 def test_the_naming_changes_no_value(toy_folder, tmp_path):
-    write(simulate("sub-01", 1, dataclasses.replace(TOY, naming="vienna", archive=True)), tmp_path / "vienna")
+    write(simulate("sub-01", 1, TOY | {"naming": "vienna", "archive": True}), tmp_path / "vienna")
     with tarfile.open(tmp_path / "vienna/lcmodel.tar.gz") as archive:
         members = archive.getmembers()
         assert {(member.mtime, member.uid, member.gid, member.uname) for member in members} == {(0, 0, 0, "")}
@@ -330,12 +330,12 @@ def test_a_foreign_folder_is_not_replaced(tmp_path):
 )
 def test_bad_settings_are_refused_by_name(settings, message):
     with pytest.raises(UserError, match=f"(?s){message}"):
-        PhantomSettings.from_json(settings)
+        PhantomSettings.from_text(settings)
 
 
 def test_slices_without_brain_are_refused():
     with pytest.raises(UserError, match="less than 100 voxels of brain"):
-        simulate("sub-01", 1, dataclasses.replace(TOY, voxel_mm=(6.8, 6.8, 20.0), slices=(0, 1)))
+        simulate("sub-01", 1, TOY | {"voxel_mm": [6.8, 6.8, 20.0], "slices": [0, 1]})
 
 
 def test_the_anatomy_needs_no_network(monkeypatch):

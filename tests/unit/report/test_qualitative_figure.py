@@ -9,9 +9,9 @@ from tiny_cohort import participant, truncate
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import qualitative
-from mrsi_sr.report.figures.qualitative import QualitativeSettings
+from mrsi_sr.settings.experiment import FigureSettings
 
-ANYTHING = QualitativeSettings.of()
+ANYTHING = FigureSettings.of()
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def truths():
 
 
 def chosen(truths, **settings):
-    truth, s, m = qualitative.choose(truths, QualitativeSettings.of(**settings))
+    truth, s, m = qualitative.choose(truths, FigureSettings.of(**settings))
     return truth.participant, int(truth.slices[s]), truth.metabolites[m]
 
 
@@ -59,16 +59,16 @@ def test_a_map_that_is_not_there_is_named_with_what_is(truths):
 def test_the_zero_filled_panel_is_the_measured_low_resolution_map(truths, tmp_path):
     truth = truths[0]
     path = truncate(truth, tmp_path / "low.npz", "clean", [8, 16])
-    full = qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=16))
-    low = qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=8))
+    full = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 16})
+    low = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 8})
     assert full.nrmse < low.nrmse < 1
     assert not np.any(low.map[~truth.valid[1, 0]])
     with pytest.raises(UserError, match="no size 6 in protocol clean"):
-        qualitative.zero_filled(path, truth, 1, 0, replace(ANYTHING, size=6))
+        qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 6})
 
 
 def test_the_caption_says_what_is_shown(truths):
-    settings = QualitativeSettings.of(size=4, experiment="demo", fold=2, phantom=True)
+    settings = FigureSettings.of(size=4, experiment="demo", fold=2, phantom=True)
     text = qualitative.caption(truths[0], 1, 1, settings)
     for fact in ("sub-2", "slice 11", "tCho", "4×4 to 16×16", "upscaling factor 4", "demo", "fold 2", "clean", "lesion",
                  "phantom", "inside the quality mask"):  # fmt: skip
@@ -83,7 +83,7 @@ def cohort(tmp_path_factory):
 
 def compose(cohort, sampled=("munet", "zero_filled"), **settings):
     folders = [cohort["samples"][method, 1] for method in sampled]
-    settings = QualitativeSettings.of(**{"size": 4, "labels": {"munet": "MUNet"}} | settings)
+    settings = FigureSettings.of(**{"size": 4, "labels": {"munet": "MUNet"}} | settings)
     return qualitative.compose(folders, cohort["slices"], cohort["low_resolution"], settings)
 
 

@@ -1,15 +1,13 @@
 """Laws of the tests between methods: exact values, what few pairs cannot say, and pairing by identity."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.scores import TableSettings
 from mrsi_sr.report import statistics
+from mrsi_sr.settings.experiment import TableSettings
 
 SETTINGS = TableSettings.of(sizes=[8, 16], metrics=["nrmse", "psnr"], methods=["a", "b", "c"])
 
@@ -35,7 +33,7 @@ def test_the_unit_of_the_clean_protocol_is_the_participant_and_of_the_papers_the
     table = long_table(participants=8)
     clean = statistics.compare(table, SETTINGS)
     assert set(clean.unit) == {"participant"} and set(clean.pairs) == {8} and set(clean.pairs_maps) == {48}
-    paper = statistics.compare(table.assign(protocol="paper"), replace(SETTINGS, protocol="paper", region="frame"))
+    paper = statistics.compare(table.assign(protocol="paper"), SETTINGS | {"protocol": "paper", "region": "frame"})
     assert set(paper.unit) == {"map"} and set(paper.pairs) == {48}
     assert set(paper.region) == {"frame"} and set(clean.region) == {"mask"}
     assert "p_adjusted" not in paper
@@ -61,7 +59,7 @@ def test_holm_rejects_as_worked_by_hand():
 
 
 def test_the_better_method_is_the_lower_nrmse_and_the_higher_psnr():
-    assert set(statistics.compare(long_table(), replace(SETTINGS, methods=["c", "a"])).better) == {"a"}
+    assert set(statistics.compare(long_table(), SETTINGS | {"methods": ["c", "a"]}).better) == {"a"}
 
 
 def test_repeated_samples_of_a_map_count_once():
@@ -146,9 +144,9 @@ def test_a_map_that_one_method_lacks_is_named_with_the_files():
 @pytest.mark.parametrize(("key", "value"), [("sizes", [20]), ("metrics", ["ssim"]), ("methods", ["a", "d"])])
 def test_what_the_files_do_not_have_is_named(key, value):
     with pytest.raises(UserError, match=f"have no .* {value[-1]}"):
-        statistics.compare(long_table(), replace(SETTINGS, **{key: value}))
+        statistics.compare(long_table(), SETTINGS | {key: value})
 
 
 def test_one_method_has_no_pair():
     with pytest.raises(UserError, match="at least two methods"):
-        statistics.compare(long_table(), replace(SETTINGS, methods=["a"]))
+        statistics.compare(long_table(), SETTINGS | {"methods": ["a"]})

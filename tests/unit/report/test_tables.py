@@ -1,7 +1,6 @@
 """Laws of the table: right numbers, best in bold, nothing mixed, and every format says where it comes from."""
 
 import re
-from dataclasses import replace
 
 import evaluated
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.scores import TableSettings
 from mrsi_sr.report import tables
+from mrsi_sr.settings.experiment import TableSettings
 
 SETTINGS = TableSettings.of(
     sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,
@@ -69,7 +68,7 @@ def test_methods_that_print_the_same_are_both_best():
 
 
 def test_a_single_method_is_not_in_bold():
-    table = tables.build(long_table(["munet"]), RECORDS, replace(SETTINGS, methods=["munet"]))
+    table = tables.build(long_table(["munet"]), RECORDS, SETTINGS | {"methods": ["munet"]})
     assert table.best == set() and "**" not in tables.markdown(table)
 
 
@@ -114,7 +113,7 @@ def test_latex_has_booktabs_rules_balanced_rows_and_escaped_labels(table):
 
 def test_a_metric_that_is_not_available_says_so_and_has_no_best():
     lpips = long_table().query("metric == 'nrmse'").assign(metric="lpips_vgg", value=np.nan)
-    table = tables.build(pd.concat([long_table(), lpips]), RECORDS, replace(SETTINGS, metrics=["nrmse", "lpips_vgg"]))
+    table = tables.build(pd.concat([long_table(), lpips]), RECORDS, SETTINGS | {"metrics": ["nrmse", "lpips_vgg"]})
     assert table.cell("munet", "lpips_vgg", 8) == "not available"
     assert "LPIPS (VGG) ↓ s=8" in tables.markdown(table) and tables.markdown(table).count("not available") == 4
     assert {metric for _, metric, _ in table.best} == {"nrmse"}
@@ -145,18 +144,18 @@ def test_folds_of_different_settings_are_averaged_where_the_table_says_so_and_th
     records = [*RECORDS[:3], record("munet", 2, networks={"network": other}, parameters=1_067_601)]
     with pytest.raises(UserError, match="set mix_folds: true in the table"):
         tables.build(long_table(), records, SETTINGS)
-    mixed = tables.build(long_table(), records, replace(SETTINGS, mix_folds=True))
+    mixed = tables.build(long_table(), records, SETTINGS | {"mix_folds": True})
     said = "Folds of different settings are averaged: networks.munet.channels is 2 in fold 1 and 4 in fold 2"
     assert (
         said in mixed.caption and "networks.munet.learning_rate is 0.01 in fold 1 and 0.0002 in fold 2" in mixed.caption
     )
     assert tables.csv(mixed).query("method == 'munet'").parameters.tolist() == [1_017_601] * 2
-    equal = tables.build(long_table(), RECORDS, replace(SETTINGS, mix_folds=True))
+    equal = tables.build(long_table(), RECORDS, SETTINGS | {"mix_folds": True})
     assert "Folds of different settings" not in equal.caption
 
 
 def test_a_method_without_a_label_is_called_by_its_name():
-    assert tables.build(long_table(), RECORDS, replace(SETTINGS, labels={})).rows.label.tolist() == [
+    assert tables.build(long_table(), RECORDS, SETTINGS | {"labels": {}}).rows.label.tolist() == [
         "zero_filled", "munet",
     ]  # fmt: skip
 

@@ -6,8 +6,8 @@ from synthetic_scan import METABOLITES, scan, write_mri
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan import grid, slices, slicing
-from mrsi_sr.scan.slicing import SliceSettings
 from mrsi_sr.scan.volumes import write_nifti
+from mrsi_sr.settings.cohort import SliceSettings
 
 SETTINGS = SliceSettings.of()
 

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.metrics import REGIONS, in_region, nrmse
+from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.evaluation.samples import Samples, samples_record
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.report.figures import style
 from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of, load
-from mrsi_sr.settings.old_base import Settings
+from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 
 MARGIN_VOXELS = 2  # around the brain
 MIDDLE = 1  # index of the middle one of the three MRI slices in a map's slice
@@ -27,26 +27,6 @@ GAP, BAR = 0.04, 0.07  # gap between panels and width of a colour bar, in panels
 LINE_INCH = 0.125  # height of a line of title or caption
 CAPTION_CHARACTERS = 160  # length of a caption's line at the width of a page
 TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown by default
-
-
-@dataclass(frozen=True)
-class QualitativeSettings(Settings):
-    """Which map is shown, and what the caption says of it; for what is None, see choose().
-
-    workflow/schemas/figure.schema.yaml and figure-origin.schema.yaml explain the keys.
-    """
-
-    kinds = ("figure", "figure-origin")
-    size: int
-    metabolite: str | None
-    participant: str | None
-    slice: int | None
-    fold: int | None
-    methods: list[str] | None
-    protocol: str
-    experiment: str | None
-    phantom: bool
-    labels: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,7 +55,7 @@ class Picture:
 
 
 def compose(
-    folders: Sequence[Path], slices: Sequence[str], low_resolution: Sequence[str], settings: QualitativeSettings
+    folders: Sequence[Path], slices: Sequence[str], low_resolution: Sequence[str], settings: FigureSettings
 ) -> Picture:
     """Content of the figure, from folders of samples, slices.npz and low_resolution npz files.
 
@@ -109,7 +89,7 @@ def compose(
     return Picture(truth, s, m, panels, caption(truth, s, m, settings))
 
 
-def choose(truths: Sequence[ParticipantSlices], settings: QualitativeSettings) -> tuple[ParticipantSlices, int, int]:
+def choose(truths: Sequence[ParticipantSlices], settings: FigureSettings) -> tuple[ParticipantSlices, int, int]:
     """Slices of the participant, row of the slice and column of the metabolite to show.
 
     By default the participant and slice with the largest lesion, or with most brain where there is no lesion, and tCho,
@@ -137,7 +117,7 @@ def choose(truths: Sequence[ParticipantSlices], settings: QualitativeSettings) -
     return max(candidates, key=lambda candidate: candidate[0])[1:]
 
 
-def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
+def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int, settings: FigureSettings):
     """Panel of a method: its first sample of the map. Raises UserError where it has none."""
     wanted = (truth.slices[s], truth.metabolites[m], settings.size)
     found = (samples.slice == wanted[0]) & (samples.metabolite == wanted[1]) & (samples.size == wanted[2])
@@ -151,7 +131,7 @@ def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int
     return scored(label, samples.maps[first], truth, s, m, settings.protocol)
 
 
-def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings):
+def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m: int, settings: FigureSettings):
     """Panel of the zero-filled map, from the measured k-space in low_resolution-PROTOCOL.npz."""
     import torch
 
@@ -176,7 +156,7 @@ def scored(label: str, estimate: np.ndarray, truth: ParticipantSlices, s: int, m
     return Panel(label, maps[0][0], float(nrmse(*maps)[0]))
 
 
-def caption(truth: ParticipantSlices, s: int, m: int, settings: QualitativeSettings) -> str:
+def caption(truth: ParticipantSlices, s: int, m: int, settings: FigureSettings) -> str:
     """Caption: participant, slice, metabolite, size, and how to read the figure."""
     frame = truth.maps.shape[-1]
     where = "inside the quality mask" if settings.protocol == "clean" else "over the whole frame"

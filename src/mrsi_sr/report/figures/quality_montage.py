@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mrsi_sr.report.figures import style
-from mrsi_sr.scan.quality import BIT, QualitySettings
+from mrsi_sr.scan.quality import BIT
 from mrsi_sr.scan.volumes import Status, Volumes
+from mrsi_sr.settings.cohort import QualitySettings
 
 COLUMNS = 9  # number of slices shown, spread evenly over those with fitted voxels
 INCH_PER_IMAGE, BAR_INCH, LABEL_INCH, GAP_INCH = 0.78, 0.09, 0.95, 0.62
