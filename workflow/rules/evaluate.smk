@@ -14,7 +14,7 @@ rule evaluate:
         runtime=60,
         mem_mb=4000,
     params:
-        code=code_hash("workflow/scripts/evaluate.py"),
+        code=plan.code_hash("evaluate"),
         slices=plan.slices,
         metrics=plan.metrics,
         protocol=plan.protocol,

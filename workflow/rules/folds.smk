@@ -7,7 +7,7 @@ rule folds:
     conda:
         "../../envs/mrsi-sr.yaml"
     params:
-        code=code_hash("workflow/scripts/folds.py"),
+        code=plan.code_hash("folds"),
         participants=plan.participants,
         settings=plan.fold_settings,
     shell:

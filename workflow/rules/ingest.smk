@@ -13,7 +13,7 @@ rule ingest:
         runtime=60,
         mem_mb=2000,
     params:
-        code=code_hash("workflow/scripts/ingest.py"),
+        code=plan.code_hash("ingest"),
         flags=plan.ingest_flags,
         out=subpath(output[0], parent=True),
     shell:

@@ -15,7 +15,7 @@ rule mask:
         runtime=20,
         mem_mb=3000,
     params:
-        code=code_hash("workflow/scripts/mask.py"),
+        code=plan.code_hash("mask"),
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
         volumes=subpath(input.volumes, parent=True),
@@ -49,7 +49,7 @@ rule montage:
         runtime=10,
         mem_mb=3000,
     params:
-        code=code_hash("workflow/scripts/montage.py"),
+        code=plan.code_hash("montage"),
         unit=plan.cohort.unit,
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),

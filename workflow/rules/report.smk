@@ -17,7 +17,7 @@ rule losses:
         runtime=10,
         mem_mb=2000,
     params:
-        code=code_hash("workflow/scripts/losses.py"),
+        code=plan.code_hash("losses"),
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.networks],
     shell:
         "python workflow/scripts/losses.py --networks {params.folders:q}"
@@ -44,7 +44,7 @@ rule compare:
         runtime=20,
         mem_mb=4000,
     params:
-        code=code_hash("workflow/scripts/compare.py"),
+        code=plan.code_hash("compare"),
         settings=plan.test_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -73,7 +73,7 @@ rule table:
         runtime=10,
         mem_mb=4000,
     params:
-        code=code_hash("workflow/scripts/table.py"),
+        code=plan.code_hash("table"),
         settings=plan.table_settings,
     shell:
         "python workflow/scripts/table.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -102,7 +102,7 @@ rule qualitative:
         runtime=10,
         mem_mb=4000,
     params:
-        code=code_hash("workflow/scripts/qualitative.py"),
+        code=plan.code_hash("qualitative"),
         settings=plan.figure_settings,
         samples=plan.figure_folders,
         slices=plan.slices,

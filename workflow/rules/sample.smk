@@ -15,7 +15,7 @@ rule sample:
         runtime="4h",
         mem_mb=8000,
     params:
-        code=code_hash("workflow/scripts/sample.py"),
+        code=plan.code_hash("sample"),
         slices=plan.slices,
         low_resolution=plan.low_resolution,
         settings=plan.method_settings,

@@ -9,7 +9,7 @@ rule simulate:
         runtime=20,
         mem_mb=3000,
     params:
-        code=code_hash("workflow/scripts/simulate.py"),
+        code=plan.code_hash("simulate"),
         settings=plan.phantom_settings,
         seed=plan.phantom_seed,
         out=subpath(output[0], parent=True),

@@ -15,7 +15,7 @@ rule slices:
         runtime=20,
         mem_mb=3000,
     params:
-        code=code_hash("workflow/scripts/slices.py"),
+        code=plan.code_hash("slices"),
         metabolites=plan.metabolites(),
         unit=plan.cohort.unit,
         settings=plan.settings("slices"),
@@ -42,7 +42,7 @@ rule cohort_summary:
         runtime=10,
         mem_mb=2000,
     params:
-        code=code_hash("workflow/scripts/cohort_summary.py"),
+        code=plan.code_hash("cohort_summary"),
         folders=plan.cohort_files(""),
         excluded=plan.excluded(),
     shell:

@@ -15,7 +15,7 @@ rule train:
         runtime="8h",
         mem_mb=16000,
     params:
-        code=code_hash("workflow/scripts/train.py"),
+        code=plan.code_hash("train"),
         slices=plan.slices,
         settings=plan.network_settings,
         sizes=plan.training_sizes,

@@ -15,7 +15,7 @@ rule truncate:
         runtime=10,
         mem_mb=2000,
     params:
-        code=code_hash("workflow/scripts/truncate.py"),
+        code=plan.code_hash("truncate"),
         sizes=plan.cohort_sizes(),
     shell:
         "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
@@ -37,7 +37,7 @@ rule inventory:
         runtime=20,
         mem_mb=2000,
     params:
-        code=code_hash("workflow/scripts/inventory.py"),
+        code=plan.code_hash("inventory"),
     shell:
         "python workflow/scripts/inventory.py --slices {input.slices:q} --low-resolution {input.low_resolution:q}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

@@ -6,18 +6,12 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.results.syntax import Reduced, reduced
 
 PACKAGE = Path(__file__).parents[1]
 # Modules that are not followed. A setting's value reaches a result through the rule's parameters and the fingerprints.
 HIDDEN = tuple(f"mrsi_sr.{name}" for name in ("cli", "results", "settings", "workflow"))
 CONSTANTS = "mrsi_sr.settings."  # where constants of the field are defined, such as the size of a map
-
-
-def code_hash(*roots: str | Path) -> str:
-    """One short hash of `code_of`, for a rule's parameter."""
-    return fingerprint(code_of(*roots))
 
 
 def code_of(*roots: str | Path, package: Path = PACKAGE) -> dict[str, str]:
