@@ -72,7 +72,10 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
             {"settings": json.dumps(MUNET.plain() | {"architecture": "unet"})},
             '"unet" is not known: did you mean munet?',
         ),
-        ({"settings": json.dumps(MUNET.plain() | {"learning_rate": 1e30})}, "is not finite"),
+        (
+            {"settings": json.dumps(MUNET.plain() | {"learning_rate": 1e30})},
+            "learning_rate is 1e+30, expected at most 1",
+        ),
         ({"fold": 7}, "there is no fold 7"),
         ({"sizes": "4,9"}, "size 9 does not fit"),
     ],
