@@ -7,7 +7,6 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")  # the package of this clone, installed or not
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.code import code_of
 from mrsi_sr.workflow.failures import Failures
 from mrsi_sr.workflow.records import keep_with_results, lock_results
 from mrsi_sr.workflow.snapshot import started_with

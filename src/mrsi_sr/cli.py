@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 log = logging.getLogger("mrsi_sr")
 
@@ -97,6 +98,25 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole_numbers(flag: str, text: str) -> list[int]:
+    """Whole numbers of a flag such as '8,16,32', in rising order, each once. Raises UserError for another form."""
+    try:
+        return sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        raise UserError(f"{flag} is '{text}'\n  expected whole numbers with commas, such as 8,16,32") from None
+
+
+def paths_by_role(flag: str, words: Iterable[str]) -> dict[str, Path]:
+    """{role: path} of a flag's ROLE=PATH words. Raises UserError for another form, or a role given twice."""
+    paths: dict[str, Path] = {}
+    for word in words:
+        role, equals, path = word.partition("=")
+        if not (role and equals and path) or role in paths:
+            raise UserError(f"{flag} {word}: expected ROLE=PATH, each role once, like network=a.safetensors")
+        paths[role] = Path(path)
+    return paths
+
+
 def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
     options = [option for action in parser._actions for option in action.option_strings]
     close = difflib.get_close_matches(argument.split("=")[0], options, n=1)
@@ -118,6 +138,25 @@ def progress(items: Iterable, what: str, total: int | None = None) -> Iterator:
             last = time.monotonic()
             log.info("%s: %d%s, %s", what, done, f" of {total}" if total else "", _remaining(done, total, last - start))
         yield item
+
+
+class ProgressLines:
+    """Lines of log on work that counts its own steps: every ten seconds, and at the end."""
+
+    def __init__(self, what: str, done: int, total: int):
+        """what: the step, such as 'training: iteration'. done, of total: steps before the first that is reported."""
+        self.what, self.first, self.total = what, done, total
+        self.started = self.last = time.monotonic()
+
+    def report(self, done: int, numbers: Callable[[], dict[str, float | None]]) -> None:
+        """Log a line where it is due. numbers: what the line shows by name, asked for only then."""
+        now = time.monotonic()
+        if now - self.last < SECONDS_BETWEEN_LINES and done < self.total:
+            return
+        self.last = now
+        words = [f"{name} {'-' if value is None else f'{value:.5g}'}" for name, value in numbers().items()]
+        left = _remaining(done - self.first, self.total - self.first, now - self.started)
+        log.info("%s %d of %d, %s", self.what, done, self.total, ", ".join([*words, left]))
 
 
 def _remaining(done: int, total: int | None, seconds: float) -> str:

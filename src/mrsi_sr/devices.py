@@ -74,6 +74,12 @@ def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], d
     return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=device.type == "cuda")
 
 
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the learning rate of the optimizer's next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
 def wait(device: torch.device) -> None:
     """Wait until the device has finished its queue, so that a duration measured next is right."""
     if device.type == "cuda":

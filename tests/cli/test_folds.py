@@ -21,14 +21,14 @@ def test_the_order_of_names_does_not_matter(run_script, tmp_path):
         assert done.returncode == 0, done.stderr
     assert "fold 1: 2 train, 2 validation, 3 test" in done.stderr
     assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
-    assert {row.participant for row in folds.load(tmp_path / "first.csv")} == set(NAMES)
+    assert {row.participant for row in folds.read(tmp_path / "first.csv")} == set(NAMES)
 
 
 def test_folds_that_are_given_are_followed(run_script, tmp_path):
     chosen = {name: str(place % 3 + 1) for place, name in enumerate(NAMES)}
     done = make(run_script, NAMES, tmp_path / "folds.csv", chosen, number=3)
     assert done.returncode == 0, done.stderr
-    assert folds.participants_of(folds.load(tmp_path / "folds.csv"), 2, "test") == ["sub-02", "sub-05"]
+    assert folds.participants_of(folds.read(tmp_path / "folds.csv"), 2, "test") == ["sub-02", "sub-05"]
 
 
 def test_settings_may_be_in_a_yaml_file(run_script, tmp_path):

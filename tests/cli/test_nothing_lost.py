@@ -15,7 +15,7 @@ import tiny_cohort
 from tiny_cohort import DENOISER
 
 GRID = Path(__file__).parents[1] / "data/lcmodel/grid"
-NETWORK = DENOISER | {"iterations": 6, "validate_every": 3}
+NETWORK = (DENOISER | {"iterations": 6, "validate_every": 3}).plain()
 MEASURED = {"provenance.json", "training.json"}  # duration, memory and time of day: they differ between equal runs
 
 

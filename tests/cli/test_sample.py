@@ -25,9 +25,9 @@ def cohort(tmp_path_factory):
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
     torch.manual_seed(1)
     for settings in (MUNET, DENOISER):
-        path = folder / f"{settings['architecture']}.best.safetensors"
-        Weights(networks.build(settings).state_dict(), settings, **facts).save(path)
-        paths[settings["architecture"]] = path
+        path = folder / f"{settings.architecture}.best.safetensors"
+        Weights(networks.build(settings).state_dict(), settings.plain(), **facts).save(path)
+        paths[settings.architecture] = path
     return paths
 
 
@@ -38,10 +38,11 @@ def arguments(cohort: dict, out, method: str, **changes) -> list:
     }  # fmt: skip
     flags = {
         "method": method,
-        "settings": json.dumps(settings), "network-settings": json.dumps(roles), "slices": cohort["slices"],
+        "settings": json.dumps(settings), "slices": cohort["slices"],
+        "network-settings": json.dumps({role: network.plain() for role, network in roles.items()}),
         "low-resolution": cohort["low_resolution"], "folds": cohort["folds"], "fold": 1, "protocol": "clean",
         "sizes": "4,8", "batch-size": 7, "device": "cpu", "threads": 1, "out": out,
-        "weights": [f"{role}={cohort[network['architecture']]}" for role, network in roles.items()],
+        "weights": [f"{role}={cohort[network.architecture]}" for role, network in roles.items()],
     }  # fmt: skip
     words = []
     for name, value in (flags | changes).items():
@@ -76,10 +77,10 @@ def test_sampling_writes_the_test_participants_maps_and_what_they_cost(method, n
         ({"weights": []}, "--weights names the roles nothing, but the method munet has networks for network"),
         ({"network-settings": json.dumps({"network": {}})}, "--network-settings.network lacks architecture"),
         (
-            {"network-settings": json.dumps({"network": DENOISER})},
+            {"network-settings": json.dumps({"network": DENOISER.plain()})},
             "--network-settings.network has learned noise_prediction, but the sampler single_pass needs regression",
         ),
-        ({"network-settings": json.dumps({"network": MUNET | {"channels": 3}})}, "channels: 2 there, 3 here"),
+        ({"network-settings": json.dumps({"network": (MUNET | {"channels": 3}).plain()})}, "channels: 2 there, 3 here"),
         ({"fold": 2}, "there is no fold 2"),
         ({"sizes": "4,6"}, "has no low-resolution size 6"),
         ({"settings": json.dumps({})}, "the whole lacks sampler"),

@@ -31,7 +31,7 @@ def arguments(cohort: dict, folder, network: dict, **changes) -> list:
 
 @pytest.mark.parametrize("settings", [MUNET, DENOISER], ids=["munet", "denoiser"])
 def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_path, run_script):
-    done = run_script("train", *arguments(cohort, tmp_path, settings))
+    done = run_script("train", *arguments(cohort, tmp_path, settings.plain()))
     assert done.returncode == 0, done.stderr
     assert "training: iteration 4 of 4, loss" in done.stderr and "s left" in done.stderr
     names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json"}
@@ -39,7 +39,7 @@ def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_pat
     for kind in ("best", "last"):
         with safe_open(tmp_path / f"{kind}.safetensors", "pt") as file:
             facts = json.loads(file.metadata()["mrsi_sr"])
-        assert facts["settings"] == settings
+        assert facts["settings"] == settings.plain()
         assert (facts["fold"], facts["protocol"], facts["sizes"]) == (1, "clean", [4, 8])
         assert facts["metabolites"] == list(METABOLITES)
     assert facts["iteration"] == 4
@@ -56,9 +56,9 @@ def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_pat
 
 def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     keys = ("architecture", "objective", "channels", "batch_size", "learning_rate", "iterations")
-    done = run_script("train", *arguments(cohort, tmp_path, {key: MUNET[key] for key in keys}))
+    done = run_script("train", *arguments(cohort, tmp_path, {key: getattr(MUNET, key) for key in keys}))
     assert done.returncode == 0, done.stderr
-    completed = MUNET | {"validate_every": 1000}
+    completed = MUNET.plain() | {"validate_every": 1000}
     assert json.loads((tmp_path / "provenance.json").read_text())["settings"] == completed
     with safe_open(tmp_path / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["settings"] == completed
@@ -69,25 +69,25 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     [
         ({"settings": "{"}, "--settings is not JSON"),
         (
-            {"settings": json.dumps(MUNET | {"architecture": "unet"})},
+            {"settings": json.dumps(MUNET.plain() | {"architecture": "unet"})},
             '"unet" is not known: did you mean munet?',
         ),
-        ({"settings": json.dumps(MUNET | {"learning_rate": 1e30})}, "is not finite"),
+        ({"settings": json.dumps(MUNET.plain() | {"learning_rate": 1e30})}, "is not finite"),
         ({"fold": 7}, "there is no fold 7"),
         ({"sizes": "4,9"}, "size 9 does not fit"),
     ],
 )
 def test_what_a_person_can_mend_is_said_in_one_message(changes, message, cohort, tmp_path, run_script):
-    done = run_script("train", *arguments(cohort, tmp_path, MUNET, **changes))
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET.plain(), **changes))
     assert done.returncode == 2, done.stderr
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_a_participant_without_slices_and_a_file_that_is_none_are_named(cohort, tmp_path, run_script):
-    done = run_script("train", *arguments(cohort, tmp_path, MUNET, slices=cohort["slices"][:1]))
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET.plain(), slices=cohort["slices"][:1]))
     assert done.returncode == 2 and "no file of participant sub-2 among those given" in done.stderr
-    done = run_script("train", *arguments(cohort, tmp_path, MUNET, slices=[cohort["folds"]]))
+    done = run_script("train", *arguments(cohort, tmp_path, MUNET.plain(), slices=[cohort["folds"]]))
     assert done.returncode == 2 and "cannot be read as a file of slices" in done.stderr
 
 
@@ -100,8 +100,8 @@ ENHANCER = {
 def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_path, run_script):
     path = tmp_path / "munet.safetensors"
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
-    Weights(networks.build(MUNET).state_dict(), MUNET, **facts).save(path)
-    needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET})}
+    Weights(networks.build(MUNET).state_dict(), MUNET.plain(), **facts).save(path)
+    needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET.plain()})}
     done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
     assert done.returncode == 0, done.stderr
     with safe_open(tmp_path / "best.safetensors", "pt") as file:
@@ -116,7 +116,7 @@ def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_pat
         ({}, "--needs names the roles nothing, but the settings need super_resolver"),
         ({"needs": "super_resolver"}, "--needs super_resolver: expected ROLE=PATH"),
         (
-            {"needs": "super_resolver=a", "needs-settings": json.dumps({"super_resolver": DENOISER})},
+            {"needs": "super_resolver=a", "needs-settings": json.dumps({"super_resolver": DENOISER.plain()})},
             "--needs-settings.super_resolver has learned noise_prediction, but a super_resolver learns regression",
         ),
     ],

@@ -49,7 +49,7 @@ def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protoco
     record = {
         "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,
         "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU", "settings": SETTINGS[method],
-        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET),
+        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()),
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(record))
     return folder

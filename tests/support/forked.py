@@ -90,7 +90,7 @@ def serve() -> None:
     import torch._dynamo  # noqa: F401  (the optimizers do)
 
     from mrsi_sr.lcmodel import scans  # noqa: F401
-    from mrsi_sr.training import loop as training  # noqa: F401
+    from mrsi_sr.training import fold  # noqa: F401
 
     for line in sys.stdin:
         request = json.loads(line)

@@ -3,21 +3,20 @@
 from pathlib import Path
 
 import torch
-import yaml
 from tiny_cohort import METABOLITES
 
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.old_method import MethodSettings
-from mrsi_sr.settings.old_network import resolve_network
-from mrsi_sr.training import loop as training
-from mrsi_sr.training import trained
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.training.loop import TrainingResult, train
+from mrsi_sr.training.trained import load_network
 from mrsi_sr.workflow.configuration import Configuration
 
 REPOSITORY = Path(__file__).parents[2]
-PAPERS = Configuration.resolve(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
+PAPERS = Configuration.read(REPOSITORY / "config" / "config.yaml")
 CPU = torch.device("cpu")
 SHORTER = 10  # truncations and samplers' steps of 100, 50, 20 and 10 become 10, 5, 2 and 1
 SMALL = {
@@ -26,30 +25,29 @@ SMALL = {
 }  # fmt: skip
 
 
-def network_settings(name: str, changes: dict[str, dict] | None = None) -> dict:
-    """The complete settings of one of the papers' networks at toy size, changed by architecture, then objective."""
+def network_settings(name: str, changes: dict[str, dict] | None = None) -> NetworkSettings:
+    """The settings of one of the papers' networks at toy size, changed by architecture, then objective."""
     settings = PAPERS.network(name, fold=1)
-    small = {key: value for key, value in SMALL.items() if key in settings}
-    if settings["architecture"] == "munet":
-        small["channels"] = settings["channels"] // 8
-    elif settings["architecture"] == "denoising_unet":
-        small |= {"channels": [8] * len(settings["channels"]), "residual_blocks": 1}
+    small = {key: value for key, value in SMALL.items() if key in type(settings).model_fields}
+    if settings.architecture == "munet":
+        small["channels"] = settings.channels // 8
+    elif settings.architecture == "denoising_unet":
+        small |= {"channels": [8] * len(settings.channels), "residual_blocks": 1}
     else:
-        small["features"] = settings["features"] // 32
-    if settings.get("truncation"):
-        small["truncation"] = settings["truncation"] // SHORTER
-    for kind in ("architecture", "objective"):
-        small |= (changes or {}).get(settings[kind], {})
-    return resolve_network(settings | small, name)
+        small["features"] = settings.features // 32
+    if getattr(settings, "truncation", None):
+        small["truncation"] = settings.truncation // SHORTER
+    for kind in (settings.architecture, settings.objective):
+        small |= (changes or {}).get(kind, {})
+    return settings | small
 
 
-def method_settings(name: str) -> dict:
-    """The complete settings of one of the papers' methods, for networks at toy size."""
+def method_settings(name: str) -> MethodSettings:
+    """The settings of one of the papers' methods, for networks at toy size."""
     method = PAPERS.method(name)
-    sampler = method["sampler"]
-    if sampler.get("steps"):
-        sampler = sampler | {"steps": sampler["steps"] // SHORTER}
-    return MethodSettings.complete(method | {"sampler": sampler}, name)
+    if getattr(method.sampler, "steps", None) is None:
+        return method
+    return method | {"sampler": method.sampler.plain() | {"steps": method.sampler.steps // SHORTER}}
 
 
 class Trainer:
@@ -65,43 +63,43 @@ class Trainer:
         """
         self.changes = changes
         self.folder, self.participants, self.protocol, self.sizes = folder, participants, protocol, sizes
-        self.results: dict[str, training.Trained] = {}
+        self.results: dict[str, TrainingResult] = {}
 
-    def settings(self, name: str) -> dict:
+    def settings(self, name: str) -> NetworkSettings:
         return network_settings(name, self.changes)
 
-    def train(self, name: str) -> training.Trained:
+    def train(self, name: str) -> TrainingResult:
         """Train a network where it is not trained yet."""
         if name not in self.results:
             settings = self.settings(name)
-            needed = {role: self._loaded(role, each) for role, each in settings["needs"].items()}
-            sizes = settings["sizes"] or self.sizes
+            needed = {role: self._loaded(role, each) for role, each in settings.needs.items()}
+            sizes = settings.sizes or self.sizes
             maps = MapsOnDevice(self.participants, self.protocol, sizes)
-            result = training.train(
+            result = train(
                 settings, maps, maps, seed=1, checkpoint=Checkpoint(self.folder / f"{name}.checkpoint", "a"),
-                device=CPU, needed=needed,
+                checkpoint_every=1000, device=CPU, needed=needed,
             )  # fmt: skip
             facts = {"fold": 1, "protocol": self.protocol, "metabolites": list(METABOLITES), "sizes": sizes}
             for kind, iteration in (("best", result.best_iteration), ("last", result.iterations)):
-                Weights(getattr(result, kind), settings, **facts, iteration=iteration).save(self._path(name, kind))
+                weights = Weights(getattr(result, kind), settings.plain(), **facts, iteration=iteration)
+                weights.save(self._path(name, kind))
             self.results[name] = result
         return self.results[name]
 
-    def method(self, name: str, settings: dict, sizes: list[int]) -> Method:
-        """A method of trained networks; settings: complete."""
-        method = MethodSettings.of(**settings)
-        for network in method.networks.values():
+    def method(self, name: str, settings: MethodSettings, sizes: list[int]) -> Method:
+        """A method of trained networks."""
+        for network in settings.networks.values():
             self.train(network)
         return Method(
-            name, method, {role: self.settings(network) for role, network in method.networks.items()},
-            {role: self._path(network, method.weights_of(role)) for role, network in method.networks.items()},
-            fold=1, protocol=self.protocol, sizes=sizes, device=CPU,
+            name, settings, {role: self.settings(network) for role, network in settings.networks.items()},
+            {role: self._path(network, settings.weights_of(role)) for role, network in settings.networks.items()},
+            fold=1, protocol=self.protocol, sizes=sizes, device=CPU, batch_size=64,
         )  # fmt: skip
 
     def _loaded(self, role: str, name: str) -> torch.nn.Module:
         self.train(name)
         known = {"fold": 1, "protocol": self.protocol, "sizes": self.sizes, "device": CPU}
-        return trained.load(role, self._path(name, "best"), self.settings(name), **known).network
+        return load_network(role, self._path(name, "best"), self.settings(name), **known).network
 
     def _path(self, name: str, kind: str) -> Path:
         return self.folder / f"{name}.{kind}.safetensors"

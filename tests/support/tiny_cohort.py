@@ -7,17 +7,17 @@ import torch
 
 from mrsi_sr.kspace import Truncation, crop_window
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.old_network import resolve_network
+from mrsi_sr.settings.network import network_settings
 
 FRAME = 16
 METABOLITES = ("tCr", "tCho")
 PARTS = {"sub-1": "train", "sub-2": "validation", "sub-3": "test"}
 
-MUNET = resolve_network({
+MUNET = network_settings({
     "architecture": "munet", "channels": 2, "objective": "regression", "batch_size": 3, "learning_rate": 1e-2,
     "iterations": 4, "validate_every": 2,
 })  # fmt: skip
-DENOISER = resolve_network({
+DENOISER = network_settings({
     "architecture": "denoising_unet", "channels": [8, 8], "residual_blocks": 1, "attention_at": [], "heads": 1,
     "objective": "noise_prediction", "diffusion_steps": 4, "batch_size": 3, "learning_rate": 1e-3, "iterations": 4,
     "validate_every": 2, "ema": 0.9,

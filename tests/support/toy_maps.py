@@ -1,22 +1,39 @@
 """Small random maps, conditions and batches for the tests of networks and of what uses them."""
 
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 import torch
 
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.settings.old_base import check
+from mrsi_sr.samplers import sampler_of
+from mrsi_sr.settings.architecture import ARCHITECTURES
+from mrsi_sr.settings.network import NetworkSettings, network_settings
+from mrsi_sr.settings.sampler import SAMPLERS
 
 
-def architecture(name: str, **settings) -> dict:
-    """What networks.build needs of a network's settings, the rest as the schema says."""
-    return {"architecture": name} | check(f"architecture-{name}", settings)
+def toy_network(architecture: str, objective: str, **settings) -> NetworkSettings:
+    """Settings of a network; those that are not given are at their defaults."""
+    trained = {"iterations": 1, "batch_size": 1, "learning_rate": 1e-3}
+    return network_settings({"architecture": architecture, "objective": objective} | trained | settings)
 
 
-def objective(name: str, **settings) -> dict:
-    """What objectives.build needs of a network's settings, the rest as the schema says."""
-    return {"objective": name} | check(f"objective-{name}", settings)
+def architecture(name: str, **settings) -> NetworkSettings:
+    """Settings of a network of this architecture, with an objective that it can learn."""
+    return toy_network(name, "adversarial" if settings.get("sharpness") else ARCHITECTURES[name].learns[0], **settings)
+
+
+def objective(name: str, **settings) -> NetworkSettings:
+    """Settings of a network with this objective, of an architecture that can learn it."""
+    fitting = [each for each, settings in ARCHITECTURES.items() if name in settings.learns]
+    return toy_network(fitting[-1 if settings.get("truncation") else 0], name, **settings)
+
+
+def toy_sampler(kind: str, networks: dict, **settings) -> Callable:
+    """A sampler with its networks by role; settings that are not given are at their defaults."""
+    return partial(sampler_of(kind), networks, **SAMPLERS[kind].of(kind=kind, **settings).own)
 
 
 def toy_batch(number: int = 3, grid: int = 32, protocol: str = "clean", sizes=(8, 10, 16), seed: int = 0):

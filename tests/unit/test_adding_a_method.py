@@ -30,9 +30,10 @@ def followed(repository, tmp_path_factory):
             subprocess.run(["git", "apply", "-"], input=text, text=True, cwd=copy, check=True)
         else:
             methods |= yaml.safe_load(text)["methods"]
-    configuration = yaml.safe_load((copy / "config" / "config.yaml").read_text())
-    configuration["methods"] |= methods
-    (copy / "config" / "config.yaml").write_text(yaml.safe_dump(configuration))
+    configuration = copy / "config" / "config.yaml"
+    with configuration.open("a") as file:
+        yaml.safe_dump({"methods": methods, "experiments": {"mine": {"methods": list(methods)}}}, file)
+    run(copy, "-m", "mrsi_sr.settings.documents")
     return copy, list(methods)
 
 
@@ -46,13 +47,14 @@ def run(copy, *command) -> str:
 def test_the_methods_that_are_added_sample(followed):
     copy, names = followed
     assert names == ["enhancer_sharp", "enhancer_mean"]
-    tests = [f"tests/unit/test_every_method.py::test_every_method_samples[{name}]" for name in names]
+    tests = [f"tests/unit/sampling/test_every_method.py::test_every_method_samples[{name}]" for name in names]
     assert "2 passed" in run(copy, "-m", "pytest", *tests)
 
 
 def test_what_is_added_keeps_the_rules_of_the_house(followed):
     copy, _ = followed
-    run(copy, "-m", "pytest", "tests/unit/test_flow_mean.py", "tests/unit/test_settings.py")
+    tests = ("samplers/test_flow_mean.py", "settings/test_documents.py", "test_house.py")
+    run(copy, "-m", "pytest", *(f"tests/unit/{name}" for name in tests))
     run(copy, "-m", "ruff", "check", "src", "tests")
     run(copy, "-m", "ruff", "format", "--check", "src", "tests")
 

@@ -1,6 +1,5 @@
 rule evaluate:
     input:
-        code=code_of("workflow/scripts/evaluate.py"),
         samples="results/{experiment}/fold-{fold}/samples/{method}/provenance.json",
         inventory="results/{experiment}/inventory.csv",
         lpips=plan.lpips_files,
@@ -15,6 +14,7 @@ rule evaluate:
         runtime=60,
         mem_mb=4000,
     params:
+        code=plan.code_hash("evaluate"),
         slices=plan.slices,
         metrics=plan.metrics,
         protocol=plan.protocol,

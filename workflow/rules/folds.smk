@@ -1,6 +1,4 @@
 rule folds:
-    input:
-        code=code_of("workflow/scripts/folds.py"),
     output:
         "results/{experiment}/folds.csv",
     log:
@@ -9,6 +7,7 @@ rule folds:
     conda:
         "../../envs/mrsi-sr.yaml"
     params:
+        code=plan.code_hash("folds"),
         participants=plan.participants,
         settings=plan.fold_settings,
     shell:

@@ -1,6 +1,5 @@
 rule ingest:
     input:
-        code=code_of("workflow/scripts/ingest.py"),
         scan=plan.files("lcmodel", "maps", "reference"),
     output:
         "results/cohorts/{cohort}/{participant}/volumes/provenance.json",
@@ -14,6 +13,7 @@ rule ingest:
         runtime=60,
         mem_mb=2000,
     params:
+        code=plan.code_hash("ingest"),
         flags=plan.ingest_flags,
         out=subpath(output[0], parent=True),
     shell:

@@ -1,6 +1,5 @@
 rule mask:
     input:
-        code=code_of("workflow/scripts/mask.py"),
         volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
         scan=plan.files("brain_mask", "t1"),
         maps=plan.external_maps,
@@ -16,6 +15,7 @@ rule mask:
         runtime=20,
         mem_mb=3000,
     params:
+        code=plan.code_hash("mask"),
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
         volumes=subpath(input.volumes, parent=True),
@@ -27,7 +27,6 @@ rule mask:
 
 rule montage:
     input:
-        code=code_of("workflow/scripts/montage.py"),
         volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
         mask="results/cohorts/{cohort}/{participant}/mask/provenance.json",
         scan=plan.files("brain_mask", "t1"),
@@ -50,6 +49,7 @@ rule montage:
         runtime=10,
         mem_mb=3000,
     params:
+        code=plan.code_hash("montage"),
         unit=plan.cohort.unit,
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),

@@ -1,6 +1,5 @@
 rule losses:
     input:
-        code=code_of("workflow/scripts/losses.py"),
         networks=plan.trained_here,
     output:
         report(
@@ -18,6 +17,7 @@ rule losses:
         runtime=10,
         mem_mb=2000,
     params:
+        code=plan.code_hash("losses"),
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.networks],
     shell:
         "python workflow/scripts/losses.py --networks {params.folders:q}"
@@ -26,7 +26,6 @@ rule losses:
 
 rule compare:
     input:
-        code=code_of("workflow/scripts/compare.py"),
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
@@ -45,6 +44,7 @@ rule compare:
         runtime=20,
         mem_mb=4000,
     params:
+        code=plan.code_hash("compare"),
         settings=plan.test_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -53,7 +53,6 @@ rule compare:
 
 rule table:
     input:
-        code=code_of("workflow/scripts/table.py"),
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
@@ -74,6 +73,7 @@ rule table:
         runtime=10,
         mem_mb=4000,
     params:
+        code=plan.code_hash("table"),
         settings=plan.table_settings,
     shell:
         "python workflow/scripts/table.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -83,7 +83,6 @@ rule table:
 
 rule qualitative:
     input:
-        code=code_of("workflow/scripts/qualitative.py"),
         samples=plan.figure_samples,
         inventory="results/{experiment}/inventory.csv",
     output:
@@ -103,6 +102,7 @@ rule qualitative:
         runtime=10,
         mem_mb=4000,
     params:
+        code=plan.code_hash("qualitative"),
         settings=plan.figure_settings,
         samples=plan.figure_folders,
         slices=plan.slices,

@@ -1,6 +1,5 @@
 rule sample:
     input:
-        code=code_of("workflow/scripts/sample.py"),
         networks=plan.trained_networks,
         inventory="results/{experiment}/inventory.csv",
         folds="results/{experiment}/folds.csv",
@@ -16,6 +15,7 @@ rule sample:
         runtime="4h",
         mem_mb=8000,
     params:
+        code=plan.code_hash("sample"),
         slices=plan.slices,
         low_resolution=plan.low_resolution,
         settings=plan.method_settings,

@@ -1,6 +1,4 @@
 rule simulate:
-    input:
-        code=code_of("workflow/scripts/simulate.py"),
     output:
         "results/simulated/{participant}/provenance.json",
     log:
@@ -11,6 +9,7 @@ rule simulate:
         runtime=20,
         mem_mb=3000,
     params:
+        code=plan.code_hash("simulate"),
         settings=plan.phantom_settings,
         seed=plan.phantom_seed,
         out=subpath(output[0], parent=True),

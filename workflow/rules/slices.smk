@@ -1,6 +1,5 @@
 rule slices:
     input:
-        code=code_of("workflow/scripts/slices.py"),
         volumes="results/cohorts/{cohort}/{participant}/volumes/provenance.json",
         mask="results/cohorts/{cohort}/{participant}/mask/provenance.json",
         scan=plan.files("t1", "flair", "brain_mask", "lesion"),
@@ -16,6 +15,7 @@ rule slices:
         runtime=20,
         mem_mb=3000,
     params:
+        code=plan.code_hash("slices"),
         metabolites=plan.metabolites(),
         unit=plan.cohort.unit,
         settings=plan.settings("slices"),
@@ -30,7 +30,6 @@ rule slices:
 
 rule cohort_summary:
     input:
-        code=code_of("workflow/scripts/cohort_summary.py"),
         slices=plan.all_slices(),
         volumes=plan.cohort_files("volumes/provenance.json"),
     output:
@@ -43,6 +42,7 @@ rule cohort_summary:
         runtime=10,
         mem_mb=2000,
     params:
+        code=plan.code_hash("cohort_summary"),
         folders=plan.cohort_files(""),
         excluded=plan.excluded(),
     shell:

@@ -1,6 +1,5 @@
 rule train:
     input:
-        code=code_of("workflow/scripts/train.py"),
         inventory="results/{experiment}/inventory.csv",
         folds="results/{experiment}/folds.csv",
         needs=plan.needed_networks,
@@ -16,6 +15,7 @@ rule train:
         runtime="8h",
         mem_mb=16000,
     params:
+        code=plan.code_hash("train"),
         slices=plan.slices,
         settings=plan.network_settings,
         sizes=plan.training_sizes,

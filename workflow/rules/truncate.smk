@@ -1,6 +1,5 @@
 rule truncate:
     input:
-        code=code_of("workflow/scripts/truncate.py"),
         slices="results/cohorts/{cohort}/{participant}/slices.npz",
     output:
         "results/cohorts/{cohort}/{participant}/low_resolution-{protocol}.npz",
@@ -16,6 +15,7 @@ rule truncate:
         runtime=10,
         mem_mb=2000,
     params:
+        code=plan.code_hash("truncate"),
         sizes=plan.cohort_sizes(),
     shell:
         "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
@@ -25,7 +25,6 @@ rule truncate:
 # What an experiment's networks and methods depend on is this one small file, not two files of every participant.
 rule inventory:
     input:
-        code=code_of("workflow/scripts/inventory.py"),
         slices=plan.slices,
         low_resolution=plan.low_resolution,
     output:
@@ -37,6 +36,8 @@ rule inventory:
     resources:
         runtime=20,
         mem_mb=2000,
+    params:
+        code=plan.code_hash("inventory"),
     shell:
         "python workflow/scripts/inventory.py --slices {input.slices:q} --low-resolution {input.low_resolution:q}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

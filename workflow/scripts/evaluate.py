@@ -39,6 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import samples as evaluation
     from mrsi_sr.evaluation import scores
     from mrsi_sr.evaluation.lpips import Lpips, weights_files, weights_of
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import slices
 
@@ -58,6 +59,7 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = Provenance(
         {"metrics": metrics, "protocol": arguments.protocol, "lpips_weights": named},
         [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
+        code=code_of(__file__),
     )
     for name in evaluation.not_available(metrics, lpips):
         log.info("%s is not available: --lpips-weights names no weights for it", name)

@@ -21,12 +21,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.maps import folds
+    from mrsi_sr.maps import cross_validation, folds
 
-    choice = FoldSettings.from_text(arguments.settings)
-    rows = folds.make(chosen_in(arguments.participants), choice)
-    folds.save(rows, arguments.out)
-    for line in folds.sizes(rows):
+    settings = FoldSettings.from_text(arguments.settings)
+    rows = cross_validation.divide(chosen_in(arguments.participants), settings)
+    folds.write(rows, arguments.out)
+    for line in cross_validation.counts(rows):
         log.info(line)
 
 

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
 
     metabolites = parse_names(arguments.metabolites)
@@ -52,7 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
         if not arguments.files:
             raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
         patterns = read_object(arguments.files, "--files")
-        provenance = Provenance(settings | {"files": as_json(patterns)})
+        provenance = Provenance(settings | {"files": as_json(patterns)}, code=code_of(__file__))
         volumes = read_maps(arguments.maps, patterns, metabolites)
         with provenance.folder(arguments.out, scan=arguments.maps) as folder:
             volumes.save(folder)
@@ -65,7 +66,8 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError("--lcmodel needs --pattern: multivoxel, vienna or a regular expression")
     matrix, affine = _grid(arguments)
     names = voxel_names(arguments.pattern, matrix, arguments.flip)
-    provenance = Provenance(settings, [arguments.reference] if arguments.reference else [])
+    inputs = [arguments.reference] if arguments.reference else []
+    provenance = Provenance(settings, inputs, code=code_of(__file__))
     volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
     with provenance.folder(arguments.out, scan=arguments.lcmodel, scan_sha256=fits.sha256.hexdigest()) as folder:
         volumes.save(folder, {"metabolites.csv": fits.table()})

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
@@ -40,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     metabolites = volumes.metabolites_in(arguments.volumes)
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
-    provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps])
+    provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps], code=code_of(__file__))
     scan = volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None

@@ -38,10 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
     settings = PhantomSettings.from_text(arguments.settings)
 
     from mrsi_sr.phantom.participant import check_folder, simulate, write
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
 
     check_folder(arguments.out)
-    provenance = Provenance(settings.plain())
+    provenance = Provenance(settings.plain(), code=code_of(__file__))
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:
         write(participant, folder)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.cli import log, run, whole_numbers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    sizes = sizes_of(arguments.sizes)
+    sizes = whole_numbers("--sizes", arguments.sizes)
 
     import numpy as np
 
@@ -46,14 +46,6 @@ def main(arguments: argparse.Namespace) -> None:
     log.info(
         "%s: %d sizes of %d slices, protocol %s", scan.participant, len(sizes), len(scan.slices), arguments.protocol
     )
-
-
-def sizes_of(text: str) -> list[int]:
-    """Sizes in '8,16,32', without repetitions, in rising order. Raises UserError for anything else."""
-    try:
-        return sorted({int(size) for size in text.split(",")})
-    except ValueError:
-        raise UserError(f"--sizes is '{text}'\n  expected whole numbers with commas, such as 8,16,32") from None
 
 
 if __name__ == "__main__":

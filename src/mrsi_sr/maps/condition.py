@@ -1,4 +1,4 @@
-"""What a network is told about a batch of maps: the measurement, valid voxels, MRI, and how the map was taken."""
+"""The condition of a network for a batch of maps: the measurement, valid voxels, MRI, size and metabolite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 if TYPE_CHECKING:
     from mrsi_sr.kspace import Truncation
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Condition:
-    """B maps on a grid of H x W, each with its measurement and its MRI; every tensor is on one device.
+    """Condition of B maps on a grid of H x W: measurement, mask and MRI of each; all tensors are on one device.
 
     low_resolution  float [B, 1, H, W]: the zero-filled low-resolution map, scaled as the target is
     kspace          complex [B, 1, H, W]: the measured k-space, centred, zero outside the window, in the same scale
@@ -49,7 +49,7 @@ class Condition:
         """Float [B]: grid over low-resolution matrix size, 64/n."""
         return self.low_resolution.shape[-1] / self.size.to(self.low_resolution.dtype)
 
-    # Kept once computed: a diffusion chain asks a thousand times.
+    # Cached: a diffusion chain reads it a thousand times.
     @cached_property
     def t1_low(self) -> Tensor:
         """T1 on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
@@ -74,8 +74,8 @@ class Condition:
         return replace(moved, truncation=self.truncation.to(device))
 
     def _each(self, change) -> Condition:
-        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "truncation"}
-        return replace(self, **{name: change(tensor) for name, tensor in held.items() if tensor is not None})
+        tensors = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "truncation"}
+        return replace(self, **{name: change(tensor) for name, tensor in tensors.items() if tensor is not None})
 
 
 def _average(mri: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
+"""Maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,8 +11,7 @@ from torch import Tensor
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.scan.grid import MRI_FACTOR
-from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 
 MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis
 # The scale of the clean protocol is this many times the maximum of the low-resolution map inside the mask: truncation
@@ -30,9 +29,9 @@ SYMMETRIES = torch.stack(_TURNS + [turn @ _FLIP for turn in _TURNS])
 
 @dataclass(frozen=True)
 class Batch:
-    """B maps: what a network should return, and what it is told. Scaled; times the scale is the map's own unit.
+    """B maps as target and condition of a network, both scaled; times the scale they are in the maps' unit.
 
-    target float [B, 1, H, W]; condition: see Condition; scale float [B, 1, 1, 1] in the map's unit.
+    target float [B, 1, H, W]; condition: see Condition; scale float [B, 1, 1, 1] in the maps' unit.
     """
 
     target: Tensor
@@ -42,7 +41,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Movement:
-    """What augmentation does to each of B maps: one of the 8 symmetries of the square, then a shift in voxels.
+    """Augmentation of each of B maps: one of the 8 symmetries of the square, then a shift in voxels.
 
     symmetry long [B] in 0..7; shift long [B, 2], at most MAX_SHIFT_VOXELS along each axis.
     """
@@ -78,37 +77,27 @@ class Movement:
 
 
 def generator_of(device: torch.device | str, *key) -> torch.Generator:
-    """A random generator on the device that is the same wherever and whenever the key (numbers, words) is the same."""
+    """A random generator on the device, seeded by a key of numbers and words: equal keys, equal draws."""
     return torch.Generator(device).manual_seed(stable_hash(*key))
 
 
 def stable_hash(*key) -> int:
-    """63 bits from numbers and words, the same in every process."""
+    """A hash of numbers and words with 63 bits, the same in every process."""
     text = "\0".join(str(part) for part in key)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def sizes_of(text: str) -> list[int]:
-    """Low-resolution sizes from '8,16,32', in order, each once. Raises UserError for anything else."""
-    try:
-        sizes = sorted({int(word) for word in text.split(",")})
-    except ValueError as error:
-        raise UserError(f"--sizes {text} is not a list of sizes like 8,16,32") from error
-    check_sizes(sizes)
-    return sizes
-
-
 def usable_maps(slices: ParticipantSlices, protocol: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which maps of a participant are used, bool [S, M], and their valid voxels, bool [S, M, H, W].
+    """The maps of a participant that are used, bool [S, M], and their valid voxels, bool [S, M, H, W].
 
-    Valid is what the protocol says: where the map is not zero ('paper'), or the stored quality mask ('clean'). Used are
-    maps with a positive value there; slices.py has emptied those with fewer valid voxels than its settings ask for.
+    Valid voxels are those where the map is not zero (protocol 'paper'), or those of the stored quality mask ('clean').
+    Maps with a positive value in a valid voxel are used; slices.py has emptied those with too few valid voxels.
     Raises UserError for values that are not finite.
     """
     for name in ("maps", "t1", "flair"):
         if not np.isfinite(getattr(slices, name)).all():
             raise UserError(
-                f"{slices.participant}: the {name} hold values that are not finite\n  make the slices anew: slices.py"
+                f"{slices.participant}: the {name} hold values that are not finite\n  make the slices again: slices.py"
             )
     valid = slices.maps != 0 if protocol == "paper" else slices.valid.astype(bool)
     return np.where(valid, slices.maps, 0).max(axis=(2, 3)) > 0, valid
@@ -126,7 +115,7 @@ def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, highest: Tensor | None, t1: Tensor, flair: Tensor,
     size: Tensor, metabolite: Tensor,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
-    """A measurement in the map's unit as the scaled condition of a batch, and the scale [B, 1, 1, 1].
+    """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1].
 
     kspace complex [B, 1, H, W]; highest [B, 1, 1, 1]: the high-resolution maximum, for 'paper' alone.
     Training and sampling both scale here, so that a network meets what it was trained on.
@@ -141,13 +130,13 @@ def conditioned(
 
 
 class MapsOnDevice:
-    """Every usable map of some participants, whole on the device; the MRI is stored once for all maps of a slice."""
+    """All usable maps of some participants, on the device; the MRI is stored once for all maps of a slice."""
 
     def __init__(
         self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu",
     ):  # fmt: skip
-        """Take the usable maps of the participants and log those left out.
+        """Take the usable maps of the participants, and log those that are not usable.
 
         Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
         are not finite, and when no map is left.
@@ -202,25 +191,23 @@ class MapsOnDevice:
         return self.batch(index, sizes, movement)
 
     def validation_batches(self, batch_size: int):
-        """Every map once, as it is and with a size of its own that never changes; sizes are spread evenly."""
+        """Batches with every map once, without augmentation, each map at a fixed size; sizes are spread evenly."""
         order = torch.randperm(len(self), generator=generator_of("cpu", "validation sizes"))
         sizes = self.sizes[order % len(self.sizes)]
         for index in torch.arange(len(self)).split(batch_size):
             yield self.batch(index, sizes[index])
 
     def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
-        """The maps at index [B], moved, then measured at the sizes [B], then scaled."""
-        index, sizes_there = index.to(self.device), sizes.to(self.device)
+        """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
+        index, sizes = index.to(self.device), sizes.to(self.device)
         maps, mask = self.maps[index], self.valid[index].to(self.maps.dtype)
         t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
         if movement is not None:
             maps, mask = movement(torch.cat([maps, mask], 1)).split(1, 1)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
-        kspace = self.truncation.measure(maps, sizes_there)
+        kspace = self.truncation.measure(maps, sizes)
         highest = maps.amax(dim=(1, 2, 3), keepdim=True)
-        condition, scale = conditioned(
-            self.truncation, kspace, mask, highest, t1, flair, sizes_there, self.metabolite[index]
-        )
+        condition, scale = conditioned(self.truncation, kspace, mask, highest, t1, flair, sizes, self.metabolite[index])
         return Batch(maps / scale, condition, scale)
 
     def _order(self, seed: int, epoch: int) -> list[int]:

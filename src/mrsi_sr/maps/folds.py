@@ -1,4 +1,4 @@
-"""Cross-validation by participant: who is tested, who validates and who trains in each fold."""
+"""The table of folds: each participant's part in each fold of a cross-validation."""
 
 import csv
 import io
@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
-from mrsi_sr.settings.experiment import FoldSettings
 
 PARTS = ("train", "validation", "test")
 
@@ -24,63 +21,7 @@ class Row(NamedTuple):
     part: str
 
 
-def make(chosen: dict[str, str], settings: FoldSettings) -> list[Row]:
-    """The part of every participant in every fold, in the order of names.
-
-    chosen: participant -> the fold in which it is tested, as text, or '' to draw it. A fold's validation participants
-    are those that the next fold tests, the last fold's those of the first. Drawn groups differ by one at most.
-    The order of the participants does not matter.
-    Raises UserError for too few participants, or folds chosen for some only, unknown or left without a participant.
-    """
-    if len(chosen) < settings.number:
-        raise UserError(
-            f"{len(chosen)} participants cannot make {settings.number} folds\n"
-            f"  each fold tests at least one: set folds.number to {len(chosen)} or fewer, or add participants"
-        )
-    tested = _from_column(chosen, settings.number) if any(chosen.values()) else _drawn(chosen, settings)
-    rows = []
-    for participant in sorted(chosen):
-        validates = (tested[participant] - 2) % settings.number + 1
-        special = {validates: "validation", tested[participant]: "test"}
-        rows += [Row(participant, fold, special.get(fold, "train")) for fold in range(1, settings.number + 1)]
-    return rows
-
-
-def _drawn(participants: Iterable[str], settings: FoldSettings) -> dict[str, int]:
-    names = sorted(participants)
-    order = np.random.default_rng(settings.seed).permutation(len(names))
-    return {names[index]: place % settings.number + 1 for place, index in enumerate(order)}
-
-
-def _from_column(chosen: dict[str, str], number: int) -> dict[str, int]:
-    without = sorted(participant for participant, fold in chosen.items() if not fold)
-    if without:
-        raise UserError(
-            f"the column fold is empty for {', '.join(without)}\n"
-            "  fill it for every participant, or for none to draw the folds from the seed"
-        )
-    allowed = {str(fold): fold for fold in range(1, number + 1)}
-    for participant, fold in chosen.items():
-        if fold not in allowed:
-            raise UserError(f"the fold of {participant} is '{fold}'\n  allowed: a whole number from 1 to {number}")
-    tested = {participant: allowed[fold] for participant, fold in chosen.items()}
-    nobody = sorted(set(allowed.values()) - set(tested.values()))
-    if nobody:
-        raise UserError(
-            f"nobody is tested in fold {', '.join(map(str, nobody))} of {number}\n"
-            "  correct the column fold of the participants table, or folds.number"
-        )
-    return tested
-
-
-def sizes(rows: Iterable[Row]) -> list[str]:
-    """One line per fold: how many participants train, validate and are tested."""
-    count = Counter((row.fold, row.part) for row in rows)
-    folds = sorted({fold for fold, _ in count})
-    return [f"fold {fold}: " + ", ".join(f"{count[fold, part]} {part}" for part in PARTS) for fold in folds]
-
-
-def save(rows: Iterable[Row], path: str | Path) -> None:
+def write(rows: Iterable[Row], path: str | Path) -> None:
     """Write the table participant,fold,part."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -90,8 +31,8 @@ def save(rows: Iterable[Row], path: str | Path) -> None:
         temporary.write_text(text.getvalue())
 
 
-def load(path: str | Path) -> list[Row]:
-    """Read what `save` wrote. Raises UserError for a missing file, or one that is no table of folds."""
+def read(path: str | Path) -> list[Row]:
+    """The rows of a table that `write` wrote. Raises UserError for a missing file, or one that is no table of folds."""
     try:
         with Path(path).open(newline="") as stream:
             rows = [Row(line["participant"], int(line["fold"]), line["part"]) for line in csv.DictReader(stream)]
@@ -104,7 +45,7 @@ def load(path: str | Path) -> list[Row]:
     for participant, fold in Counter((row.participant, row.fold) for row in rows if row.part in PARTS).items():
         if fold > 1:
             raise UserError(
-                f"{path}: {participant[0]} has several parts in fold {participant[1]}\n  make it anew: folds.py"
+                f"{path}: {participant[0]} has several parts in fold {participant[1]}\n  write it again: folds.py"
             )
     return rows
 
@@ -117,7 +58,7 @@ def participants_of(rows: Iterable[Row], fold: int, part: str) -> list[str]:
     rows = list(rows)
     if part not in PARTS:
         raise ValueError(f"part {part!r} is none of {PARTS}")
-    there = sorted({row.fold for row in rows})
-    if fold not in there:
-        raise UserError(f"there is no fold {fold}\n  the table has {', '.join(map(str, there)) or 'none'}")
+    known = sorted({row.fold for row in rows})
+    if fold not in known:
+        raise UserError(f"there is no fold {fold}\n  the table has {', '.join(map(str, known)) or 'none'}")
     return sorted(row.participant for row in rows if (row.fold, row.part) == (fold, part))

@@ -1,31 +1,32 @@
-"""The networks by name: built from settings, their parameters counted.
+"""Networks by architecture: built from settings, their parameters counted.
 
-| architecture | maps | settings |
-|---|---|---|
-| munet | condition -> map | workflow/schemas/architecture-munet.schema.yaml |
-| denoising_unet | noisy map, step, condition -> noise | workflow/schemas/architecture-denoising_unet.schema.yaml |
-| flow | condition, and an image or latents -> log-density, or image | workflow/schemas/architecture-flow.schema.yaml |
+The class of an architecture NAME is in the module NAME of this package, and has the name of its settings' class in
+settings/architecture.py. It is imported when a network is built, and named nowhere else: a changed architecture is part
+of the code of its own networks alone.
 """
 
-from torch import nn
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from mrsi_sr.networks.denoising_unet import DenoisingUNet
-from mrsi_sr.networks.flow import Flow
-from mrsi_sr.networks.munet import MUNet
-from mrsi_sr.settings.old_base import schema
+from mrsi_sr.settings.architecture import ARCHITECTURES
+from mrsi_sr.settings.network import NetworkSettings
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
-
-
-def build(settings: dict) -> nn.Module:
-    """Build a network, randomly initialised, from its `architecture` and the keys of that one.
-
-    settings: complete, as network_settings.resolve_network returns them; the other keys say how it is trained.
-    """
-    name = settings["architecture"]
-    return ARCHITECTURES[name](**{key: settings[key] for key in schema(f"architecture-{name}")["properties"]})
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Trainable parameters."""
+def module_of(architecture: str) -> str:
+    """Dotted name of an architecture's module, such as mrsi_sr.networks.flow."""
+    return f"{__name__}.{architecture}"
+
+
+def build(settings: NetworkSettings) -> "nn.Module":
+    """A network, randomly initialised; its arguments are the settings of its architecture."""
+    own = ARCHITECTURES[settings.architecture]
+    network = getattr(import_module(module_of(settings.architecture)), own.__name__)
+    return network(**{key: getattr(settings, key) for key in own.model_fields})
+
+
+def count_parameters(network: "nn.Module") -> int:
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.networks.layers import group_count
-from mrsi_sr.settings.old_network import map_sizes
+from mrsi_sr.settings.architecture import FRAME
 
 
 class DenoisingUNet(nn.Module):
@@ -18,17 +17,16 @@ class DenoisingUNet(nn.Module):
         self, channels: list[int], residual_blocks: int, attention_at: list[int], heads: int, upscaling_factor: bool,
         normalisation: str, mask: bool, mri: bool,
     ):  # fmt: skip
-        """workflow/schemas/architecture-denoising_unet.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
-        sizes = map_sizes(channels)
         norm = {"instance": normalisation == "instance"}
         self.mask, self.mri = mask, mri
         inputs = 2 + mask + 2 * mri  # x_t and the low-resolution map in any case
         self.embedding = Embedding(channels[0], upscaling_factor)
 
         def stage(inputs: int, level: int) -> Stage:
-            attends = heads if sizes[level] in attention_at else None
-            return Stage(inputs, channels[level], self.embedding.width, attends, **norm)
+            attends = FRAME // 2**level in attention_at
+            return Stage(inputs, channels[level], self.embedding.width, heads if attends else None, **norm)
 
         self.first = nn.Conv2d(inputs, channels[0], 3, padding=1)
         width, skips = channels[0], [channels[0]]
@@ -75,7 +73,7 @@ class DenoisingUNet(nn.Module):
 
 
 class Embedding(nn.Module):
-    """The step, and where asked the upscaling factor, as one vector that every residual block reads."""
+    """Embedding of the step, and if so set of the upscaling factor: one vector that every residual block reads."""
 
     def __init__(self, sinusoids: int, upscaling_factor: bool):
         super().__init__()
@@ -184,6 +182,11 @@ class Upsample(nn.Conv2d):
     def forward(self, x: Tensor, _embedding: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, 2H, 2W]."""
         return super().forward(interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def group_count(channels: int, largest: int = 32) -> int:
+    """Groups of group norm: 32, or at narrow widths the most that divide the channels and leave two in each group."""
+    return max((g for g in range(1, min(largest, channels // 2) + 1) if channels % g == 0), default=1)
 
 
 def _zero(layer: nn.Conv2d) -> nn.Conv2d:

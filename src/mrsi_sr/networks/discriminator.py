@@ -1,4 +1,4 @@
-"""The critic of the adversarial objective: how much an image beside its condition looks like a measured one."""
+"""The critic of the adversarial objective: a score of how much a map looks like a measured one, given its condition."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm, interpolate, leaky_relu
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 GRID = 192  # of the MRI of a map of 64x64; maps on other grids are resampled to it
 LAYERS = 4
@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
     """
 
     def __init__(self, channels: int):
-        """channels: of the first layer; each of the three after it has twice as many."""
+        """channels: number of the first layer's; each of the three after it has twice as many as the one before."""
         super().__init__()
         widths = [4 * MRI_FACTOR, *(channels * 2**level for level in range(LAYERS))]
         self.convolutions = nn.ModuleList(
@@ -33,7 +33,7 @@ class Discriminator(nn.Module):
         self.score = nn.Linear(HIDDEN, 1)
 
     def forward(self, image: Tensor, condition: Condition) -> Tensor:
-        """Scores [B] of images [B, 1, H, W]; higher is more like a measured one."""
+        """Scores [B] of images [B, 1, H, W]; measured maps should score higher than generated ones."""
         maps = torch.cat([condition.low_resolution, image], dim=1)
         maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(MRI_FACTOR, dim=1)
         mri = torch.cat([condition.t1, condition.flair], dim=1)

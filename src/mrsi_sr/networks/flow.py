@@ -1,4 +1,4 @@
-"""The conditional normalizing flow of FTDDM, of the flow enhancer and of SRFlow: one family, told apart by settings."""
+"""The conditional normalizing flow of FTDDM, of the flow enhancer and of SRFlow: one family with other settings."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from mrsi_sr.networks.flow_layers import (
 
 @dataclass(frozen=True)
 class Context:
-    """All that a flow takes from B conditions, computed once for any number of passes and samples.
+    """The part of a flow that depends on B conditions alone, computed once for any number of passes and samples.
 
-    log_scale, shift [B, 1, H, W]: level 0, all its steps in one affine map per pixel. levels: what the steps of the
-    levels below take. mean, log_std [B, H * W]: of the latents. All in float32.
+    log_scale, shift [B, 1, H, W]: level 0, all its steps in one affine map per pixel. levels: of the steps of the
+    levels below. mean, log_std [B, H * W]: of the latents. All in float32.
     """
 
     log_scale: Tensor
@@ -61,7 +61,7 @@ class Flow(nn.Module):
     def __init__(
         self, features: int, levels: int, steps: int, base: str, mask: bool, mri: bool, upscaling_factor: bool
     ):
-        """workflow/schemas/architecture-flow.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
         self.mask, self.mri, self.upscaling_factor = mask, mri, upscaling_factor
         inputs = 1 + mask + 2 * mri + upscaling_factor
@@ -155,7 +155,7 @@ class Flow(nn.Module):
         return torch.cat([latent.flatten(1) for latent in [*latents, x]], dim=1), logdet
 
     def _maps(self, condition: Condition) -> Tensor:
-        """What the flow is told [B, i, H, W]: the map and, as far as asked, mask, T1 and FLAIR, upscaling factor."""
+        """Condition maps [B, i, H, W]: the map and, by the settings, mask, T1 and FLAIR, upscaling factor."""
         height, width = condition.low_resolution.shape[-2:]
         divisor = 2 ** len(self.levels)
         if height % divisor or width % divisor:

@@ -1,4 +1,4 @@
-"""Layers of the conditional flow: what the condition alone decides is computed for all steps of a level at once.
+"""Layers of the conditional flow: functions of the condition alone are computed for all steps of a level at once.
 
 Convolutions have 3x3 kernels and LeakyReLU 0.2 between them. The K steps of a level lie side by side in grouped
 convolutions, and in tensors [B, K, C, h, w].
@@ -16,12 +16,12 @@ from mrsi_sr.settings.architecture import FRAME
 
 SLOPE = 0.2
 BASE_WIDTH = 32  # of the conditional base's residual network; with it the enhancer comes to the paper's 37.6 M
-SMALLEST_STD = 1e-6  # of what an actnorm normalises
+SMALLEST_STD = 1e-6  # of an actnorm's input
 
 
 @dataclass(frozen=True)
 class LevelContext:
-    """What the condition says to the K steps of one level: injectors and the conditional part of the couplings.
+    """Functions of the condition for the K steps of one level: injectors and the conditional part of the couplings.
 
     log_scale, shift [B, K, C, h, w]; coupling [B, K, C/2, h, w], features that each coupling's network reads.
     """
@@ -79,7 +79,7 @@ class PixelAffine(nn.Module):
     def _folded(self, log_scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         each = self.log_scale.view(-1, 1, 1, 1) + log_scale
         total = each.sum(1)
-        after = total[:, None] - each.cumsum(1)  # what the steps that follow still do to a step's shift
+        after = total[:, None] - each.cumsum(1)  # log-scale that the following steps apply to a step's shift
         shifts = self.bias.view(-1, 1, 1, 1) * log_scale.exp() + shift
         return total, (shifts * after.exp()).sum(1)
 
@@ -95,7 +95,7 @@ class PixelAffine(nn.Module):
 class Level(nn.Module):
     """A level below the first: squeeze, actnorm, invertible 1x1; K times [actnorm, invertible 1x1, injector, coupling].
 
-    An actnorm and the 1x1 convolution after it are one matrix and one offset; there are K + 1 of them.
+    An actnorm and the 1x1 convolution after it are one matrix and one offset, K + 1 of each.
     """
 
     def __init__(self, level: int, inputs: int, channels: int, features: int, steps: int):

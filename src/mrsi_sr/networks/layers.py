@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, group_norm, pad, prelu
 
-from mrsi_sr.networks.modulators import AMLayer, FilterScaling, Hypernetwork, Sharpness, Told
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.networks.modulators import AMLayer, Conditioning, FilterScaling, Hypernetwork, Sharpness
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 
 @dataclass(frozen=True)
 class Modulation:
-    """What acts on the units of a MUNet.
+    """Modulation of the units of a MUNet.
 
-    kind: none, filter_scaling, am_layer or hypernetwork. metabolites: how many filter scaling tells apart, None for
-    none. sharpness: whether the adversarial weight acts.
+    kind: none, filter_scaling, am_layer or hypernetwork. metabolites: number of those that filter scaling is
+    conditioned on, None for none. sharpness: whether the adversarial weight acts.
     """
 
     kind: str = "none"
@@ -54,7 +54,7 @@ class SlabConvolution(nn.Module):
     def plane_kernel(self, weight: Tensor) -> Tensor:
         """The kernel that acts on the stored layout: [o, i, 3, 3] as it is, [o, i, 3, 3, 3] -> [o * S, i * S, 3, 3].
 
-        Output slice s reads input slice t through plane t - s + 1 of the kernel, where there is one.
+        Output slice s reads input slice t through plane t - s + 1 of the kernel, if that exists.
         """
         if self.slices == 1:
             return weight
@@ -79,7 +79,7 @@ class PReLU(nn.Module):
 
 
 class Unit(nn.Module):
-    """Convolution without bias, instance norm without parameters, PReLU: the place where a condition acts."""
+    """Convolution without bias, instance norm without parameters, PReLU; modulators act here."""
 
     def __init__(self, inputs: int, outputs: int, slices: int = 1, modulation: Modulation = UNMODULATED):
         super().__init__()
@@ -95,28 +95,28 @@ class Unit(nn.Module):
         affine = [AMLayer(outputs)] if modulation.kind == "am_layer" else []
         self.affine = nn.ModuleList(affine + ([Sharpness(outputs)] if modulation.sharpness else []))
 
-    def forward(self, x: Tensor, told: Told | None = None) -> Tensor:
-        """[B, i * S, H, W] -> [B, o * S, H, W]; told: what the modulators need, where there are any."""
-        features = self.convolved(x, told)
+    def forward(self, x: Tensor, conditioning: Conditioning | None = None) -> Tensor:
+        """[B, i * S, H, W] -> [B, o * S, H, W]; conditioning: for the modulators, None without any."""
+        features = self.convolved(x, conditioning)
         normalised = group_norm(features, self.channels)
         for modulator in self.affine:
-            scale, shift = modulator(features.unflatten(1, (self.channels, self.slices)), told)
+            scale, shift = modulator(features.unflatten(1, (self.channels, self.slices)), conditioning)
             scale, shift = (each.repeat_interleave(self.slices, dim=1)[..., None, None] for each in (scale, shift))
             normalised = scale * normalised + shift
         return self.activation(normalised)
 
-    def convolved(self, x: Tensor, told: Told | None) -> Tensor:
-        """The convolution, with the weights that belong to each map."""
+    def convolved(self, x: Tensor, conditioning: Conditioning | None) -> Tensor:
+        """The convolution, with each map's own weights."""
         if self.factors is not None:
             weight = self.convolution.weight
-            factors = self.factors(told)
+            factors = self.factors(conditioning)
             weights = weight * factors.reshape(*factors.shape, *[1] * (weight.ndim - 2))
         elif self.predicted is not None:
-            weights = self.predicted(told)
+            weights = self.predicted(conditioning)
         else:
             return self.convolution(x)
         kernels = self.convolution.plane_kernel(weights.flatten(0, 1))
-        return told.convolve(x, kernels.unflatten(0, (len(weights), -1)))
+        return conditioning.convolve(x, kernels.unflatten(0, (len(weights), -1)))
 
 
 class Block(nn.ModuleList):
@@ -125,13 +125,8 @@ class Block(nn.ModuleList):
     def __init__(self, inputs: int, outputs: int, slices: int = 1, modulation: Modulation = UNMODULATED):
         super().__init__([Unit(inputs, outputs, slices, modulation), Unit(outputs, outputs, slices, modulation)])
 
-    def forward(self, x: Tensor, told: Told | None = None) -> Tensor:
+    def forward(self, x: Tensor, conditioning: Conditioning | None = None) -> Tensor:
         """See Unit."""
         for unit in self:
-            x = unit(x, told)
+            x = unit(x, conditioning)
         return x
-
-
-def group_count(channels: int, largest: int = 32) -> int:
-    """Groups of group norm: 32, or at narrow widths the most that divide the channels and leave two in each group."""
-    return max((g for g in range(1, min(largest, channels // 2) + 1) if channels % g == 0), default=1)

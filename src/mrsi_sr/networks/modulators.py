@@ -1,4 +1,4 @@
-"""What makes one MUNet many: convolutions and normalised features changed by size, metabolite and sharpness."""
+"""Modulators of MUNet: the effect of size, metabolite and sharpness on convolutions and normalised features."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.maps.condition import Condition
 
 LATENT = 32  # width of the fully connected layers that read the size
-SHARPNESS_LATENT = 64  # of those that read the adversarial weight
-EMBEDDING = 3  # numbers that stand for a metabolite
+SHARPNESS_LATENT = 64  # width of those that read the adversarial weight
+EMBEDDING = 3  # size of the embedding of a metabolite
 LEAK = 0.2
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the modulators are told about a batch of B maps, of which K are told apart by size (and metabolite).
+class Conditioning:
+    """Input of the modulators for a batch of B maps, in K groups of equal size (and metabolite).
 
     half_size           float [K, 1]: n / 2, 4..16
     metabolite          long [K]
-    counts              how many maps in a row belong to each of the K; None where every map is on its own (K = B)
+    counts              number of maps in each group, one group after the other; None: every map is a group (K = B)
     map_half_size       float [B, 1]
     adversarial_weight  float [B, 1], or None where the network does not read it
     """
@@ -37,12 +37,12 @@ class Told:
     adversarial_weight: Tensor | None
 
     @classmethod
-    def of(cls, condition: Condition, *, metabolite: bool, sharpness: bool) -> tuple[Told, Tensor | None]:
-        """What to tell, and the order [B] that the maps have to be brought into first (None: as they are).
+    def of(cls, condition: Condition, *, metabolite: bool, sharpness: bool) -> tuple[Conditioning, Tensor | None]:
+        """The conditioning of a batch, and the order [B] that its maps must be brought into first (None: as they are).
 
-        On a CPU maps of one size (and metabolite) are brought together: each kernel is made and used once. A GPU would
-        have to wait for the count, and takes the maps one by one in a grouped convolution.
-        Raises UserError when the sharpness is to be read but not given.
+        On a CPU maps of one group are brought together: each kernel is made and used once. A GPU would have to wait
+        for the count, and takes the maps one by one in a grouped convolution.
+        Raises UserError for a network with sharpness without an adversarial weight.
         """
         weight = None
         if sharpness:
@@ -74,7 +74,7 @@ class FilterScaling(nn.Module):
     """One factor for each k x k filter of a convolution (Dong et al. 2022, equations 2 and 3)."""
 
     def __init__(self, inputs: int, outputs: int, metabolites: int | None):
-        """metabolites: how many there are to tell apart; None for factors that depend on the size alone."""
+        """metabolites: their number; None for factors that depend on the size alone."""
         super().__init__()
         self.shape = (outputs, inputs)
         self.embedding = None
@@ -89,11 +89,11 @@ class FilterScaling(nn.Module):
             last = self.both[-1]
         nn.init.ones_(last.bias)  # training starts near the network without factors
 
-    def forward(self, told: Told) -> Tensor:
+    def forward(self, conditioning: Conditioning) -> Tensor:
         """Factors [K, o, i]."""
-        factors = self.size(told.half_size)
+        factors = self.size(conditioning.half_size)
         if self.embedding is not None:
-            metabolite = self.metabolite(self.embedding(told.metabolite))
+            metabolite = self.metabolite(self.embedding(conditioning.metabolite))
             factors = self.both(torch.cat([factors, metabolite], dim=1))
         return factors.unflatten(1, self.shape)
 
@@ -112,15 +112,15 @@ class Hypernetwork(nn.Module):
             self.size[-1].weight *= math.sqrt(2 / (1 + 0.25**2) / math.prod(shape[1:]))
             self.size[-1].bias.copy_(usual.flatten())
 
-    def forward(self, told: Told) -> Tensor:
+    def forward(self, conditioning: Conditioning) -> Tensor:
         """Weights [K, o, i, ...]."""
-        return self.size(told.half_size).unflatten(1, self.shape)
+        return self.size(conditioning.half_size).unflatten(1, self.shape)
 
 
 class AMLayer(nn.Module):
     """Mean and standard deviation of each feature, set from what they are and from the size (Hui et al. 2021).
 
-    It takes the place of an instance norm's affine parameters: before the norm, the norm would undo it.
+    It is applied in place of an instance norm's affine parameters: before the norm, the norm would undo it.
     """
 
     def __init__(self, channels: int):
@@ -129,9 +129,9 @@ class AMLayer(nn.Module):
         self.shift = dense(2 * channels, *[LATENT] * 4, channels)
         self.scale = dense(2 * channels, *[LATENT] * 4, channels)
 
-    def forward(self, features: Tensor, told: Told) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, conditioning: Conditioning) -> tuple[Tensor, Tensor]:
         """Scale and shift [B, C] of the normalised features, from the features [B, C, S, H, W] before the norm."""
-        style = self.style(told.map_half_size)
+        style = self.style(conditioning.map_half_size)
         deviation, mean = torch.std_mean(features, dim=(2, 3, 4))
         return 1 + self.scale(torch.cat([style, deviation], 1)), self.shift(torch.cat([style, mean], 1))
 
@@ -143,9 +143,9 @@ class Sharpness(nn.Module):
         super().__init__()
         self.layers = dense(1, *[SHARPNESS_LATENT] * 4, 2 * channels)
 
-    def forward(self, features: Tensor, told: Told) -> tuple[Tensor, Tensor]:
-        """Scale and shift [B, C]; the features are not looked at."""
-        scale, shift = self.layers(told.adversarial_weight).chunk(2, dim=1)
+    def forward(self, features: Tensor, conditioning: Conditioning) -> tuple[Tensor, Tensor]:
+        """Scale and shift [B, C], independent of the features."""
+        scale, shift = self.layers(conditioning.adversarial_weight).chunk(2, dim=1)
         return 1 + scale, shift
 
 

@@ -8,8 +8,8 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.layers import UNMODULATED, Block, Modulation, SlabConvolution
-from mrsi_sr.networks.modulators import Told
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.networks.modulators import Conditioning
+from mrsi_sr.scan.slices import MRI_FACTOR
 
 LEVELS = 5
 
@@ -22,7 +22,7 @@ class MUNet(nn.Module):
     """
 
     def __init__(self, channels: int, modulation: str, metabolite: bool, sharpness: bool, metabolites: int):
-        """workflow/schemas/architecture-munet.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/architecture.py."""
         super().__init__()
         self.modulation = Modulation(modulation, metabolites if metabolite else None, sharpness)
         widths = [channels * 2**level for level in range(LEVELS)]
@@ -37,23 +37,25 @@ class MUNet(nn.Module):
 
     def unmasked(self, condition: Condition) -> Tensor:
         """The map [B, 1, H, W] before masking: consistent with the measured k-space."""
-        told = order = None
+        conditioning = order = None
         if self.modulation != UNMODULATED:
             by_metabolite = self.modulation.metabolites is not None
-            told, order = Told.of(condition, metabolite=by_metabolite, sharpness=self.modulation.sharpness)
-        image = self.predicted(condition if order is None else condition.select(order), told)
+            conditioning, order = Conditioning.of(
+                condition, metabolite=by_metabolite, sharpness=self.modulation.sharpness
+            )
+        image = self.predicted(condition if order is None else condition.select(order), conditioning)
         image = image if order is None else image[order.argsort()]
         return condition.truncation.consistent(image, condition.kspace, condition.size)
 
-    def predicted(self, condition: Condition, told: Told | None) -> Tensor:
-        """The map [B, 1, H, W] as the layers leave it, in 0..1."""
+    def predicted(self, condition: Condition, conditioning: Conditioning | None) -> Tensor:
+        """The output [B, 1, H, W] of the layers, in 0..1."""
         low = interpolate(condition.low_resolution, scale_factor=MRI_FACTOR, mode="bilinear")
         low = low.expand(-1, MRI_FACTOR, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
-        t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1), told)
-        flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1), told)
-        features = self.decoder(t1, flair, told)
+        t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1), conditioning)
+        flair = self.encoder_flair(torch.cat([low, condition.flair], dim=1), conditioning)
+        features = self.decoder(t1, flair, conditioning)
         batch, _, height, width = features.shape
-        # The slices go beside the rows, where a 1x1 convolution does not tell them apart.
+        # The slices are stored as further rows, which a 1x1 convolution treats alike.
         slab = features.reshape(batch, -1, MRI_FACTOR * height, width)
         image = torch.sigmoid(self.head(slab)).reshape(batch, MRI_FACTOR, height, width)
         return avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
@@ -67,12 +69,12 @@ class Encoder(nn.Module):
         self.first = Block(2, widths[0], MRI_FACTOR, modulation)
         self.below = nn.ModuleList([Block(i, o, modulation=modulation) for i, o in pairwise(widths)])
 
-    def forward(self, x: Tensor, told: Told | None) -> list[Tensor]:
+    def forward(self, x: Tensor, conditioning: Conditioning | None) -> list[Tensor]:
         """{map, MRI} [B, 2 * 3, H, W] -> features [B, f * 3, H, W], [B, 2f, H/2, W/2], ... [B, 16f, H/16, W/16]."""
-        features = [self.first(x, told)]
+        features = [self.first(x, conditioning)]
         thickest = features[0].unflatten(1, (-1, MRI_FACTOR)).amax(dim=2)
         for level in self.below:
-            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2), told))
+            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2), conditioning))
         return features
 
 
@@ -91,10 +93,10 @@ class Decoder(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(3 * o, o, s, modulation) for o, s in zip(outputs, slices, strict=True))
 
-    def forward(self, t1: list[Tensor], flair: list[Tensor], told: Told | None) -> Tensor:
+    def forward(self, t1: list[Tensor], flair: list[Tensor], conditioning: Conditioning | None) -> Tensor:
         """Both encoders' features, finest first -> features [B, f * 3, H, W]."""
         x = torch.cat([t1[-1], flair[-1]], dim=1)
         for up, level, one, other in zip(self.up, self.blocks, t1[-2::-1], flair[-2::-1], strict=True):
             x = up(interpolate(x, scale_factor=2, mode="bilinear"))
-            x = level(torch.cat([x, one, other], dim=1), told)
+            x = level(torch.cat([x, one, other], dim=1), conditioning)
         return x

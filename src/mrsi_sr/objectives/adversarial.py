@@ -1,13 +1,13 @@
-"""Adversarial objective: a critic is trained beside the network, which should make what the critic can't tell apart.
+"""Adversarial objective: a critic is trained beside the network, whose maps it should not tell from measured ones.
 
 Used by the cWGAN rows (a munet that makes the map) and by TDPM's generator (a denoising_unet that makes the noisy map
 at the truncation step). For TDPM the papers give no details; this is our reading of Zheng et al. 2022 ("Truncated
 diffusion probabilistic models and diffusion-based adversarial auto-encoders"), conditioned:
 
 - the generator is a U-Net of its own (FTDDM counts two, 60.6 M); it takes noise, as the map is at the end of the whole
-  chain, and returns x after index truncation - 1, where the truncated denoiser starts; that is also the step that the
-  U-Net is told, which is always the same and so tells it nothing;
-- its target is the measured map with noise added at that index, drawn anew each time;
+  chain, and returns x after index truncation - 1, where the truncated denoiser starts; that index is also the U-Net's
+  input for the step, a constant without information;
+- its target is the measured map with noise of that index, drawn again for every batch;
 - the critic sees T1, FLAIR, the low-resolution map and the noisy one, and is trained as the cWGAN's (Wasserstein loss
   with gradient penalty) in place of Zheng's Jensen-Shannon one;
 - Zheng's loss is adversarial alone: reconstruction 0, adversarial_weight [1, 1], zero_probability 0. A reconstruction
@@ -23,14 +23,17 @@ from mrsi_sr import devices
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.discriminator import Discriminator
-from mrsi_sr.objectives.regression import structural_loss
+from mrsi_sr.networks.roles import generated
+from mrsi_sr.objectives.base import Objective
+from mrsi_sr.objectives.critic import Critic
+from mrsi_sr.objectives.structural import structural_loss
 
 
 @dataclass(frozen=True)
-class Making:
-    """One attempt of the network: its image, a real one to tell it from, what it is like on average, and all it knew.
+class GeneratorOutput:
+    """Generated maps, with the real maps that the critic compares them with, the noise-free targets and the condition.
 
-    image, real, expected float [B, 1, H, W], zero outside the mask; condition with the adversarial weight [B].
+    image, real, expected: float [B, 1, H, W], zero outside the mask. condition: with the adversarial weight [B].
     """
 
     image: Tensor
@@ -39,60 +42,60 @@ class Making:
     condition: Condition
 
 
-class Adversarial:
+class Adversarial(Objective):
     """Reconstruction and Wasserstein loss with a drawn weight for each map (Dong et al. 2022, equation 4).
 
-    critic: trained by the training loop, `critic_steps` times on `critic_loss` for each step of the network.
+    critic: trained `critic_steps` times on `critic_loss` for each step of the network.
     """
 
     def __init__(
         self, *, alpha: float, reconstruction: float, adversarial_weight: list[float], zero_probability: float,
         gradient_penalty: float, critic_steps: int, critic_channels: int, diffusion_steps: int, truncation: int | None,
     ):  # fmt: skip
-        """workflow/schemas/objective-adversarial.schema.yaml explains the arguments."""
+        """The arguments are explained in settings/objective.py."""
         self.alpha, self.reconstruction = alpha, reconstruction
         self.weights, self.zero_probability = adversarial_weight, zero_probability
-        self.gradient_penalty, self.critic_steps = gradient_penalty, critic_steps
+        self.gradient_penalty = gradient_penalty
         self.schedule, self.truncation = Schedule.cosine(diffusion_steps), truncation
-        self.critic = Discriminator(critic_channels)
+        self.critic = Critic(Discriminator(critic_channels), self.critic_loss, critic_steps)
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The network's loss. Parts: l1, structural (1 - MS-SSIM), adversarial (minus the score, not weighted)."""
-        making = self.make(network, batch, generator)
-        loss, parts = self.reconstruction_loss(making)
-        adversarial = -self.score(making.image, making.condition)
-        loss = self.reconstruction * loss + (making.condition.adversarial_weight * adversarial).mean()
+        output = self.generate(network, batch, generator)
+        loss, parts = self.reconstruction_loss(output)
+        adversarial = -self.score(output.image, output.condition)
+        loss = self.reconstruction * loss + (output.condition.adversarial_weight * adversarial).mean()
         return loss, parts | {"adversarial": adversarial.mean()}
 
     def validation(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """The reconstruction loss alone: what the critic says of two networks can't be compared once it has moved."""
-        return self.reconstruction_loss(self.make(network, batch, generator))
+        """The reconstruction loss alone: scores of two networks can't be compared once the critic has changed."""
+        return self.reconstruction_loss(self.generate(network, batch, generator))
 
     def critic_loss(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """The critic's loss: made images should score low, real ones high, and its slope between them be 1.
+        """The critic's loss: generated maps should score low, real ones high, and its slope between them be 1.
 
-        Parts: distance (the Wasserstein distance that the critic sees), penalty (not weighted).
+        Parts: distance (the Wasserstein distance by the critic's scores), penalty (not weighted).
         """
         with torch.no_grad():
-            making = self.make(network, batch, generator)
-        distance = (self.score(making.real, making.condition) - self.score(making.image, making.condition)).mean()
-        share = _uniform(len(making.real), generator, making.real).view(-1, 1, 1, 1)
-        between = share * making.real + (1 - share) * making.image
-        penalty = gradient_penalty(lambda image: self.score(image, making.condition), between)
+            output = self.generate(network, batch, generator)
+        distance = (self.score(output.real, output.condition) - self.score(output.image, output.condition)).mean()
+        share = _uniform(len(output.real), generator, output.real).view(-1, 1, 1, 1)
+        between = share * output.real + (1 - share) * output.image
+        penalty = gradient_penalty(lambda image: self.score(image, output.condition), between)
         return self.gradient_penalty * penalty - distance, {"distance": distance, "penalty": penalty}
 
-    def make(self, network: nn.Module, batch, generator: torch.Generator) -> Making:
-        """Let the network make an image of each map in the batch, told a weight that is drawn for it."""
+    def generate(self, network: nn.Module, batch, generator: torch.Generator) -> GeneratorOutput:
+        """The network's map of each map in the batch, conditioned on an adversarial weight that is drawn for it."""
         mask, x0 = batch.condition.mask, batch.target * batch.condition.mask
         condition = replace(batch.condition, adversarial_weight=self.draw_weights(len(x0), generator, x0))
         if self.truncation is None:
-            return Making(network(condition), x0, x0, condition)
+            return GeneratorOutput(network(condition), x0, x0, condition)
         self.schedule = self.schedule.to(x0.device)
         start, noise = (_normal(x0.shape, generator, x0) for _ in range(2))
         index = self.truncation - 1
         real = self.schedule.add_noise(x0, index, noise) * mask
         expected = self.schedule.add_noise(x0, index, torch.zeros_like(noise))
-        return Making(generated(network, start, condition, index), real, expected, condition)
+        return GeneratorOutput(generated(network, start, condition, index), real, expected, condition)
 
     def draw_weights(self, number: int, generator: torch.Generator, like: Tensor) -> Tensor:
         """An adversarial weight [B] for each map: uniform between the two of the settings, or by chance 0."""
@@ -100,21 +103,15 @@ class Adversarial:
         weight = lowest + (highest - lowest) * _uniform(number, generator, like)
         return weight * (_uniform(number, generator, like) >= self.zero_probability)
 
-    def reconstruction_loss(self, making: Making) -> tuple[Tensor, dict[str, Tensor]]:
-        """(1 - alpha) L1 + alpha (1 - MS-SSIM), without its weight."""
-        l1 = (making.image - making.expected).abs().mean()
-        structural = structural_loss(making.image, making.expected)
+    def reconstruction_loss(self, output: GeneratorOutput) -> tuple[Tensor, dict[str, Tensor]]:
+        """(1 - alpha) L1 + alpha (1 - MS-SSIM), without its weight. Parts: l1, structural."""
+        l1 = (output.image - output.expected).abs().mean()
+        structural = structural_loss(output.image, output.expected)
         return (1 - self.alpha) * l1 + self.alpha * structural, {"l1": l1, "structural": structural}
 
     def score(self, image: Tensor, condition: Condition) -> Tensor:
-        """What the critic says of images: [B], in the device's arithmetic."""
-        return devices.fast(self.critic, image.device)(image, condition)
-
-
-def generated(network: nn.Module, noise: Tensor, condition: Condition, index: int) -> Tensor:
-    """TDPM's generator: the noisy map [B, 1, H, W] after that index, from standard normal noise of that shape."""
-    step = torch.full((len(noise),), index, device=noise.device)
-    return network(noise * condition.mask, step, condition) * condition.mask
+        """The critic's scores [B] of maps [B, 1, H, W], in the device's arithmetic."""
+        return devices.fast(self.critic.module, image.device)(image, condition)
 
 
 def gradient_penalty(score, images: Tensor) -> Tensor:

@@ -1,17 +1,18 @@
-"""Likelihood: a flow should find the maps likely, centre on them, and agree with what was measured."""
+"""Likelihood objective of a flow: likely maps, a centre near the map, samples that are consistent with the data."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.objectives.regression import structural_loss
+from mrsi_sr.networks.roles import super_resolved
+from mrsi_sr.objectives.base import Objective
+from mrsi_sr.objectives.structural import structural_loss
 
 
-class Likelihood:
+class Likelihood(Objective):
     """Negative log-likelihood + guide loss + data-consistency loss (FTDDM equation 10, flow enhancer equation 6).
 
     | part | of | scale |
@@ -21,14 +22,14 @@ class Likelihood:
     | data_consistency | samples of a temperature from U(0, 1) against the measured k-space | L1 a voxel and component |
 
     The papers write sums, but their weights of 10 belong to means, as we read them: beside a sum
-    over 4,096 voxels a guide loss of at most 1 would not be felt, and Table 2 of the flow enhancer says that it is.
+    over 4,096 voxels a guide loss of at most 1 would have no effect, and in Table 2 of the flow enhancer it has.
     """
 
     def __init__(
         self, *, truncation: int, diffusion_steps: int, guide_weight: float, alpha: float,
         data_consistency_weight: float, outside_noise: float, super_resolver: nn.Module | None = None,
     ):  # fmt: skip
-        """workflow/schemas/objective-likelihood.schema.yaml explains the arguments.
+        """The arguments are explained in settings/objective.py.
 
         super_resolver: a trained network whose map takes the low-resolution map's place in the condition: then the
         flow is an enhancer.
@@ -65,15 +66,15 @@ class Likelihood:
         network.prepare(self.target(batch, generator), self.condition(batch.condition))
 
     def condition(self, condition: Condition) -> Condition:
-        """What the flow is told: for an enhancer, the super-resolved map in place of the low-resolution one."""
+        """The flow's condition: an enhancer's has the super-resolved map in place of the low-resolution one."""
         return super_resolved(condition, self.super_resolver)
 
     def target(self, batch, generator: torch.Generator) -> Tensor:
-        """What the flow learns [B, 1, H, W]: the map after the last step of the truncated chain, or the map itself.
+        """The flow's target [B, 1, H, W]: the map after the last step of the truncated chain, or the map itself.
 
-        A map is exactly zero outside its mask, and a density may grow there without bound at the cost of what is
-        inside. The chain's noise, which the target keeps outside the mask too, prevents that, and a little noise does
-        where there is no chain. It is of no consequence otherwise, since what is drawn is masked.
+        A map is exactly zero outside its mask, and a density could grow there without bound at the cost of the inside.
+        The chain's noise, which the target has outside the mask too, prevents that, and a little noise does without a
+        chain. It has no other effect, since samples are masked.
         """
         x0, mask = batch.target * batch.condition.mask, batch.condition.mask
         noise = _drawn(torch.randn, x0.shape, generator, x0)
@@ -82,7 +83,7 @@ class Likelihood:
         return self.schedule.add_noise(x0, self.last_step, noise)
 
     def _samples(self, network: nn.Module, context, mask: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """The guide's and the data consistency's samples [B, 1, H, W], as far as they are wanted, in one pass."""
+        """Samples [B, 1, H, W] for the guide and for the data consistency, of those that have a weight, in one pass."""
         maps = len(mask)
         temperatures = []
         if self.guide_weight:
@@ -97,14 +98,6 @@ class Likelihood:
         return [image * mask for image in images.unflatten(0, (maps, -1)).unbind(1)]
 
 
-def super_resolved(condition: Condition, super_resolver: nn.Module | None) -> Condition:
-    """The condition with the network's map [B, 1, H, W], inside the mask, for its map; as it is without a network."""
-    if super_resolver is None:
-        return condition
-    with torch.no_grad():
-        return replace(condition, low_resolution=super_resolver(condition) * condition.mask)
-
-
 def _data_consistency(image: Tensor, condition: Condition) -> Tensor:
     """L1 distance of the images' k-space to the measured one inside the window (flow enhancer equation 5).
 
@@ -115,5 +108,5 @@ def _data_consistency(image: Tensor, condition: Condition) -> Tensor:
 
 
 def _drawn(draw, shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
-    """Random numbers from the generator, wherever it lives, on the device of `like`."""
+    """Random numbers from a generator on any device, on the device of `like`."""
     return draw(shape, generator=generator, device=generator.device).to(like)

@@ -1,17 +1,18 @@
-"""Noise prediction: the network should tell the noise from the map, at any step of the diffusion chain."""
+"""Noise prediction: an estimate of the noise in a map after any step of the diffusion chain."""
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.diffusion.schedule import Schedule
+from mrsi_sr.objectives.base import Objective
 
 
-class NoisePrediction:
+class NoisePrediction(Objective):
     """Mean squared error of the estimated noise (Ho et al. 2020; FTDDM equation 5 with equation 2's noise scale)."""
 
-    def __init__(self, schedule: Schedule):
-        """schedule: the chain to learn, whole or truncated (FTDDM section 2.2: t uniform in 1..T_trunc)."""
-        self.schedule = schedule
+    def __init__(self, *, diffusion_steps: int, truncation: int | None):
+        """The chain to learn is whole, or truncated to its first steps (FTDDM section 2.2: t uniform in 1..T_trunc)."""
+        self.schedule = Schedule.cosine(diffusion_steps).first(truncation)
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Each map at a step of its own, drawn uniformly; noise is added, and its estimate judged, inside the mask.

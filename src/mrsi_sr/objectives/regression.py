@@ -1,17 +1,16 @@
-"""Regression: the network's map should be the high-resolution one, in value (L1) and in structure (MS-SSIM)."""
+"""Regression on the high-resolution map, in value (L1) and in structure (MS-SSIM)."""
 
 from dataclasses import dataclass
 
 import torch
-from pytorch_msssim import ms_ssim
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-MS_SSIM_SIZE = 192  # the smallest coarsest level of MS-SSIM needs more than 160 pixels; the papers use the MRI's grid
+from mrsi_sr.objectives.base import Objective
+from mrsi_sr.objectives.structural import structural_loss
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(Objective):
     """(1 - alpha) L1 + alpha (1 - MS-SSIM), equation 4 of the multi-scale paper without its adversarial part."""
 
     alpha: float
@@ -27,9 +26,3 @@ class Regression:
         image = network(batch.condition)
         l1, structural = (image - target).abs().mean(), structural_loss(image, target)
         return (1 - self.alpha) * l1 + self.alpha * structural, {"l1": l1, "structural": structural}
-
-
-def structural_loss(image: Tensor, target: Tensor) -> Tensor:
-    """1 - MS-SSIM of maps [B, 1, H, W] with range 1, both resampled to 192x192 (bicubic), mean over the batch."""
-    finer = [interpolate(x, size=(MS_SSIM_SIZE, MS_SSIM_SIZE), mode="bicubic") for x in (image, target)]
-    return 1 - ms_ssim(*finer, data_range=1.0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.settings.cohort import Phantom
 
 

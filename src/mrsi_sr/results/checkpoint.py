@@ -12,23 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mrsi_sr import __version__
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results import provenance
-from mrsi_sr.results.code import code_of
-from mrsi_sr.results.files import checksum, remove_stale, writing
+from mrsi_sr.results.files import remove_stale, writing
 
 Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of a claim
 
 
-def fingerprint(script: str, **decisive) -> str:
-    """A hash of all that decides a result: what is given, the package's version, and the bytes of the code.
-
-    script: the file of the script that makes the result; the code is that and all it imports of the package, so that
-    what Snakemake runs again for an edited module is made again.
-    """
-    code = [checksum(file) for file in code_of(script)]
-    return provenance.fingerprint(decisive, __version__, code)
+def fingerprint(code: dict[str, str], **decisive) -> str:
+    """A hash of all that decides a result: its code, as code.code_of returns it, and what is given."""
+    return provenance.fingerprint(code, decisive)
 
 
 class Checkpoint:

@@ -1,4 +1,4 @@
-"""Where a result comes from: settings, seeds, inputs, version, device, duration and memory."""
+"""Where a result comes from: settings, seeds, inputs, code, version, device, duration and memory."""
 
 import hashlib
 import json
@@ -20,9 +20,10 @@ RECORD = "provenance.json"  # in a folder of results: written last, so where it 
 class Provenance:
     """Starts its clock when made; `write` puts the record beside the result that it describes."""
 
-    def __init__(self, settings: dict, inputs: Iterable[str | Path] = ()):
+    def __init__(self, settings: dict, inputs: Iterable[str | Path] = (), *, code: dict[str, str]):
+        """code: of code.code_of, the hash of each module that can change the result."""
         self.started = time.time()
-        self.settings = settings
+        self.settings, self.code = settings, code
         self.inputs: dict[str, str] = {}
         self.add(inputs)
 
@@ -38,6 +39,7 @@ class Provenance:
         record = {
             "settings": self.settings,
             "inputs_sha256": self.inputs,
+            "code": self.code,
             "command": sys.argv[1:],
             "version": __version__,
             **self.circumstances(),
@@ -104,7 +106,7 @@ def peak_memory_mb() -> dict[str, float]:
 
 
 def record_of(outputs: Sequence[str | Path]) -> Path:
-    """Path of the provenance of a result: the one among its files, else `NAME.provenance.json` beside the first file."""
+    """Path of a result's provenance: the one among its files, else `NAME.provenance.json` beside the first file."""
     files = [Path(path) for path in outputs]
     return next((file for file in files if file.name.endswith(RECORD)), files[0].with_suffix(f".{RECORD}"))
 

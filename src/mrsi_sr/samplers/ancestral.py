@@ -1,23 +1,27 @@
 """Ancestral sampling: the reverse diffusion chain, one step after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from mrsi_sr.diffusion.schedule import Schedule
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.samplers.denoiser import descend
 
 
 def ancestral(
-    denoise: Callable[[Tensor, int], Tensor],
-    x: Tensor,
-    schedule: Schedule,
-    *,
-    mask: Tensor,
-    temperature: float = 1.0,
-    variance: str = "posterior",
-    noise: Callable[[Tensor], Tensor] = torch.randn_like,
+    networks: dict, condition: Condition, noise, *, temperature: float, variance: str, clip: Sequence[float] | None
 ) -> tuple[Tensor, int]:
+    """Walk the denoiser's whole chain down from pure noise. NFE: the chain's length."""
+    options = {"temperature": temperature, "variance": variance, "clip": clip}
+    return descend(networks["denoiser"], walk, noise(condition.mask), condition, noise, **options)
+
+
+def walk(
+    denoise: Callable[[Tensor, int], Tensor], x: Tensor, schedule: Schedule, *, mask: Tensor,
+    noise: Callable[[Tensor], Tensor] = torch.randn_like, temperature: float = 1.0, variance: str = "posterior",
+) -> tuple[Tensor, int]:  # fmt: skip
     """Walk the reverse chain from its last step down to a clean map (Ho et al. 2020, algorithm 2; FTDDM equation 12).
 
     x: [B, 1, H, W], a draw at the chain's last step. denoise(x, step) estimates its noise, same shape.

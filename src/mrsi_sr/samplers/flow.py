@@ -1,24 +1,16 @@
 """Flow sampling: one pass back through a conditional normalizing flow."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.objectives.likelihood import super_resolved
+from mrsi_sr.networks.roles import super_resolved
 
-TOLD = ("low_resolution", "kspace", "mask", "t1", "flair", "size", "metabolite")  # what tells two maps of a batch apart
+# Fields of a condition in which two maps of a batch may differ.
+DISTINCT = ("low_resolution", "kspace", "mask", "t1", "flair", "size", "metabolite")
 
 
-def flow(
-    network: nn.Module,
-    condition: Condition,
-    *,
-    temperature: float = 1.0,
-    noise: Callable[[Tensor], Tensor] = torch.randn_like,
-    super_resolver: nn.Module | None = None,
-) -> tuple[Tensor, int]:
+def flow(networks: dict[str, nn.Module], condition: Condition, noise, *, temperature: float) -> tuple[Tensor, int]:
     """Draw latents and map them back to images (FTDDM equation 11; flow enhancer, section 2.4).
 
     The temperature multiplies the latents' standard deviation; 0 gives the image of their mean. Repeated samples of a
@@ -27,7 +19,8 @@ def flow(
     Returns the images [B, 1, H, W], zero outside the mask, and the number of network evaluations: 1, the flow's, as
     FTDDM's Table 1 counts it for the flow enhancer too.
     """
-    context = shared_context(network, condition, super_resolver)
+    network = networks["flow"]
+    context = shared_context(network, condition, networks.get("super_resolver"))
     return network.sample(context, temperature, noise(condition.mask.flatten(1))) * condition.mask, 1
 
 
@@ -41,7 +34,7 @@ def distinct(condition: Condition) -> tuple[Tensor, Tensor]:
     """Where runs of equal maps begin, long [k], and for each map the run that it is in, long [B]."""
     begins = torch.ones(len(condition), dtype=torch.bool, device=condition.mask.device)
     begins[1:] = False
-    for name in TOLD:
+    for name in DISTINCT:
         value = getattr(condition, name).reshape(len(condition), -1)
         begins[1:] |= (value[1:] != value[:-1]).any(1)
     return begins.nonzero()[:, 0], begins.cumsum(0) - 1

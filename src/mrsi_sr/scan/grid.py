@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.scan.volumes import open_nifti
-
-MRI_FACTOR = 3  # number of MRI voxels along each edge of an MRSI voxel, and of MRI slices in one slice of a map
 
 
 def translated(affine: np.ndarray, voxels) -> np.ndarray:

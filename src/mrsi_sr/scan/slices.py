@@ -11,6 +11,7 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
 
+MRI_FACTOR = 3  # number of MRI voxels along each edge of an MRSI voxel, and of MRI slices in one slice of a map
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)  # raised by np.load for other files
 
 

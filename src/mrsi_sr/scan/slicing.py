@@ -9,7 +9,7 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
-from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 from mrsi_sr.scan.volumes import Volumes
 from mrsi_sr.settings.cohort import SliceSettings
 
@@ -112,7 +112,7 @@ def _mri(path: str | Path, affine: np.ndarray, taken: np.ndarray, brain: np.ndar
     Linear interpolation, since higher orders ring at the edge of a stripped skull. 1 is the 99.5th percentile of the
     brain in all these slices; brighter voxels (vessels, residual fat) are clipped.
     """
-    fine, side = grid.MRI_FACTOR, grid.MRI_FACTOR * brain.shape[-1]
+    fine, side = MRI_FACTOR, MRI_FACTOR * brain.shape[-1]
     first = grid.finer(grid.translated(affine, [0, 0, taken[0]]))
     image = grid.resample(path, first, (side, side, fine * len(taken)), "linear")
     image = np.moveaxis(image.reshape(side, side, len(taken), fine), (2, 3), (0, 1)).clip(min=0)

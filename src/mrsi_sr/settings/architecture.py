@@ -12,7 +12,7 @@ MapSize = Literal[64, 32, 16, 8, 4, 2, 1]
 Width = Annotated[int, Field(ge=2, le=4096, multiple_of=2)]
 
 
-class Munet(Settings):
+class MUNet(Settings):
     """Multi-encoder U-Net, for the objectives regression and adversarial."""
 
     learns: ClassVar[tuple[str, ...]] = ("regression", "adversarial")
@@ -53,7 +53,7 @@ class Munet(Settings):
         return self
 
 
-class DenoisingUnet(Settings):
+class DenoisingUNet(Settings):
     """Denoising U-Net, for noise_prediction, and for adversarial with a truncation (TDPM's generator).
 
     The defaults give 32,989,761 trainable parameters, 30,301,761 without the upscaling factor.
@@ -137,7 +137,7 @@ class Flow(Settings):
     )
 
 
-ARCHITECTURES: dict[str, type[Settings]] = {"munet": Munet, "denoising_unet": DenoisingUnet, "flow": Flow}
+ARCHITECTURES: dict[str, type[Settings]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
 
 
 def map_sizes(channels: list[int]) -> list[int]:

@@ -10,23 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr import devices, networks, objectives
-from mrsi_sr.cli import SECONDS_BETWEEN_LINES, Stopped, UserError, log, stop_noted
+from mrsi_sr.cli import ProgressLines, Stopped, UserError, log, stop_noted
 from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.old_base import default
-from mrsi_sr.settings.old_network import TrainingSettings
-from mrsi_sr.training.critic import Critic, set_learning_rate
+from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.training.learning_rate import learning_rate, total_iterations
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The end of a run: state dictionaries of the network (its moving average where there is one) and the losses.
+class TrainingResult:
+    """Result of a training: state dictionaries of the network (its moving average where there is one) and the losses.
 
-    best is the one of lowest validation loss, reached at best_iteration. losses: one row per validation and part
-    (train: mean since the validation before; validation). seconds: of training,
-    over all resumptions. parameters: trainable.
+    best: of lowest validation loss, reached at best_iteration. last: at the end, after all iterations. losses: one row
+    per validation and part (train: mean since the validation before; validation). seconds: duration of the training,
+    over all resumptions. parameters: the number of trainable ones.
     """
 
     best: dict[str, Tensor]
@@ -39,16 +38,15 @@ class Trained:
 
 
 def train(
-    settings: dict, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
-    device: torch.device, needed: dict[str, nn.Module] | None = None,
+    settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
+    checkpoint_every: int, device: torch.device, needed: dict[str, nn.Module] | None = None,
     beat: Callable[[int, int, str], None] = lambda done, total, what: None,
-    checkpoint_every: int = default("network-configured", "checkpoint_every"),
-) -> Trained:  # fmt: skip
+) -> TrainingResult:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
-    settings: complete, as network_settings.resolve_network returns them. needed: the trained networks, by role, that
-    the objective builds on. beat: told after every iteration how far the run is. checkpoint_every: iterations.
+    checkpoint_every: iterations between checkpoints. needed: trained networks that the objective uses, by role.
+    beat(done, total, what): called after every iteration.
     Raises UserError when a loss or a weight is not finite any more, and Stopped, with the checkpoint saved, when
     SIGTERM came.
     """
@@ -59,7 +57,7 @@ def train(
     else:
         run.restore(saved)
         log.info("resuming at iteration %d of %d from %s", run.iteration, run.total, checkpoint.path)
-    lines = ProgressLines(run)
+    lines = ProgressLines("training: iteration", run.iteration, run.total)
     with stop_noted() as stop:
         while run.iteration < run.total:
             run.step()
@@ -69,60 +67,59 @@ def train(
             if stopping or run.is_due(checkpoint_every):
                 run.check_weights()
                 checkpoint.save(run.state())
-            lines.tell()
+            lines.report(run.iteration, lambda: {"loss": run.running_loss(), "validation": run.latest("validation")})
             beat(run.iteration, run.total, "iterations")
             if stopping:
                 raise Stopped(
                     f"stopped by SIGTERM after iteration {run.iteration} of {run.total}\n"
                     f"  the same again resumes from {checkpoint.path}"
                 )
-    return Trained(
+    return TrainingResult(
         run.best["weights"], run.best["iteration"], run.averaged.state_dict(), run.total, run.losses, run.seconds,
         networks.count_parameters(run.network),
     )  # fmt: skip
 
 
 class Run:
-    """The state of a training run between two iterations, and what moves it on."""
+    """A training between two iterations: its state, and the steps that change it."""
 
     def __init__(
-        self, settings: dict, training: MapsOnDevice, validation: MapsOnDevice, seed: int, device: torch.device,
-        needed: dict[str, nn.Module] | None = None,
+        self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
+        device: torch.device, needed: dict[str, nn.Module] | None = None,
     ):  # fmt: skip
-        self.settings = TrainingSettings.of(settings)
-        self.training, self.validation, self.seed, self.device = training, validation, seed, device
-        self.total = self.settings.total_iterations(len(training))
+        self.settings, self.seed, self.device = settings, seed, device
+        self.training, self.validation = training, validation
+        self.total = total_iterations(settings, len(training))
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
-        self.averaged = copy.deepcopy(self.network) if self.settings.ema else self.network
+        self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
         self.objective = objectives.build(settings, needed)
-        self.optimizer = devices.adam(self.network, self.settings.learning_rate, self.settings.adam_betas, device)
-        self.critic: Critic | None = None
-        if hasattr(self.objective, "critic"):
-            self.critic = Critic(self.objective, self.settings, training, seed, device)
+        self.optimizer = devices.adam(self.network, settings.learning_rate, settings.adam_betas, device)
+        self.critic = self.objective.critic
+        if self.critic:
+            self.critic.place(settings, training, seed, device)
         self.iteration, self.seconds = 0, 0.0
         self.best: dict = {"loss": math.inf, "iteration": 0, "weights": {}}
         self.losses: list[dict] = []
-        self._waiting: list[tuple[int, dict[str, Tensor]]] = []  # losses not looked at yet
+        self._waiting: list[tuple[int, dict[str, Tensor]]] = []  # losses that are still on the device
         self._sums: dict[str, float] = {}  # of the losses since the last validation
         self._summed = 0
 
     def prepare(self) -> None:
-        """What the objective wants done to a fresh network, with the first batch that it will be trained on."""
-        if hasattr(self.objective, "prepare"):
-            batch = self.training.training_batch(self.seed, 0, self.settings.batch_size)
-            self.objective.prepare(self.network, batch, generator_of(self.device, "prepare", self.seed))
-            self.averaged.load_state_dict(self.network.state_dict())
+        """Initialise a fresh network as its objective does, from the first batch that it will be trained on."""
+        batch = self.training.training_batch(self.seed, 0, self.settings.batch_size)
+        self.objective.prepare(self.network, batch, generator_of(self.device, "prepare", self.seed))
+        self.averaged.load_state_dict(self.network.state_dict())
 
     def step(self) -> None:
-        """Train on one batch, the critic before on batches of its own."""
+        """Train on one batch; before that, where there is a critic, train it on batches of its own."""
         started = time.monotonic()
-        torch.manual_seed(stable_hash("iteration", self.seed, self.iteration))  # whatever draws without a generator
-        rate = self.settings.learning_rate_at(self.iteration, len(self.training))
-        set_learning_rate(self.optimizer, rate)
+        torch.manual_seed(stable_hash("iteration", self.seed, self.iteration))  # for draws without a generator
+        rate = learning_rate(self.settings, self.iteration, len(self.training))
+        devices.set_learning_rate(self.optimizer, rate)
         network = devices.fast(self.network, self.device)
         self.network.train()
-        judged = self.critic.step(network, self.iteration, rate) if self.critic else {}
+        of_critic = self.critic.step(network, self.iteration, rate) if self.critic else {}
         batch = self.training.training_batch(self.seed, self.iteration, self.settings.batch_size)
         generator = generator_of(self.device, "objective", self.seed, self.iteration)
         loss, parts = self.objective(network, batch, generator)
@@ -132,7 +129,7 @@ class Run:
         self.iteration += 1
         if self.settings.ema:
             average(self.averaged, self.network, self.settings.ema, self.iteration)
-        self._waiting.append((self.iteration, self._detached({"loss": loss, **parts, **judged})))
+        self._waiting.append((self.iteration, self._detached({"loss": loss, **parts, **of_critic})))
         if len(self._waiting) >= LOSSES_KEPT_BACK:
             self._look_at_losses()
         self.seconds += time.monotonic() - started
@@ -141,21 +138,20 @@ class Run:
     def validate(self) -> None:
         """Add the losses since the last validation and the validation losses to the record; keep the best weights.
 
-        Sizes and noise of a validation map are the same every time, so that losses differ by the weights alone.
+        Sizes and noise of a validation map are the same every time: losses differ by the weights alone.
         """
         started = time.monotonic()
         self._look_at_losses()
         self.averaged.eval()
         network, sums = devices.fast(self.averaged, self.device), {}
-        judge = getattr(self.objective, "validation", self.objective)
         for number, batch in enumerate(self.validation.validation_batches(self.settings.batch_size)):
             generator = generator_of(self.device, "validation", number)
-            loss, parts = judge(network, batch, generator)
+            loss, parts = self.objective.validation(network, batch, generator)
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch.target)
         means = {name: value / len(self.validation) for name, value in sums.items()}
         self._check_finite(self.iteration, means, "validation")
-        rate = self.settings.learning_rate_at(self.iteration - 1, len(self.training))
+        rate = learning_rate(self.settings, self.iteration - 1, len(self.training))
         trained = {name: value / max(self._summed, 1) for name, value in self._sums.items()}
         for part, values in (("train", trained), ("validation", means)):
             self.losses.append({"iteration": self.iteration, "part": part, **values, "learning_rate": rate})
@@ -166,7 +162,7 @@ class Run:
         self.seconds += time.monotonic() - started
 
     def is_due(self, every: int) -> bool:
-        """Whether something that is done every so many iterations, and at the end, is due now."""
+        """Whether work that is done every so many iterations, and at the end, is due now."""
         return self.iteration % every == 0 or self.iteration == self.total
 
     def check_weights(self) -> None:
@@ -192,7 +188,7 @@ class Run:
         }
 
     def restore(self, state: dict) -> None:
-        """Continue from what `state` returned."""
+        """Continue from a state that `state` returned."""
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
@@ -235,34 +231,12 @@ class Run:
             )
 
 
-class ProgressLines:
-    """A line of log every ten seconds: iteration, losses, time left."""
-
-    def __init__(self, run: Run):
-        self.run, self.first = run, run.iteration
-        self.started = self.last = time.monotonic()
-
-    def tell(self) -> None:
-        """Write the line where ten seconds have passed or training has ended."""
-        now, run = time.monotonic(), self.run
-        if now - self.last < SECONDS_BETWEEN_LINES and run.iteration < run.total:
-            return
-        self.last = now
-        left = (now - self.started) / (run.iteration - self.first) * (run.total - run.iteration)
-        loss, validation = (f"{value:.5g}" if value is not None else "-" for value in
-                            (run.running_loss(), run.latest("validation")))  # fmt: skip
-        log.info(
-            "training: iteration %d of %d, loss %s, validation %s, about %.0f s left",
-            run.iteration, run.total, loss, validation, left,
-        )  # fmt: skip
-
-
 @torch.no_grad()
 def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: int) -> None:
-    """Move the exponential moving average of the weights on: averaged = d averaged + (1 - d) network.
+    """Update the exponential moving average of the weights: averaged = d averaged + (1 - d) network.
 
     d = min(decay, (1 + i) / (10 + i)) at iteration i, counted from 1: the average spans at most the last ninth of the
-    run so far, so that a short run's is not full of the weights it began with. From i = 90,000 on 0.9999 is 0.9999.
+    run so far, so that a short run's average is not full of initial weights. From i = 90,000 on, 0.9999 is 0.9999.
     """
     weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
     torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), weight)
@@ -270,9 +244,9 @@ def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: in
         old.copy_(new)
 
 
-def _not_finite(what: str, settings: TrainingSettings) -> str:
+def _not_finite(what: str, settings: NetworkSettings) -> str:
     return (
         f"{what}\n"
-        f"  training stops; the checkpoint before, where there is one, is kept\n"
+        f"  training stops; an earlier checkpoint is kept\n"
         f"  lower learning_rate (now {settings.learning_rate:g}), or look for maps with extreme values in the montages"
     )

@@ -11,7 +11,7 @@ from mrsi_sr import networks
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.discriminator import Discriminator
-from mrsi_sr.scan.grid import MRI_FACTOR
+from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings

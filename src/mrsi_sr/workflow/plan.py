@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from mrsi_sr import sampling, training
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import weights_files
+from mrsi_sr.results.code import code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known
@@ -14,6 +16,8 @@ from mrsi_sr.settings.method import sampling_fingerprint
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
+
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
 class Plan(CohortPlan):
@@ -180,8 +184,19 @@ class Plan(CohortPlan):
         return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
 
     def code(self, rule: str, wildcards) -> dict[str, str]:
-        """Code that decides the result of a rule's job: a hash of each module, by its name."""
-        return {}
+        """Code that can change the result of a rule's job: a hash of each module, by its name."""
+        if rule == "train":
+            needs = self.configuration.networks[wildcards.network].settings.needs
+            needed = self._networks(needs, int(wildcards.fold)).values()
+            return training.code(self.configuration.network(wildcards.network, int(wildcards.fold)), needed)
+        if rule == "sample":
+            method = self.configuration.method(wildcards.method)
+            return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
+        return code_of(SCRIPTS / f"{rule}.py")
+
+    def code_hash(self, rule: str) -> Callable:
+        """Function that gives the hash of the code of a rule's jobs."""
+        return lambda wildcards: fingerprint(self.code(rule, wildcards))
 
     # --- targets
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps import folds
+from mrsi_sr.maps.cross_validation import divide
 from mrsi_sr.maps.folds import participants_of
 from mrsi_sr.settings.experiment import FoldSettings
 
@@ -18,7 +19,7 @@ def cohort(size, fold=""):
 
 @pytest.mark.parametrize(("size", "expected"), [(25, (15, 5, 5)), (15, (9, 3, 3))])
 def test_the_papers_divisions(size, expected):
-    rows = folds.make(cohort(size), FoldSettings.of(number=5))
+    rows = divide(cohort(size), FoldSettings.of(number=5))
     for fold in range(1, 6):
         assert tuple(len(participants_of(rows, fold, part)) for part in folds.PARTS) == expected
 
@@ -26,7 +27,7 @@ def test_the_papers_divisions(size, expected):
 @given(st.integers(3, 8), st.integers(0, 30), st.integers(0, 99))
 def test_everyone_is_tested_once_validates_once_and_has_one_part_in_each_fold(number, more, seed):
     names = cohort(number + more)
-    rows = folds.make(names, FoldSettings.of(number=number, seed=seed))
+    rows = divide(names, FoldSettings.of(number=number, seed=seed))
     assert Counter((row.participant, row.fold) for row in rows) == Counter(
         (name, fold) for name in names for fold in range(1, number + 1)
     )
@@ -38,28 +39,28 @@ def test_everyone_is_tested_once_validates_once_and_has_one_part_in_each_fold(nu
 
 
 def test_a_fold_validates_on_those_whom_the_next_fold_tests():
-    rows = folds.make(cohort(11), FoldSettings.of(number=4))
+    rows = divide(cohort(11), FoldSettings.of(number=4))
     for fold in range(1, 5):
         assert participants_of(rows, fold, "validation") == participants_of(rows, fold % 4 + 1, "test")
 
 
 def test_the_order_of_participants_does_not_matter():
     names = cohort(12)
-    assert folds.make(names, FoldSettings.of()) == folds.make(dict(reversed(names.items())), FoldSettings.of())
+    assert divide(names, FoldSettings.of()) == divide(dict(reversed(names.items())), FoldSettings.of())
 
 
 def test_the_seed_decides():
-    assert folds.make(cohort(12), FoldSettings.of(number=5, seed=1)) == folds.make(
+    assert divide(cohort(12), FoldSettings.of(number=5, seed=1)) == divide(
         cohort(12), FoldSettings.of(number=5, seed=1)
     )
-    assert folds.make(cohort(12), FoldSettings.of(number=5, seed=1)) != folds.make(
+    assert divide(cohort(12), FoldSettings.of(number=5, seed=1)) != divide(
         cohort(12), FoldSettings.of(number=5, seed=2)
     )
 
 
 def test_the_column_fold_says_where_each_participant_is_tested():
     chosen = {"a": "3", "b": "1", "c": "2", "d": "1"}
-    rows = folds.make(chosen, FoldSettings.of(number=3, seed=7))
+    rows = divide(chosen, FoldSettings.of(number=3, seed=7))
     assert participants_of(rows, 1, "test") == ["b", "d"]
     assert participants_of(rows, 1, "validation") == ["c"]
     assert participants_of(rows, 1, "train") == ["a"]
@@ -78,7 +79,7 @@ def test_the_column_fold_says_where_each_participant_is_tested():
 )
 def test_folds_that_cannot_be_are_refused(chosen, message):
     with pytest.raises(UserError, match=message):
-        folds.make(chosen, FoldSettings.of(number=3))
+        divide(chosen, FoldSettings.of(number=3))
 
 
 @pytest.mark.parametrize("number", [2, 0, -1, 2.5, 5.0, True, "5", float("nan")])
@@ -88,27 +89,27 @@ def test_fewer_than_three_folds_are_refused(number):
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path):
-    rows = folds.make(cohort(7), FoldSettings.of(number=3))
-    folds.save(rows, tmp_path / "folds.csv")
-    assert folds.load(tmp_path / "folds.csv") == rows
+    rows = divide(cohort(7), FoldSettings.of(number=3))
+    folds.write(rows, tmp_path / "folds.csv")
+    assert folds.read(tmp_path / "folds.csv") == rows
 
 
 def test_a_participant_in_two_parts_of_a_fold_is_refused(tmp_path):
     path = tmp_path / "folds.csv"
     path.write_text("participant,fold,part\na,1,train\na,1,test\n")
     with pytest.raises(UserError, match="a has several parts in fold 1"):
-        folds.load(path)
+        folds.read(path)
 
 
 @pytest.mark.parametrize("text", ["name,fold\na,1\n", "participant,fold,part\na,one,test\n"])
 def test_a_file_that_is_no_table_of_folds_is_refused(text, tmp_path):
     (tmp_path / "folds.csv").write_text(text)
     with pytest.raises(UserError, match="no table of folds"):
-        folds.load(tmp_path / "folds.csv")
+        folds.read(tmp_path / "folds.csv")
     with pytest.raises(UserError, match="no table of folds"):
-        folds.load(tmp_path / "missing.csv")
+        folds.read(tmp_path / "missing.csv")
 
 
 def test_an_unknown_fold_is_refused():
     with pytest.raises(UserError, match="there is no fold 4\n  the table has 1, 2, 3"):
-        participants_of(folds.make(cohort(3), FoldSettings.of(number=3)), 4, "test")
+        participants_of(divide(cohort(3), FoldSettings.of(number=3)), 4, "test")

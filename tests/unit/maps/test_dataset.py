@@ -164,10 +164,3 @@ def test_values_that_are_not_finite_and_unlike_participants_are_refused():
     slices.maps[0, 0, 8, 8] = np.nan
     with pytest.raises(UserError, match="sub-1: the maps hold values that are not finite"):
         MapsOnDevice([slices], "clean", [4])
-
-
-def test_sizes_are_read_in_order_and_bad_ones_refused():
-    assert dataset.sizes_of("32,8,16,8") == [8, 16, 32]
-    for bad in ("8,x", "", "9"):
-        with pytest.raises(UserError):
-            dataset.sizes_of(bad)

@@ -4,7 +4,8 @@ from torch.nn.functional import conv3d, instance_norm, interpolate
 from toy_maps import architecture, toy_batch
 
 from mrsi_sr import networks
-from mrsi_sr.networks.layers import SlabConvolution, Unit, group_count
+from mrsi_sr.networks.denoising_unet import group_count
+from mrsi_sr.networks.layers import SlabConvolution, Unit
 
 torch.set_num_threads(1)
 

@@ -14,20 +14,20 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.networks.discriminator import Discriminator
 from mrsi_sr.objectives.adversarial import gradient_penalty
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.old_network import resolve_network
+from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import loop as training
 
 torch.set_num_threads(1)
 
 CPU = torch.device("cpu")
 TOY = {"critic_channels": 2, "critic_steps": 2}
-COMMON = {key: MUNET[key] for key in ("batch_size", "learning_rate", "iterations", "validate_every")}
-CWGAN = resolve_network({
+COMMON = {key: getattr(MUNET, key) for key in ("batch_size", "learning_rate", "iterations", "validate_every")}
+CWGAN = network_settings({
     "architecture": "munet", "channels": 1, "modulation": "filter_scaling", "sharpness": True,
     "objective": "adversarial", **TOY, **COMMON,
 })  # fmt: skip
-GENERATOR = resolve_network({
-    key: value for key, value in DENOISER.items() if key != "diffusion_steps"
+GENERATOR = network_settings({
+    key: value for key, value in DENOISER.plain().items() if key != "diffusion_steps"
 } | {
     "objective": "adversarial", "diffusion_steps": 8, "truncation": 3, "reconstruction": 0,
     "adversarial_weight": [1, 1], "zero_probability": 0, "ema": None, **TOY,
@@ -88,7 +88,7 @@ def test_the_gradient_penalty_of_a_linear_critic_is_the_square_of_its_slope_less
 def test_the_critic_loss_of_a_linear_critic_is_penalty_less_distance():
     learn, batch = build(gradient_penalty=7.0), toy_batch(2)
     slope = torch.full((1, 32, 32), 2 / 32)  # its length is 2
-    learn.critic = Linear(slope)
+    learn.critic.module = Linear(slope)
     made = 0.25 * batch.target
     loss, parts = learn.critic_loss(lambda condition: made, batch, seeded())
     distance = (0.75 * batch.target * 2 / 32).sum() / 2
@@ -114,13 +114,13 @@ def test_a_generator_moves_towards_the_data_and_the_critic_scores_the_data_highe
         def forward(self, image, condition):
             return self.layers(image.flatten(1))[:, 0]
 
-    learn.critic, level = Small(), nn.Parameter(torch.tensor(start))
-    learn.reconstruction_loss = lambda making: (torch.zeros(()), {})  # MS-SSIM takes no map of one voxel
+    learn.critic.module, level = Small(), nn.Parameter(torch.tensor(start))
+    learn.reconstruction_loss = lambda output: (torch.zeros(()), {})  # MS-SSIM takes no map of one voxel
 
     def network(condition):
         return level.expand(4, 1, 1, 1)
 
-    critic_optimizer = torch.optim.Adam(learn.critic.parameters(), 1e-2, (0.5, 0.9))
+    critic_optimizer = torch.optim.Adam(learn.critic.module.parameters(), 1e-2, (0.5, 0.9))
     optimizer = torch.optim.Adam([level], 1e-2, (0.5, 0.9))
     for iteration in range(60):
         for _ in range(5):
@@ -156,7 +156,7 @@ def test_the_loss_is_reconstruction_and_each_maps_score_by_the_weight_that_it_wa
 
     loss, parts = learn(network, batch, seeded())
     plain, _ = objectives.build(objective("regression"))(lambda condition: image, batch)
-    adversarial = (told[0] * -learn.critic(image, batch.condition)).mean()
+    adversarial = (told[0] * -learn.critic.module(image, batch.condition)).mean()
     assert torch.allclose(loss, 2 * plain + adversarial)
     assert torch.allclose(learn.validation(network, batch, seeded())[0], plain)
     assert set(parts) == {"l1", "structural", "adversarial"}
@@ -171,13 +171,13 @@ def test_a_generator_at_the_truncation_step_is_judged_against_maps_as_they_are_t
         seen.update(x=x, step=step)
         return torch.ones_like(x)
 
-    making = learn.make(network, batch, seeded())
+    output = learn.generate(network, batch, seeded())
     gamma = learn.schedule.gammas[5].float()
-    noise = (making.real - gamma.sqrt() * batch.target)[mask > 0] / (1 - gamma).sqrt()
+    noise = (output.real - gamma.sqrt() * batch.target)[mask > 0] / (1 - gamma).sqrt()
     assert noise.std().item() == pytest.approx(1, abs=0.02) and abs(noise.mean()) < 0.02
-    assert torch.allclose(making.expected, gamma.sqrt() * batch.target)
+    assert torch.allclose(output.expected, gamma.sqrt() * batch.target)
     assert seen["step"].tolist() == [5] * 40 and seen["x"][mask > 0].std().item() == pytest.approx(1, abs=0.02)
-    for image in (making.image, making.real, seen["x"]):
+    for image in (output.image, output.real, seen["x"]):
         assert image[mask == 0].abs().max() == 0
 
 

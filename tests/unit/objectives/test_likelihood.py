@@ -6,23 +6,20 @@ import torch
 from tiny_cohort import participant
 from toy_maps import architecture, objective, toy_batch
 
-from mrsi_sr import networks
+from mrsi_sr import networks, objectives
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.objectives.likelihood import Likelihood
-from mrsi_sr.objectives.regression import structural_loss
+from mrsi_sr.objectives.structural import structural_loss
 from mrsi_sr.results.checkpoint import Checkpoint
-from mrsi_sr.settings.old_base import schema
-from mrsi_sr.settings.old_network import resolve_network
+from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import loop as training
 
 torch.set_num_threads(1)
 
 
 def learn(super_resolver=None, **settings):
-    complete = objective("likelihood", **settings)
-    keys = schema("objective-likelihood")["properties"]
-    return Likelihood(**{key: complete[key] for key in keys}, super_resolver=super_resolver)
+    return objectives.build(objective("likelihood", **settings), {"super_resolver": super_resolver})
 
 
 def toy(number=4, **settings):
@@ -217,7 +214,7 @@ def test_a_flow_learns_the_mean_and_the_spread_of_gaussian_maps():
 
 
 def test_an_interrupted_flow_resumes_with_the_actnorms_that_it_was_initialised_with(tmp_path, monkeypatch):
-    settings = resolve_network({
+    settings = network_settings({
         "architecture": "flow", "features": 4, "levels": 2, "steps": 1, "objective": "likelihood", "batch_size": 3,
         "learning_rate": 1e-3, "iterations": 4, "validate_every": 2, "ema": 0.9,
     })  # fmt: skip

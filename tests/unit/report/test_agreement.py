@@ -13,10 +13,11 @@ from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.experiment import TableSettings
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network
-OTHER = MUNET | {"learning_rate": 2e-4}
+NETWORK = MUNET.plain()
+OTHER = NETWORK | {"learning_rate": 2e-4}
 
 
-def record(method: str, fold: int, network: dict = MUNET, **changes) -> dict:
+def record(method: str, fold: int, network: dict = NETWORK, **changes) -> dict:
     own = SETTINGS[method] | changes
     networks = dict.fromkeys(own["networks"], network)
     origin = {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
@@ -54,7 +55,9 @@ def test_folds_that_differ_are_refused_or_said_where_they_are_to_be_mixed(change
 
 
 def test_what_two_methods_mix_of_one_network_is_said_once():
-    records = [record(method, fold, OTHER if fold == 2 else MUNET) for method in ("munet", "sharp") for fold in (1, 2)]
+    records = [
+        record(method, fold, OTHER if fold == 2 else NETWORK) for method in ("munet", "sharp") for fold in (1, 2)
+    ]
     assert check(*records, mix_folds=True) == ["networks.munet.learning_rate is 0.01 in fold 1 and 0.0002 in fold 2"]
 
 

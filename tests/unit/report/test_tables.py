@@ -36,7 +36,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 def record(method, fold, **changes):
     facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
     facts |= {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
-    facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET)
+    facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET.plain())
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
     return facts | {"sampling_device": "a CPU"} | changes
 
@@ -140,7 +140,7 @@ def test_folds_of_different_configurations_are_refused(key, value):
 
 
 def test_folds_of_different_settings_are_averaged_where_the_table_says_so_and_the_caption_says_what_differs():
-    other = MUNET | {"channels": 4, "learning_rate": 2e-4}
+    other = MUNET.plain() | {"channels": 4, "learning_rate": 2e-4}
     records = [*RECORDS[:3], record("munet", 2, networks={"network": other}, parameters=1_067_601)]
     with pytest.raises(UserError, match="set mix_folds: true in the table"):
         tables.build(long_table(), records, SETTINGS)

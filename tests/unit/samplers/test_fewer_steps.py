@@ -9,9 +9,8 @@ from gaussian_maps import MEAN, STD, agrees, composed, denoiser, marginal, noise
 
 from mrsi_sr.diffusion.betas import LOWEST_LOG_SNR, cosine_betas, log_snr, solvable_steps
 from mrsi_sr.diffusion.schedule import Schedule
-from mrsi_sr.samplers.ancestral import ancestral
-from mrsi_sr.samplers.dpm_solver import dpm_solver, spaced
-from mrsi_sr.samplers.respaced import respaced
+from mrsi_sr.samplers import ancestral, dpm_solver, respaced
+from mrsi_sr.samplers.dpm_solver import spaced
 
 torch.set_num_threads(1)
 
@@ -33,8 +32,8 @@ def test_a_respaced_chain_has_the_whole_chains_marginals_at_evenly_spaced_steps(
 def test_a_chain_respaced_to_all_of_its_steps_is_itself_and_to_one_is_its_last():
     whole, x = Schedule.cosine(12), noise_from(0)(torch.empty(2, 1, 8, 8))
     given = {"mask": torch.ones_like(x), "temperature": 0.9}
-    image, nfe = respaced(denoiser(whole), x, whole, steps=12, noise=noise_from(1), **given)
-    expected, _ = ancestral(denoiser(whole), x, whole, noise=noise_from(1), **given)
+    image, nfe = respaced.walk(denoiser(whole), x, whole, steps=12, noise=noise_from(1), **given)
+    expected, _ = ancestral.walk(denoiser(whole), x, whole, noise=noise_from(1), **given)
     assert torch.allclose(image, expected, atol=1e-6) and nfe == 12
     assert whole.respaced(1)[1] == [11]
 
@@ -50,7 +49,7 @@ def test_on_gaussian_maps_a_respaced_chain_has_the_mean_and_variance_that_its_st
 
     how = {"temperature": temperature, "variance": variance, "noise": noise_from(1)}
     # In double precision: the first of so few steps magnifies what it is given a thousandfold.
-    image, nfe = respaced(denoise, x.double(), whole, steps=20, mask=torch.ones_like(x), **how)
+    image, nfe = respaced.walk(denoise, x.double(), whole, steps=20, mask=torch.ones_like(x), **how)
     shorter, kept = whole.respaced(20)
     assert agrees(image, *composed(shorter.gammas.tolist(), temperature, variance))
     assert asked == kept[::-1] and nfe == 20
@@ -77,7 +76,7 @@ def test_dpm_solver_agrees_with_diffusers_step_by_step(length, steps):
         return torch.sin(3 * x) + 0.001 * step
 
     x = noise_from(0)(torch.empty(2, 1, 8, 8))
-    image, nfe = dpm_solver(denoise, x, ours, steps=steps, mask=torch.ones_like(x))
+    image, nfe = dpm_solver.walk(denoise, x, ours, steps=steps, mask=torch.ones_like(x))
     assert nfe == len(states) == steps + 1
     for step, (asked, state) in zip(kept, [*states[1:], (None, image)], strict=True):
         x = reference.step(torch.sin(3 * x) + 0.001 * step, step, x).prev_sample
@@ -101,7 +100,7 @@ def solver_error(schedule, steps, spacing):
     start = spaced(schedule, steps, spacing)[0]
     z = torch.tensor([-2.0, 0.5, 1.3], dtype=torch.float64).view(1, 1, 1, 3)
     x, exact = solution(schedule, start, z)
-    image, _ = dpm_solver(denoiser(schedule), x, schedule, steps=steps, mask=torch.ones_like(x), spacing=spacing)
+    image, _ = dpm_solver.walk(denoiser(schedule), x, schedule, steps=steps, mask=torch.ones_like(x), spacing=spacing)
     return (image - exact).abs().max().item() / STD
 
 
@@ -145,14 +144,15 @@ def test_the_solver_keeps_its_states_zero_outside_the_mask():
         assert state[mask == 0].abs().max() == 0
         return torch.ones_like(state)
 
-    image, _ = dpm_solver(denoise, x, Schedule.cosine(50), steps=5, mask=mask)
+    image, _ = dpm_solver.walk(denoise, x, Schedule.cosine(50), steps=5, mask=mask)
     assert image[mask == 0].abs().max() == 0 < image.abs().max()
 
 
 def test_the_mean_of_gaussian_maps_survives_either_shortcut():
     whole, x = Schedule.cosine(1000), noise_from(0)(torch.empty(8, 1, 64, 64)).double()
     mask = torch.ones_like(x)
-    assert respaced(denoiser(whole), x, whole, steps=50, mask=mask)[0].mean().item() == pytest.approx(MEAN, abs=0.01)
-    solved = dpm_solver(denoiser(whole), x, whole, steps=50, mask=mask, spacing="log_snr")[0]
+    walked = respaced.walk(denoiser(whole), x, whole, steps=50, mask=mask)[0]
+    assert walked.mean().item() == pytest.approx(MEAN, abs=0.01)
+    solved = dpm_solver.walk(denoiser(whole), x, whole, steps=50, mask=mask, spacing="log_snr")[0]
     assert solved.mean().item() == pytest.approx(MEAN, abs=0.01)
     assert solved.std().item() == pytest.approx(STD, rel=0.02)

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
-from toy_maps import architecture, toy_batch
+from toy_maps import architecture, objective, toy_batch
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
-from mrsi_sr.diffusion.betas import check_chain
-from mrsi_sr.settings.old_base import check
-from mrsi_sr.settings.old_network import resolve_network
+from mrsi_sr.settings.method import check_chain
+from mrsi_sr.settings.network import network_settings
+from mrsi_sr.settings.sampler import Ftddm
 from mrsi_sr.workflow.configuration import Configuration
 
 torch.set_num_threads(1)
@@ -42,8 +42,8 @@ def test_every_kind_of_chain_resolves_from_names_alone():
     methods = {kind: method(kind, {"denoiser": "whole"}) for kind in ("ancestral", "respaced", "dpm_solver")}
     methods |= {"tdpm": method("tdpm", TDPM), "tdpm_50": method("tdpm", TDPM, solver="dpm_solver", steps=50)}
     resolved = resolve(networks, methods)
-    assert resolved.networks["whole"]["truncation"] is None
-    assert resolved.methods["respaced"]["sampler"]["steps"] == 100
+    assert resolved.network("whole", 1).truncation is None
+    assert resolved.method("respaced").sampler.steps == 100
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_kind_of_chain_resolves_from_names_alone():
         ({}, "respaced", {"steps": 1001}, ["methods.m.sampler.steps is 1001", "at most", "1000"]),
         ({}, "respaced", {"steps": 0}, ["methods.m.sampler.steps", "0", "at least 1"]),
         ({}, "respaced", {"temperature": -1}, ["methods.m.sampler.temperature", "-1", "at least 0"]),
-        ({}, "respaced", {"clip": [1, 0]}, ["methods.m.sampler.clip is [1, 0]", "a higher one"]),
+        ({}, "respaced", {"clip": [1, 0]}, ["methods.m.sampler.clip is [1.0, 0.0]", "a higher one"]),
         ({}, "dpm_solver", {"steps": 996}, ["methods.m.sampler.steps is 996", "at most 995"]),
         ({"diffusion_steps": 20}, "dpm_solver", {"steps": 20}, ["steps is 20", "at most 18", "chain of 20"]),
         ({}, "dpm_solver", {"spacing": "sigma"}, ["spacing", "sigma", "time, log_snr"]),
@@ -92,11 +92,10 @@ def test_what_is_drawn_must_be_where_the_denoiser_starts(denoiser, generator, se
 
 
 def test_a_flow_and_a_denoiser_must_share_the_chain_too():
-    denoiser = resolve_network(TRUNCATED)
-    sampler = check(["sampler", "sampler-ftddm"], {"kind": "ftddm"})
-    check_chain(sampler, {"flow": {"diffusion_steps": 1000, "truncation": 100}, "denoiser": denoiser}, "m")
+    denoiser, sampler = network_settings(TRUNCATED), Ftddm.of(kind="ftddm")
+    check_chain(sampler, {"flow": objective("likelihood", truncation=100), "denoiser": denoiser}, "m")
     with pytest.raises(UserError, match="truncation is 0 for flow and 100 for denoiser"):
-        check_chain(sampler, {"flow": {"diffusion_steps": 1000, "truncation": 0}, "denoiser": denoiser}, "m")
+        check_chain(sampler, {"flow": objective("likelihood", truncation=0), "denoiser": denoiser}, "m")
 
 
 def test_checking_a_configuration_loads_no_torch():

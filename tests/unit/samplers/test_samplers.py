@@ -1,17 +1,17 @@
 import pytest
 import torch
 from gaussian_maps import MEAN, STD, agrees, composed, denoiser, noise_from
-from toy_maps import architecture, objective, toy_batch
+from toy_maps import architecture, toy_batch, toy_sampler
 
-from mrsi_sr import networks, samplers
+from mrsi_sr import networks
 from mrsi_sr.diffusion.schedule import Schedule
-from mrsi_sr.samplers.ancestral import ancestral
-from mrsi_sr.settings.old_base import check
+from mrsi_sr.samplers.ancestral import walk
+from mrsi_sr.samplers.denoiser import Denoiser
 
 torch.set_num_threads(1)
 
-DENOISER = architecture("denoising_unet", channels=[8, 16], residual_blocks=1, attention_at=[], heads=2) | objective(
-    "noise_prediction", diffusion_steps=6
+DENOISER = architecture(
+    "denoising_unet", channels=[8, 16], residual_blocks=1, attention_at=[], heads=2, diffusion_steps=6
 )
 
 
@@ -19,8 +19,7 @@ def build_chain(kind="ancestral", **settings):
     torch.manual_seed(0)
     network = networks.build(DENOISER)
     torch.nn.init.normal_(network.last.weight, std=0.1)
-    settings = {"kind": kind} | check(f"sampler-{kind}", settings)
-    return samplers.build(settings, {"denoiser": network}, {"denoiser": DENOISER})
+    return toy_sampler(kind, {"denoiser": Denoiser.trained(network, DENOISER)}, **settings)
 
 
 @pytest.mark.parametrize(("variance", "theirs"), [("posterior", "fixed_small"), ("beta", "fixed_large")])
@@ -37,7 +36,7 @@ def test_ancestral_sampling_agrees_with_diffusers_step_by_step(variance, theirs)
         return torch.sin(3 * x) + 0.01 * step
 
     x = noise_from(0)(torch.empty(2, 1, 8, 8))
-    image, nfe = ancestral(denoise, x, ours, mask=torch.ones_like(x), variance=variance, noise=noise_from(1))
+    image, nfe = walk(denoise, x, ours, mask=torch.ones_like(x), variance=variance, noise=noise_from(1))
     generator = torch.Generator().manual_seed(1)
     for step, state in zip(reference.timesteps, [*states[1:], image], strict=True):
         estimate = torch.sin(3 * x) + 0.01 * step
@@ -50,7 +49,7 @@ def test_ancestral_sampling_agrees_with_diffusers_step_by_step(variance, theirs)
 
 def gaussian_sample(steps, number, **how):
     schedule, x = Schedule.cosine(steps), noise_from(0)(torch.empty(number, 1, 64, 64))
-    return ancestral(denoiser(schedule), x, schedule, mask=torch.ones_like(x), noise=noise_from(1), **how)[0]
+    return walk(denoiser(schedule), x, schedule, mask=torch.ones_like(x), noise=noise_from(1), **how)[0]
 
 
 @pytest.mark.parametrize("variance", ["posterior", "beta"])
@@ -71,12 +70,12 @@ def test_on_gaussian_maps_the_papers_chain_gives_the_maps_own_mean_and_spread(va
 def test_at_temperature_zero_noise_beside_the_start_does_not_matter():
     schedule, x = Schedule.cosine(20), noise_from(0)(torch.empty(2, 1, 8, 8))
 
-    def walk(temperature, seed):
+    def image(temperature, seed):
         given = {"mask": torch.ones_like(x), "temperature": temperature, "noise": noise_from(seed)}
-        return ancestral(lambda x, step: 0.3 * x, x, schedule, **given)[0]
+        return walk(lambda x, step: 0.3 * x, x, schedule, **given)[0]
 
-    assert torch.equal(walk(0.0, 1), walk(0.0, 2))
-    assert not torch.equal(walk(0.5, 1), walk(0.5, 2))
+    assert torch.equal(image(0.0, 1), image(0.0, 2))
+    assert not torch.equal(image(0.5, 1), image(0.5, 2))
 
 
 @pytest.mark.parametrize("kind", ["zero_filled", "single_pass", "ancestral", "respaced", "dpm_solver"])
@@ -86,7 +85,7 @@ def test_every_sampler_gives_maps_that_are_zero_outside_the_mask_and_counts_its_
         sampler = build_chain(kind, **({} if kind == "ancestral" else {"steps": 3}))
     else:
         given = {"network": networks.build(architecture("munet", channels=2))} if kind == "single_pass" else {}
-        sampler = samplers.build({"kind": kind}, given, {role: {} for role in given})
+        sampler = toy_sampler(kind, given)
     with torch.no_grad():
         images, nfe = sampler(condition, noise_from(0))
     assert images.shape == condition.mask.shape and torch.isfinite(images).all()
@@ -101,7 +100,7 @@ def test_every_state_of_the_chain_is_zero_outside_the_mask():
         assert x[mask == 0].abs().max() == 0
         return torch.ones_like(x)
 
-    ancestral(denoise, noise_from(0)(mask), Schedule.cosine(10), mask=mask)
+    walk(denoise, noise_from(0)(mask), Schedule.cosine(10), mask=mask)
 
 
 def test_clipping_bounds_the_clean_map_that_each_step_estimates_and_else_changes_nothing():

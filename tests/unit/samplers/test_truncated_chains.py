@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import pytest
 import torch
 from gaussian_maps import MEAN, STD, agrees, composed, denoiser, marginal, noise_from
-from toy_maps import architecture, objective, toy_batch
+from toy_maps import architecture, objective, toy_batch, toy_network, toy_sampler
 
-from mrsi_sr import networks, objectives, samplers
+from mrsi_sr import networks, objectives
 from mrsi_sr.diffusion.schedule import Schedule
-from mrsi_sr.samplers.ancestral import ancestral
-from mrsi_sr.samplers.dpm_solver import dpm_solver
-from mrsi_sr.samplers.truncated import ftddm, tdpm
-from mrsi_sr.settings.old_base import check
+from mrsi_sr.maps.condition import Condition
+from mrsi_sr.samplers import ancestral, dpm_solver
+from mrsi_sr.samplers.denoiser import Denoiser, descend
 
 torch.set_num_threads(1)
 
@@ -31,20 +30,27 @@ class ExactFlow:
     def condition(self, condition):
         return self
 
+    def select(self, index):
+        return self
+
     def sample(self, context, temperature, noise):
         assert context is self
         return (self.mean + temperature * self.std * noise).view(self.shape)
 
 
-def sample_gaussian(index, flow_temperature=1.0, **how):
-    mask = torch.ones(64, 1, 64, 64)
-    noise = noise_from(3)
-    options = {"mask": mask, "noise": noise}
-    flow = ExactFlow(index, mask.shape)
-    return ftddm(
-        flow, flow, lambda x: ancestral(denoiser(CHAIN), x, CHAIN, **options, **how),
-        flow_temperature=flow_temperature, **options,
-    )  # fmt: skip
+def valid_everywhere(number):
+    """A condition that no network looks at."""
+    maps, mri = torch.ones(number, 1, 64, 64), torch.zeros(number, 3, 1, 1)
+    size = torch.full((number,), 8)
+    return Condition(maps, maps, None, maps, mri, mri, size=size, metabolite=torch.zeros_like(size))
+
+
+def sample_gaussian(index, number=64, seed=3, flow_temperature=1.0, temperature=1.0, **how):
+    condition = valid_everywhere(number)
+    exact = Denoiser(lambda x, step, condition: denoiser(CHAIN)(x, int(step[0])), CHAIN)
+    given = {"flow": ExactFlow(index, condition.mask.shape), "denoiser": exact}
+    sampler = toy_sampler("ftddm", given, flow_temperature=flow_temperature, temperature=temperature, **how)
+    return sampler(condition, noise_from(seed))
 
 
 def test_a_truncated_chain_is_the_first_part_of_the_whole_one():
@@ -67,7 +73,7 @@ def test_the_draw_and_the_chain_meet_at_index_truncation_minus_one():
         assert abs(mean - MEAN) > 1e-6
         one = torch.ones(1, 1, 1, 1, dtype=torch.float64)
         means = marginal(WHOLE, off)[0] * one
-        walked, _ = ancestral(denoiser(CHAIN), means, CHAIN, mask=one, temperature=0.0)
+        walked, _ = ancestral.walk(denoiser(CHAIN), means, CHAIN, mask=one, temperature=0.0)
         assert walked.item() == pytest.approx(mean, abs=1e-9)
 
 
@@ -79,10 +85,10 @@ def test_the_first_step_asked_of_the_denoiser_is_the_last_that_it_has_learned():
         return torch.zeros_like(x)
 
     x = torch.ones(1, 1, 4, 4)
-    ancestral(denoise, x, CHAIN, mask=x)
+    ancestral.walk(denoise, x, CHAIN, mask=x)
     assert asked == list(range(TRUNCATION - 1, -1, -1))
     asked.clear()
-    dpm_solver(denoise, x, CHAIN, steps=10, mask=x)
+    dpm_solver.walk(denoise, x, CHAIN, steps=10, mask=x)
     assert asked[0] == TRUNCATION - 1 and asked[-1] == 0 and len(asked) == 11
 
 
@@ -91,7 +97,7 @@ def test_the_first_step_asked_of_the_denoiser_is_the_last_that_it_has_learned():
 def test_with_an_exact_flow_ftddm_has_the_mean_and_variance_that_its_steps_compose_to(flow_temperature, temperature):
     mean, spread = marginal(WHOLE, TRUNCATION - 1)
     expected = composed(CHAIN.gammas.tolist(), temperature, start=(mean, flow_temperature**2 * spread))
-    image, _ = sample_gaussian(TRUNCATION - 1, flow_temperature, temperature=temperature)
+    image, _ = sample_gaussian(TRUNCATION - 1, flow_temperature=flow_temperature, temperature=temperature)
     if flow_temperature == temperature == 0:
         assert image.std() < 1e-6 and image.mean().item() == pytest.approx(MEAN, abs=1e-5)
     else:
@@ -111,28 +117,29 @@ def test_at_full_temperature_the_samples_are_as_the_maps_are_and_temperatures_mu
 
 
 def test_with_the_solver_an_exact_flow_gives_the_maps_own_mean_and_spread_in_ten_steps():
-    mask = torch.ones(16, 1, 64, 64)
-    flow = ExactFlow(TRUNCATION - 1, mask.shape)
-    image, nfe = ftddm(
-        flow, flow, lambda x: dpm_solver(denoiser(CHAIN), x, CHAIN, steps=10, mask=mask, spacing="log_snr"),
-        flow_temperature=1.0, mask=mask, noise=noise_from(1),
-    )  # fmt: skip
+    how = {"solver": "dpm_solver", "steps": 10, "spacing": "log_snr"}
+    image, nfe = sample_gaussian(TRUNCATION - 1, number=16, seed=1, **how)
     assert image.mean().item() == pytest.approx(MEAN, abs=0.005) and image.std().item() == pytest.approx(STD, rel=0.02)
     assert nfe == 12
 
 
-def test_tdpm_starts_its_chain_where_the_generator_has_drawn():
-    mask = toy_batch().condition.mask
-    image, nfe = tdpm(lambda z: 3 * z + 1, lambda x: (x, 7), mask=mask, noise=lambda x: torch.full_like(x, 2))
-    assert torch.equal(image, 7 * mask) and nfe == 8
+def test_tdpm_starts_its_chain_where_the_generator_has_drawn(monkeypatch):
+    condition = toy_batch().condition
+    monkeypatch.setattr(ancestral, "walk", lambda denoise, x, schedule, **options: (x, 7))
+    networks = {"generator": lambda z, step, condition: 3 * z + 1, "denoiser": Denoiser(None, CHAIN)}
+    image, nfe = toy_sampler("tdpm", networks)(condition, lambda x: torch.full_like(x, 2))
+    assert torch.equal(image, 7 * condition.mask) and nfe == 8
 
 
 # --- as methods build them, with the networks at toy size
 
 STEPS, LEARNED = 8, 4
-UNET = architecture("denoising_unet", channels=[8, 16], residual_blocks=1, attention_at=[], heads=2)
-DENOISER = UNET | objective("noise_prediction", diffusion_steps=STEPS, truncation=LEARNED)
-GENERATOR = UNET | objective("adversarial", diffusion_steps=STEPS, truncation=LEARNED)
+UNET = {
+    "channels": [8, 16], "residual_blocks": 1, "attention_at": [], "heads": 2,
+    "diffusion_steps": STEPS, "truncation": LEARNED,
+}  # fmt: skip
+DENOISER = toy_network("denoising_unet", "noise_prediction", **UNET)
+GENERATOR = toy_network("denoising_unet", "adversarial", **UNET)
 
 
 @dataclass(frozen=True)
@@ -161,9 +168,8 @@ def trained(settings, seed):
 
 
 def build(kind, **given):
-    settings = {"kind": kind} | check(f"sampler-{kind}", given)
     drawing = {"tdpm": {"generator": trained(GENERATOR, 1)}, "ftddm": {"flow": ToyFlow()}}[kind]
-    return samplers.build(settings, {"denoiser": trained(DENOISER, 0)} | drawing, {"denoiser": DENOISER})
+    return toy_sampler(kind, {"denoiser": Denoiser.trained(trained(DENOISER, 0), DENOISER)} | drawing, **given)
 
 
 @pytest.mark.parametrize("kind", ["tdpm", "ftddm"])
@@ -250,13 +256,10 @@ def test_the_evaluations_are_as_many_as_in_table_1_of_ftddm_and_as_many_as_are_m
             asked.append("flow")
             return super().sample(*arguments)
 
-    given = {"denoiser": network} | {"tdpm": {"generator": network}, "ftddm": {"flow": CountedFlow()}}.get(
-        settings["kind"], {}
-    )
-    settings = check(["sampler", f"sampler-{settings['kind']}"], settings)
-    learned = objective("noise_prediction", truncation=truncation)
+    given = {"tdpm": {"generator": network}, "ftddm": {"flow": CountedFlow()}}.get(settings["kind"], {})
+    given["denoiser"] = Denoiser.trained(network, objective("noise_prediction", truncation=truncation))
     condition = toy_batch(1, grid=4, sizes=(2,)).condition
-    _, counted = samplers.build(settings, given, {"denoiser": learned})(condition, noise_from(0))
+    _, counted = toy_sampler(networks=given, **settings)(condition, noise_from(0))
     assert counted == len(asked) == nfe
     # The generator is told the truncation index, and so is the denoiser after it.
     assert truncation is None or asked[1] == truncation - 1
@@ -265,8 +268,7 @@ def test_the_evaluations_are_as_many_as_in_table_1_of_ftddm_and_as_many_as_are_m
 def test_ftddm_samples_through_the_flow_network_itself():
     torch.manual_seed(0)
     flow = networks.build(architecture("flow", features=8, levels=3, steps=1)).eval()
-    settings = {"kind": "ftddm"} | check("sampler-ftddm", {})
-    sampler = samplers.build(settings, {"denoiser": trained(DENOISER, 0), "flow": flow}, {"denoiser": DENOISER})
+    sampler = toy_sampler("ftddm", {"denoiser": Denoiser.trained(trained(DENOISER, 0), DENOISER), "flow": flow})
     condition = toy_batch().condition
     with torch.no_grad():
         images, nfe = sampler(condition, noise_from(0))
@@ -278,19 +280,18 @@ def test_ftddm_samples_through_the_flow_network_itself():
 def test_what_the_drawing_network_learns_is_where_the_denoiser_starts(draws):
     """The noise in its training targets is that of the first step that sampling asks the denoiser about."""
     asked = []
-    chain = samplers.Chain(
-        {"kind": "ancestral", "temperature": 1.0, "variance": "posterior"},
-        lambda x, step, condition: asked.append(int(step[0])) or torch.zeros_like(x), DENOISER,
+    chain = Denoiser.trained(
+        lambda x, step, condition: asked.append(int(step[0])) or torch.zeros_like(x), DENOISER
     )  # fmt: skip
     batch = toy_batch(32)
-    chain.descend(torch.zeros_like(batch.target), batch.condition, noise_from(0))
+    descend(chain, ancestral.walk, torch.zeros_like(batch.target), batch.condition, noise_from(0))
 
     learn = objectives.build(objective(draws, diffusion_steps=STEPS, truncation=LEARNED))
     if draws == "likelihood":
         target = learn.target(batch, torch.Generator().manual_seed(0))
     else:
         network = lambda x, step, condition: asked.append(int(step[0])) or x  # noqa: E731
-        target = learn.make(network, batch, torch.Generator().manual_seed(0)).real
+        target = learn.generate(network, batch, torch.Generator().manual_seed(0)).real
         assert asked[-1] == asked[0]  # the generator is told that step, too
     gammas, inside = Schedule.cosine(STEPS).gammas, batch.condition.mask > 0
     noise = (target - gammas[asked[0]].sqrt().float() * batch.target)[inside]

@@ -8,7 +8,9 @@ from shrunk import PAPERS, Trainer
 from tiny_cohort import participant, truncate
 
 from mrsi_sr import networks
-from mrsi_sr.sampling.participant import Measurements, sample_participant
+from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.sampling.participant import sample_participant
+from mrsi_sr.settings.sampler import Sampler
 
 FRAME = 64  # that of the papers: single-scale networks have sizes up to 32
 SIZES = [16, 32]
@@ -61,23 +63,23 @@ def test_every_method_samples(name, trainer, scan, measured):
         assert (arrays["maps"] > 0).any(axis=(1, 2)).all()
     outside = ~np.repeat(scan.valid[0], len(SIZES), axis=0)
     assert (arrays["maps"][outside] == 0).all()
-    chain = trainer.settings(settings["networks"]["denoiser"]) if "denoiser" in settings["networks"] else {}
-    assert cost["nfe"] == evaluations(settings["sampler"], chain)
+    denoiser = settings.networks.get("denoiser")
+    chain = trainer.settings(denoiser) if denoiser else None
+    assert cost["nfe"] == evaluations(settings.sampler, chain and (chain.truncation or chain.diffusion_steps))
 
 
-def evaluations(sampler: dict, chain: dict) -> int:
-    """The number of network evaluations that the samplers' table gives."""
-    walked = chain.get("truncation") or chain.get("diffusion_steps")
-    if sampler.get("solver", sampler["kind"]) == "dpm_solver":
-        walked = sampler["steps"] + 1
+def evaluations(sampler: Sampler, walked: int | None) -> int:
+    """The number of network evaluations that the samplers' table gives. walked: steps of the denoiser's chain."""
+    if getattr(sampler, "solver", sampler.kind) == "dpm_solver":
+        walked = sampler.steps + 1
     counts = {
         "zero_filled": lambda: 0,
         "single_pass": lambda: 1,
         "flow": lambda: 1,
         "ancestral": lambda: walked,
-        "respaced": lambda: sampler["steps"],
+        "respaced": lambda: sampler.steps,
         "dpm_solver": lambda: walked,
         "tdpm": lambda: 1 + walked,
         "ftddm": lambda: 1 + walked,
     }
-    return counts[sampler["kind"]]()
+    return counts[sampler.kind]()

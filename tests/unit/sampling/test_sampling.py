@@ -9,12 +9,14 @@ from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
+from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.results import claim as claims
 from mrsi_sr.results.checkpoint import Weights
-from mrsi_sr.sampling import participant as sampling
+from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
-from mrsi_sr.sampling.participant import MapNoise, Measurements
-from mrsi_sr.settings.old_method import MethodSettings
+from mrsi_sr.sampling.participant import MapNoise, sample_participant
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import NetworkSettings
 
 CPU = torch.device("cpu")
 SAMPLERS = {
@@ -33,7 +35,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def weights_file(folder, settings: dict, **changes):
+def weights_file(folder, settings: NetworkSettings, **changes):
     """Weights of a network that was not trained, but whose last layer says something."""
     torch.manual_seed(0)
     network = networks.build(settings)
@@ -41,8 +43,8 @@ def weights_file(folder, settings: dict, **changes):
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 4}
-    path = folder / f"{settings['architecture']}.best.safetensors"
-    Weights(network.state_dict(), settings, **facts | changes).save(path)
+    path = folder / f"{settings.architecture}.best.safetensors"
+    Weights(network.state_dict(), settings.plain(), **facts | changes).save(path)
     return path
 
 
@@ -59,7 +61,7 @@ def sample(method: Method, folder, protocol: str = "clean", slices=None, sizes=(
     slices = slices or participant("sub-1", 1)
     path = truncate(participant("sub-1", 1), folder / f"low-{protocol}.npz", protocol, [4, 6, 8])
     measured = Measurements(path, slices, protocol, sizes)
-    return sampling.sample_participant(method, slices, measured, protocol, sizes)[0]
+    return sample_participant(method, slices, measured, protocol, sizes)[0]
 
 
 def test_noise_of_a_map_is_the_same_in_any_batch():
@@ -117,9 +119,7 @@ def test_maps_come_back_in_their_own_unit(protocol, tmp_path):
     slices = participant("sub-1", 1)
     path = truncate(slices, tmp_path / "low.npz", protocol, [16])
     measured = Measurements(path, slices, protocol, [16])
-    arrays, cost = sampling.sample_participant(
-        method_of("zero_filled", tmp_path, protocol), slices, measured, protocol, [16]
-    )
+    arrays, cost = sample_participant(method_of("zero_filled", tmp_path, protocol), slices, measured, protocol, [16])
     truth = slices.maps.reshape(-1, 16, 16)
     error = np.linalg.norm(arrays["maps"] - truth) / np.linalg.norm(truth)
     assert error < (1e-5 if protocol == "paper" else 0.1)
@@ -143,7 +143,7 @@ def test_nfe_and_parameters_are_those_of_the_method(tmp_path):
         slices = participant("sub-1", 1)
         path = truncate(slices, tmp_path / "low.npz", "clean", [8])
         measured = Measurements(path, slices, "clean", [8])
-        assert sampling.sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == nfe
+        assert sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == nfe
 
 
 def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
@@ -172,8 +172,9 @@ def test_weights_of_another_training_are_refused(changes, message, tmp_path):
     settings = changes.pop("settings", MUNET)
     path = weights_file(tmp_path, settings, **changes)
     method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={"network": "munet"})
+    known = {"fold": 1, "protocol": "clean", "sizes": [4], "device": CPU, "batch_size": 64}
     with pytest.raises(UserError, match=message):
-        Method("munet", method, {"network": MUNET}, {"network": path}, fold=1, protocol="clean", sizes=[4], device=CPU)
+        Method("munet", method, {"network": MUNET}, {"network": path}, **known)
 
 
 def test_other_metabolites_than_trained_on_are_refused(tmp_path):
@@ -181,7 +182,7 @@ def test_other_metabolites_than_trained_on_are_refused(tmp_path):
     path = truncate(slices, tmp_path / "low.npz", "clean", [4])
     method = method_of("munet", tmp_path)
     with pytest.raises(UserError, match="sub-1 has the metabolites NAA, Gly, but the weights of network"):
-        sampling.sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
+        sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def two(tmp_path):
 
 def sample_all(method: Method, slices: dict, low_resolution: dict, out, fingerprint: str) -> list[dict]:
     with claims.taken(out) as claim:
-        return sampling.sample_all(method, slices, low_resolution, "clean", [4], claim, fingerprint)
+        return sampling.sample_participants(method, slices, low_resolution, "clean", [4], claim, fingerprint)
 
 
 def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_path, monkeypatch):

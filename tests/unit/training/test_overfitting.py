@@ -9,7 +9,8 @@ from tiny_cohort import participant, truncate
 
 from mrsi_sr.evaluation.metrics import nrmse
 from mrsi_sr.maps.dataset import Movement
-from mrsi_sr.sampling.participant import Measurements, sample_participant
+from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.sampling.participant import sample_participant
 
 pytestmark = pytest.mark.slow
 

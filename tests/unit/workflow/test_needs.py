@@ -7,16 +7,16 @@ import pytest
 import torch
 from tiny_cohort import METABOLITES, MUNET, participant
 from torch import nn
-from toy_maps import toy_batch
+from toy_maps import toy_batch, toy_sampler
 
-from mrsi_sr import networks, objectives
+from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.dataset import MapsOnDevice
+from mrsi_sr.objectives import regression
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
-from mrsi_sr.samplers.direct import single_pass
 from mrsi_sr.sampling.method import Method
-from mrsi_sr.settings.old_method import MethodSettings
-from mrsi_sr.settings.old_network import resolve_network
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration, check_circle
 from mrsi_sr.workflow.plan import Plan
@@ -193,7 +193,8 @@ class Constant(nn.Module):
 
 def test_each_map_goes_to_the_network_of_its_size():
     condition = toy_batch(5, sizes=(8, 16, 10)).condition
-    images, nfe = single_pass({"size_8": Constant(0.8), "size_10": Constant(1.0), "size_16": Constant(1.6)}, condition)
+    networks = {"size_8": Constant(0.8), "size_10": Constant(1.0), "size_16": Constant(1.6)}
+    images, nfe = toy_sampler("single_pass", networks)(condition, None)
     assert nfe == 1
     assert torch.allclose(images.mean(dim=(1, 2, 3)), torch.tensor([0.8, 1.6, 1.0, 0.8, 1.6]))
 
@@ -206,26 +207,27 @@ def test_the_sampler_tells_every_map_the_adversarial_weight():
         return condition.low_resolution
 
     condition = toy_batch(3).condition
-    single_pass({"network": network}, condition, 0.03)
-    single_pass({"network": network}, condition)
+    toy_sampler("single_pass", {"network": network}, adversarial_weight=0.03)(condition, None)
+    toy_sampler("single_pass", {"network": network})(condition, None)
     assert torch.equal(told[0], torch.full((3,), 0.03)) and told[1] is None
 
 
 def saved(folder, name, settings, seed):
     torch.manual_seed(seed)
-    facts = {"fold": 1, "protocol": "clean", "sizes": settings["sizes"] or [4, 8], "metabolites": list(METABOLITES)}
+    facts = {"fold": 1, "protocol": "clean", "sizes": settings.sizes or [4, 8], "metabolites": list(METABOLITES)}
     path = folder / f"{name}.safetensors"
-    Weights(networks.build(settings).state_dict(), settings, iteration=1, **facts).save(path)
+    Weights(networks.build(settings).state_dict(), settings.plain(), iteration=1, **facts).save(path)
     return path
 
 
 def test_a_method_of_single_scale_networks_counts_them_all_and_needs_one_for_each_size(tmp_path, caplog):
-    settings = {f"size_{n}": resolve_network(MUNET_RAW | {"sizes": [n]}) for n in (4, 8)}
+    settings = {f"size_{n}": network_settings(MUNET_RAW | {"sizes": [n]}) for n in (4, 8)}
     paths = {role: saved(tmp_path, role, each, seed) for seed, (role, each) in enumerate(settings.items())}
     method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={role: role for role in settings})
 
     def build(sizes):
-        return Method("single", method, settings, paths, fold=1, protocol="clean", sizes=sizes, device=CPU)
+        known = {"fold": 1, "protocol": "clean", "sizes": sizes, "device": CPU, "batch_size": 64}
+        return Method("single", method, settings, paths, **known)
 
     single = build([4, 8])
     assert "was not trained on" not in caplog.text
@@ -248,30 +250,30 @@ def maps():
 def test_an_objective_prepares_the_network_once_and_resuming_does_not(maps, tmp_path, monkeypatch):
     prepared = []
 
-    class Prepares(objectives.Regression):
+    class Prepares(regression.Regression):
         def prepare(self, network, batch, generator):
             prepared.append(len(batch.target))
             with torch.no_grad():
                 network.head.bias.fill_(3.0)
 
-    monkeypatch.setitem(objectives.OBJECTIVES, "regression", Prepares)
+    monkeypatch.setattr(regression, "Regression", Prepares)
     settings = MUNET | {"iterations": 2, "learning_rate": 1e-6, "ema": 0.5}
     given = {"seed": 1, "checkpoint": Checkpoint(tmp_path / "run", "a"), "device": CPU, "checkpoint_every": 1}
     trained = training.train(settings, *maps, **given)
     for weights in (trained.last, trained.best):  # the moving average starts from what was prepared
         assert torch.allclose(weights["head.bias"], torch.tensor(3.0), atol=1e-3)
     training.train(settings | {"iterations": 3}, *maps, **given)
-    assert prepared == [MUNET["batch_size"]]
+    assert prepared == [MUNET.batch_size]
 
 
 def test_what_is_needed_reaches_the_objective_frozen(maps, tmp_path, monkeypatch):
     torch.manual_seed(0)
     super_resolver = networks.build(MUNET).eval().requires_grad_(False)
     before = copy.deepcopy(super_resolver.state_dict())
-    settings = resolve_network(FLOW_RAW)
-    checkpoint = Checkpoint(tmp_path / "run", "a")
+    settings = network_settings(FLOW_RAW)
+    checkpoint, given = Checkpoint(tmp_path / "run", "a"), {"device": CPU, "checkpoint_every": 2}
     with_it, without = (
-        training.train(settings, *maps, seed=1, checkpoint=checkpoint, device=CPU, needed=needed).losses
+        training.train(settings, *maps, seed=1, checkpoint=checkpoint, **given, needed=needed).losses
         for checkpoint, needed in (
             (checkpoint, {"super_resolver": super_resolver}),
             (Checkpoint(tmp_path / "other", "a"), None),

@@ -15,8 +15,7 @@ from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.evaluation.samples import Samples, samples_record
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.report.figures import style
-from mrsi_sr.scan.grid import MRI_FACTOR
-from mrsi_sr.scan.slices import ParticipantSlices, files_of, load
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of, load
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 
 MARGIN_VOXELS = 2  # around the brain

@@ -73,7 +73,8 @@ def of_code(recorded: dict[str, str], today: dict[str, str]) -> Iterator[str]:
     for module in sorted(recorded.keys() | today.keys()):
         if recorded.get(module) != today.get(module):
             change = "changed" if module in recorded and module in today else "is now used"
-            yield f"src/{module} {change if module in today else 'is no longer used'}"
+            file = f"src/{module}" if module.startswith("mrsi_sr/") else module  # else a script
+            yield f"{file} {change if module in today else 'is no longer used'}"
 
 
 def of_files(recorded: Iterable[str], today: Iterable[str]) -> Iterator[str]:

@@ -99,9 +99,11 @@ def test_a_new_participants_file_is_a_new_participant_and_a_new_file_of_a_known_
 
 
 def test_modules_are_named_as_files_of_the_clone():
+    script = {"workflow/scripts/train.py": "1"}
     old = {"mrsi_sr/a.py": "1", "mrsi_sr/c.py": "1", "mrsi_sr/same.py": "1"}
-    assert list(causes.of_code(old, {"mrsi_sr/b.py": "1", "mrsi_sr/c.py": "2", "mrsi_sr/same.py": "1"})) == [
+    assert list(causes.of_code(old, {"mrsi_sr/b.py": "1", "mrsi_sr/c.py": "2", "mrsi_sr/same.py": "1"} | script)) == [
         "src/mrsi_sr/a.py is no longer used",
         "src/mrsi_sr/b.py is now used",
         "src/mrsi_sr/c.py changed",
+        "workflow/scripts/train.py is now used",
     ]

@@ -1,0 +1,118 @@
+"""Sampling of a fold's test participants by one method, from files to files: the work of sample.py."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mrsi_sr import sampling
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.kspace import check_sizes
+from mrsi_sr.maps import folds
+from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.results import claim as claims
+from mrsi_sr.results.provenance import Provenance, device_name, fingerprint
+from mrsi_sr.sampling.method import Method
+from mrsi_sr.sampling.participant import sample_participant
+from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import NetworkSettings
+
+
+def sample_fold(
+    name: str, settings: MethodSettings, *, networks: Mapping[str, NetworkSettings], weights: Mapping[str, Path],
+    slices: Sequence[Path], low_resolution: Sequence[Path], table: Path, fold: int, protocol: str,
+    sizes: Sequence[int], batch_size: int, out: Path, device: torch.device,
+) -> None:  # fmt: skip
+    """Super-resolve a fold's test participants, and write PARTICIPANT.npz and provenance to the folder `out`.
+
+    name: of the method, for the record. networks, weights: settings and weights by role. slices, low_resolution: files
+    of slices and of measured k-space, at least those of the test participants. table: file of the folds. sizes:
+    low-resolution sizes to start from. Participants that `out` has with the same fingerprint are not sampled again.
+    Raises UserError for files and settings that do not fit together.
+    """
+    check_sizes(sizes)
+    participants = folds.participants_of(folds.read(table), fold, "test")
+    if not participants:
+        raise UserError(f"fold {fold} of {table} has no test participants")
+    slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
+    identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
+    method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
+    code = sampling.code(settings, networks.values())
+    inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
+    provenance = Provenance(settings.plain(), inputs, code=code)
+    facts = {
+        "method": name, "networks": {role: network.plain() for role, network in networks.items()},
+        "participants": participants, **identity,
+    }  # fmt: skip
+    decisive = {
+        "code": code, "settings": settings.plain(), "data": list(provenance.inputs.values()), **facts,
+    }  # fmt: skip
+    with claims.taken(out) as claim:
+        costs = sample_participants(method, slices, low_resolution, protocol, sizes, claim, fingerprint(decisive))
+        claim.check()
+        provenance.write(
+            out / "provenance.json", sampler=settings.sampler.plain(), seed=settings.seed,
+            parameters=method.parameters, **facts, **_total(costs),
+        )  # fmt: skip
+
+
+def sample_participants(
+    method: Method, slices: dict[str, Path], low_resolution: dict[str, Path], protocol: str, sizes: Sequence[int],
+    claim: claims.Held, fingerprint: str,
+) -> list[dict]:  # fmt: skip
+    """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is claimed; return their costs.
+
+    A participant's file with the same fingerprint, of an earlier run, is kept. Files of other participants are removed.
+    """
+    out, costs = claim.folder, []
+    for number, (participant, path) in enumerate(slices.items(), 1):
+        file = out / f"{participant}.npz"
+        cost = cost_of(file, fingerprint)
+        if cost is not None:
+            log.info("%s: %s is sampled already; skipping", method.name, participant)
+        else:
+            scan = load(path)
+            measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
+            arrays, cost = sample_participant(
+                method, scan, measurements, protocol, sizes, what=f" ({number} of {len(slices)})",
+                beat=lambda: claim.beat(len(costs), len(slices), "participants"),
+            )  # fmt: skip
+            cost["device"] = device_name()
+            claim.check()
+            (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
+            with claim.writing(file) as temporary:
+                np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
+        costs.append(cost)
+    claim.check()
+    for file in out.glob("*.npz"):
+        if file.stem not in slices:
+            file.unlink()
+    return costs
+
+
+def cost_of(file: Path, fingerprint: str) -> dict | None:
+    """The cost of a participant's maps; None where the file is absent, damaged or of another fingerprint."""
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            return json.loads(str(content["cost"])) if str(content["fingerprint"]) == fingerprint else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        log.warning("%s cannot be read (%r): it is sampled again", file, error)
+        return None
+
+
+def _total(costs: Sequence[dict]) -> dict:
+    """The cost of all participants, as provenance records it."""
+    maps, seconds = (sum(cost[name] for cost in costs) for name in ("maps", "seconds"))
+    return {
+        "maps": maps,
+        "nfe": max(cost["nfe"] for cost in costs),
+        "seconds_per_slice": seconds / max(maps, 1),
+        "sampling_seconds": round(seconds, 2),
+        "device": ", ".join(sorted({cost["device"] for cost in costs})),
+    }

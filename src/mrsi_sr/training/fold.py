@@ -1,0 +1,133 @@
+"""Training of one network on one fold, from files to files: the work of train.py."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mrsi_sr import training
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.kspace import check_sizes
+from mrsi_sr.maps import folds
+from mrsi_sr.maps.dataset import MapsOnDevice
+from mrsi_sr.results import claim as claims
+from mrsi_sr.results.checkpoint import Checkpoint, Results
+from mrsi_sr.results.provenance import Provenance, fingerprint
+from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.settings.errors import listed
+from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
+from mrsi_sr.training.loop import TrainingResult, train
+from mrsi_sr.training.trained import load_network
+
+
+@dataclass(frozen=True)
+class FoldMaps:
+    """Maps of a fold on the device, and the files that they come from, by part (train, validation) and participant."""
+
+    files: dict[str, dict[str, Path]]
+    maps: dict[str, MapsOnDevice]
+
+    @classmethod
+    def read(
+        cls, slices: Sequence[Path], table: Path, fold: int, protocol: str, sizes: Sequence[int], device: torch.device
+    ) -> "FoldMaps":
+        """Read the fold's participants from the table of folds, and their maps from their files of slices."""
+        rows, files = folds.read(table), {}
+        for part in ("train", "validation"):
+            files[part] = files_of(folds.participants_of(rows, fold, part), slices)
+            if not files[part]:
+                raise UserError(f"fold {fold} of {table} has no {part} participants")
+        maps = {
+            part: MapsOnDevice([load(path) for path in paths.values()], protocol, sizes, device)
+            for part, paths in files.items()
+        }
+        log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
+        return cls(files, maps)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files."""
+        return [path for paths in self.files.values() for path in paths.values()]
+
+
+def train_fold(
+    settings: NetworkSettings, *, slices: Sequence[Path], table: Path, fold: int, protocol: str, sizes: Sequence[int],
+    needs: Mapping[str, Path], needed: Mapping[str, NetworkSettings], seed: int, checkpoint_every: int, out: Path,
+    device: torch.device,
+) -> None:  # fmt: skip
+    """Train a network on a fold, and write its weights, losses and provenance to the folder `out`.
+
+    slices: files of slices, at least those of the fold's participants. table: file of the folds. sizes: low-resolution
+    sizes to train on, unless the settings have their own. needs, needed: weights and settings, by role, of the networks
+    that the training needs. A training that `out` has a checkpoint of is resumed; where it is complete, its provenance
+    alone is written.
+    Raises UserError for files and settings that do not fit together, and as `loop.train` does.
+    """
+    _check_needed(settings, needs, needed)
+    sizes = sorted(settings.sizes or sizes)
+    check_sizes(sizes)
+    code = training.code(settings, needed.values())
+    provenance = Provenance(settings.plain(), code=code)
+    data = FoldMaps.read(slices, table, fold, protocol, sizes, device)
+    metabolites = data.maps["train"].metabolites
+    check_metabolites(settings, metabolites)
+    identity = {"fold": fold, "protocol": protocol, "sizes": sizes, "metabolites": metabolites}
+    networks = {role: _load_needed(role, path, needed[role], device, **identity) for role, path in needs.items()}
+    provenance.add([*data.paths, *needs.values()])
+    facts = {"seed": seed, "participants": {part: list(files) for part, files in data.files.items()}, **identity}
+    decisive = {
+        "code": code, "settings": settings.plain(), "data": list(provenance.inputs.values()), **facts,
+    }  # fmt: skip
+    with claims.taken(out) as claim:
+        results = Results(out, fingerprint(decisive), claim.writing)
+        checkpoint = Checkpoint.of(out, results.fingerprint, claim.writing)
+        record = results.record()
+        if record is None:
+            result = train(
+                settings, data.maps["train"], data.maps["validation"], seed=seed, needed=networks, device=device,
+                checkpoint=checkpoint, checkpoint_every=checkpoint_every, beat=claim.beat,
+            )  # fmt: skip
+            record = _record(result, device) | provenance.circumstances()
+            claim.check()
+            results.save(result, record, settings.plain(), identity)
+        claim.check()
+        checkpoint.remove()
+        counts = {part: len(maps) for part, maps in data.maps.items()}
+        provenance.write(out / "provenance.json", maps=counts, **facts, **record)
+
+
+def _check_needed(
+    settings: NetworkSettings, weights: Mapping[str, Path], needed: Mapping[str, NetworkSettings]
+) -> None:
+    """Raise UserError unless the weights and settings are those of the networks that the training needs."""
+    for flag, roles in (("--needs", weights), ("--needs-settings", needed)):
+        if set(roles) != set(settings.needs):
+            raise UserError(f"{flag} names the roles {listed(roles)}, but the settings need {listed(settings.needs)}")
+    for role, network in needed.items():
+        check_needed(role, settings, network, f"--needs-settings.{role}")
+
+
+def _load_needed(
+    role: str, path: Path, settings: NetworkSettings, device: torch.device, *, metabolites: list[str], **identity
+) -> nn.Module:
+    """A network that the training needs. Raises UserError where it was trained on other data."""
+    loaded = load_network(role, path, settings, device=device, **identity)
+    if loaded.metabolites != metabolites:
+        raise UserError(
+            f"{path} was trained on {listed(loaded.metabolites)}, but the slices have {listed(metabolites)}"
+        )
+    return loaded.network
+
+
+def _record(result: TrainingResult, device: torch.device) -> dict:
+    """Facts of a training for its provenance, beside its circumstances."""
+    return {
+        "iterations": result.iterations,
+        "best_iteration": result.best_iteration,
+        "parameters": result.parameters,
+        "training_seconds": round(result.seconds, 2),
+        "trained_on": device.type,
+        "threads": torch.get_num_threads(),
+    }
