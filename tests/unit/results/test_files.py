@@ -121,3 +121,19 @@ def test_an_error_of_the_system_names_the_file_that_a_person_knows(write, tmp_pa
     with pytest.raises(OSError, match=r"input\.csv"), write(tmp_path / "out"):
         (tmp_path / "input.csv").read_text()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [writing, writing_folder])
+def test_what_is_named_is_on_the_disk_before(write, tmp_path, monkeypatch):
+    """A node that goes down leaves no file that is named and empty."""
+    synced, replace = [], Path.replace
+
+    def named(place: Path, target: Path) -> Path:
+        assert synced == [7]
+        return replace(place, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    with write(tmp_path / "out") as place:
+        (place / "file" if write is writing_folder else place).write_text("content")
+        monkeypatch.setattr(Path, "replace", named)
+    assert synced == [7]
