@@ -26,6 +26,16 @@ def test_the_owner_of_a_folder_and_its_progress_are_known(tmp_path, monkeypatch)
     assert Owner.of(tmp_path / "out") is None
 
 
+def test_progress_is_told_every_ten_seconds_and_shorter_words_replace_longer_ones(tmp_path, monkeypatch):
+    with Ownership(tmp_path) as owned:
+        owned.tell(1, 8, "iterations of a network")
+        owned.tell(2, 8, "maps")
+        assert Owner.of(tmp_path).done == 1
+        monkeypatch.setattr(ownership, "SECONDS_BETWEEN_LINES", 0)
+        owned.tell(3, 8, "maps")
+        assert (Owner.of(tmp_path).done, Owner.of(tmp_path).what) == (3, "maps")
+
+
 def test_a_folder_that_stays_empty_is_removed_and_a_full_one_stays(tmp_path):
     for name, files_kept in (("empty", []), ("full", ["x"])):
         with Ownership(tmp_path / name) as owned:
