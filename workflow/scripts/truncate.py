@@ -25,9 +25,9 @@ def main(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from mrsi_sr.results.files import writing
-    from mrsi_sr.scan import slices
+    from mrsi_sr.scan.slices import ParticipantSlices
 
-    scan = slices.load(arguments.slices)
+    scan = ParticipantSlices.load(arguments.slices)
 
     from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not
 
