@@ -24,6 +24,7 @@ def test_help_explains_every_flag_and_loads_nothing_heavy(script):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "usage" in done.stdout
+    assert "--settings" not in done.stdout or "@FILE for a JSON or YAML file" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

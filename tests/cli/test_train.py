@@ -2,7 +2,9 @@
 
 import csv
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny_cohort
 from safetensors import safe_open
@@ -10,6 +12,7 @@ from tiny_cohort import DENOISER, METABOLITES, MUNET
 
 from mrsi_sr import networks
 from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.scan.slices import load
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,6 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
             {"settings": json.dumps(MUNET.plain() | {"architecture": "unet"})},
             '"unet" is not known: did you mean munet?',
         ),
-        ({"settings": json.dumps(MUNET.plain() | {"learning_rate": 1e30})}, "is not finite"),
         ({"fold": 7}, "there is no fold 7"),
         ({"sizes": "4,9"}, "size 9 does not fit"),
     ],
@@ -82,6 +84,17 @@ def test_what_a_person_can_mend_is_said_in_one_message(changes, message, cohort,
     assert done.returncode == 2, done.stderr
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_loss_that_is_not_finite_ends_in_one_message(cohort, tmp_path, run_script):
+    trained, *others = cohort["slices"]
+    scan = load(trained)
+    replace(scan, t1=np.full_like(scan.t1, 3e38)).save(tmp_path / "bright.npz")
+    bright = [tmp_path / "bright.npz", *others]
+    done = run_script("train", *arguments(cohort, tmp_path / "out", MUNET.plain(), slices=bright))
+    assert done.returncode == 2, done.stderr
+    assert "is not finite" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_participant_without_slices_and_a_file_that_is_none_are_named(cohort, tmp_path, run_script):

@@ -77,12 +77,12 @@ def test_a_changed_learning_rate_is_named_with_both_values_and_costs_what_it_cos
 
 
 def test_an_edited_module_is_named_where_it_strikes_first(finished):
-    module = finished.folder / "src" / "mrsi_sr" / "evaluation.py"
+    module = finished.folder / "src" / "mrsi_sr" / "evaluation" / "samples.py"
     with put_aside(module):
-        module.write_text(module.read_text() + "\n# edited\n")
+        module.write_text(module.read_text() + "\nEDITED = 1\n")
         text = status(finished)
     assert {cell(text, method) for method in ("zero_filled", "munet", "ddpm")} == {"stale (evaluate)"}
-    assert text.count("src/mrsi_sr/evaluation.py changed  (evaluate ") == 1
+    assert text.count("src/mrsi_sr/evaluation/samples.py changed  (evaluate ") == 1
 
 
 def test_a_removed_result_is_missing_and_what_is_left_is_used(finished):

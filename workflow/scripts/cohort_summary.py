@@ -19,9 +19,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.summary import summary
 
-    with writing(arguments.out) as path:
+    record = Provenance({"excluded": arguments.excluded}, code=code_of(__file__)).beside(arguments.out)
+    with record, writing(arguments.out) as path:
         pd.DataFrame(summary(arguments.cohort, arguments.excluded)).to_csv(path, index=False)
 
 

@@ -28,14 +28,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
     from mrsi_sr.report import agreement, statistics
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
+    from mrsi_sr.results.provenance import Provenance
 
     table_settings = TableSettings.from_text(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
     mixed = agreement.check_agreement(table, agreement.read_records(arguments.provenance), table_settings)
     tests["mixed_folds"] = "; ".join(mixed)
-    with writing(arguments.out) as temporary:
+    inputs = [*arguments.metrics, *arguments.provenance]
+    record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(arguments.out)
+    with record, writing(arguments.out) as temporary:
         tests.to_csv(temporary, index=False, float_format="%.6g")
 
 

@@ -22,10 +22,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps import cross_validation, folds
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
 
     settings = FoldSettings.from_text(arguments.settings)
     rows = cross_validation.divide(chosen_in(arguments.participants), settings)
-    folds.write(rows, arguments.out)
+    with Provenance(settings.plain(), code=code_of(__file__)).beside(arguments.out):
+        folds.write(rows, arguments.out)
     for line in cross_validation.counts(rows):
         log.info(line)
 

@@ -17,9 +17,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import checksum, writing
+    from mrsi_sr.results.provenance import Provenance
 
-    with writing(arguments.out) as temporary, temporary.open("w", newline="") as stream:
+    record = Provenance({}, code=code_of(__file__)).beside(arguments.out)
+    with record, writing(arguments.out) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["file", "sha256"])
         writer.writerows([file, checksum(file)] for file in sorted([*arguments.slices, *arguments.low_resolution]))

@@ -20,9 +20,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import losses, style
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
 
     read = {folder.name: losses_in(folder) for folder in arguments.networks}
-    style.save(losses.draw(read, arguments.title), png=arguments.out)
+    provenance = Provenance({}, [folder / "losses.csv" for folder in arguments.networks], code=code_of(__file__))
+    with provenance.beside(arguments.out):
+        style.save(losses.draw(read, arguments.title), png=arguments.out)
 
 
 def losses_in(folder: Path) -> list[dict]:

@@ -33,17 +33,22 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import quality_montage, style
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
     rules = QualitySettings.from_text(arguments.settings)
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
+    provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
     reasons = quality.load_reasons(arguments.mask, metabolites)
     brain = None
     if rules.needs_brain:
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
-    style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
+    provenance.add([path for path in (arguments.volumes, arguments.mask, arguments.brain_mask, arguments.t1) if path])
+    with provenance.beside(arguments.out):
+        style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
 
 
 if __name__ == "__main__":

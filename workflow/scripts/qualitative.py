@@ -25,10 +25,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import qualitative
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
 
     figure_settings = FigureSettings.from_text(arguments.settings)
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)
-    qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
+    with Provenance(figure_settings.plain(), code=code_of(__file__)).beside(arguments.out_png):
+        qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
 
 
 if __name__ == "__main__":

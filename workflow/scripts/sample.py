@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         prog="sample.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=explained()
     )
     parser.add_argument("--method", required=True, metavar="NAME", help="method name to record in the results")
-    parser.add_argument("--settings", required=True, metavar="JSON", help=f"the method's {SETTINGS_FLAG}")
+    parser.add_argument("--settings", required=True, metavar="JSON|@FILE", help=f"the method's {SETTINGS_FLAG}")
     parser.add_argument(
         "--network-settings", default="{}", metavar="JSON", help="settings of the networks, as for train.py, by role"
     )

@@ -33,10 +33,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
+    from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = SliceSettings.from_text(arguments.settings)
     metabolites = parse_names(arguments.metabolites)
+    provenance = Provenance(choice.plain(), code=code_of(__file__))
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
@@ -44,7 +47,10 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.participant, scan, masks, brain, choice, arguments.unit, arguments.t1, arguments.flair,
         arguments.lesion,
     )  # fmt: skip
-    taken.save(arguments.out)
+    images = [path for path in (arguments.brain_mask, arguments.t1, arguments.flair, arguments.lesion) if path]
+    provenance.add([arguments.volumes, arguments.mask, *images])
+    with provenance.beside(arguments.out):
+        taken.save(arguments.out)
     log.info(
         "%s: %d slices, %d to %d of %d", arguments.participant, len(taken.slices), taken.slices[0], taken.slices[-1],
         scan.shape[2],

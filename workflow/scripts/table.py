@@ -28,13 +28,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation import scores
     from mrsi_sr.report import agreement, tables
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
+    from mrsi_sr.results.provenance import Provenance
 
     table_settings = TableSettings.from_text(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     records = agreement.read_records(arguments.provenance)
     table = tables.build(values, records, table_settings)
-    with writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
+    inputs = [*arguments.metrics, *arguments.provenance]
+    record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(arguments.out_csv)
+    with record, writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")
         md.write_text(tables.markdown(table))
         tex.write_text(tables.latex(table))

@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="train.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=explained()
     )
-    parser.add_argument("--settings", required=True, metavar="JSON", help=f"the network's {SETTINGS_FLAG}")
+    parser.add_argument("--settings", required=True, metavar="JSON|@FILE", help=f"the network's {SETTINGS_FLAG}")
     parser.add_argument(
         "--slices", required=True, nargs="+", type=Path, metavar="NPZ", help="slices.npz of every participant"
     )

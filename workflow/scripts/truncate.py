@@ -24,16 +24,20 @@ def main(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
+    from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
+    from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.slices import ParticipantSlices
 
+    provenance = Provenance({"sizes": sizes, "protocol": arguments.protocol}, code=code_of(__file__))
     scan = ParticipantSlices.load(arguments.slices)
+    provenance.add([arguments.slices])
 
     from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not
 
     kspace.check_protocol(arguments.protocol)
     windows = kspace.measured_windows(scan.maps, sizes, arguments.protocol)
-    with writing(arguments.out) as temporary:
+    with provenance.beside(arguments.out), writing(arguments.out) as temporary:
         np.savez(
             temporary,
             **{f"kspace_{n}": window for n, window in windows.items()},

@@ -13,15 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
-from mrsi_sr.results import provenance
 from mrsi_sr.results.files import remove_stale, writing
 
 Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of a claim
-
-
-def fingerprint(code: dict[str, str], **decisive) -> str:
-    """A hash of all that decides a result: its code, as code.code_of returns it, and what is given."""
-    return provenance.fingerprint(code, decisive)
 
 
 class Checkpoint:

@@ -2,16 +2,18 @@
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mrsi_sr.results.syntax import Reduced, reduced
+from mrsi_sr.results.syntax import Import, decisive, imported, is_private
 
 PACKAGE = Path(__file__).parents[1]
 # Modules that are not followed. A setting's value reaches a result through the rule's parameters and the fingerprints.
 HIDDEN = tuple(f"mrsi_sr.{name}" for name in ("cli", "results", "settings", "workflow"))
 CONSTANTS = "mrsi_sr.settings."  # where constants of the field are defined, such as the size of a map
+NOT_WRITTEN = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree that change nothing
 
 
 def code_of(*roots: str | Path, package: Path = PACKAGE) -> dict[str, str]:
@@ -42,17 +44,81 @@ def _code_of(package: Path, scripts: tuple[Path, ...], modules: tuple[str, ...])
         if file in wanted and names <= wanted[file]:
             continue
         wanted[file] = names | wanted.get(file, frozenset())
-        part = _reduced(package, file, wanted[file])
-        texts[file] = part.text + "".join(_constant(package, name) for name in sorted(part.hidden))
-        waiting += [(each, frozenset(part.private)) for name in part.imports for each in _files(package, name)]
+        module = _module(package, file, wanted[file])
+        texts[file] = module.text + "".join(_constant(package, name) for name in sorted(module.hidden))
+        waiting += [(each, frozenset(module.private)) for name in module.imports for each in _files(package, name)]
     left = {_name(package, file): text for file, text in texts.items() if text}
     return {name: hashlib.sha256(left[name].encode()).hexdigest()[:16] for name in sorted(left)}
 
 
+class Module:
+    """What can change a result in a module: as text, the same in every version of Python, and what it imports for that.
+
+    imports: dotted names; `package.*` for all modules of a package. private: names with a leading underscore that it
+    uses of the modules it imports. hidden: dotted names that it uses of HIDDEN modules, whose imports are not written.
+    """
+
+    def __init__(self, source: str, package: str, wanted: Iterable[str] = (), script: bool = False):
+        """package: the module's own, for relative imports. wanted, script: as syntax.decisive has them."""
+        tree = ast.parse(source)
+        imports = [node for node in ast.walk(tree) if isinstance(node, Import)]
+        self._package = package
+        self._origins = {bound: dotted for node in imports for bound, dotted in imported(node, package)}
+        self.imports: set[str] = set()
+        self.private: set[str] = set()
+        self.hidden: set[str] = set()
+        statements, self._unused = decisive(tree, self._origins, wanted, script)
+        self._words: list[str] = []
+        self._write(statements)
+        reads_docstrings = "'__doc__'," in self._words
+        self.text = source if reads_docstrings else "".join(self._words) if statements else ""
+
+    def _write(self, node) -> None:
+        if isinstance(node, Import):
+            self._write_import(node)
+        elif isinstance(node, ast.AST):
+            self._note_attribute(node)
+            self._words.append(f"{type(node).__name__}(")
+            for name in node._fields:
+                if name not in NOT_WRITTEN and (value := getattr(node, name, None)) not in (None, []):
+                    self._words.append(f"{name}=")
+                    self._write(value)
+            self._words.append(")")
+        elif isinstance(node, list):
+            self._words.append("[")
+            for each in node:
+                self._write(each)
+            self._words.append("]")
+        else:
+            self._words.append(f"{node!r},")
+
+    def _write_import(self, node: Import) -> None:
+        for (bound, dotted), alias in zip(imported(node, self._package), node.names, strict=True):
+            if bound in self._unused:
+                continue
+            if _is_hidden(dotted):
+                self.hidden.add(dotted)
+            else:
+                self._words.append(f"import {dotted} as {bound};")
+                self.imports |= {dotted, dotted.rpartition(".")[0]}
+                self.private |= {alias.name} if is_private(alias.name) else set()
+
+    def _note_attribute(self, node: ast.AST) -> None:
+        """Note `name` in `module.name`."""
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in self._origins:
+                self.private |= {name} if is_private(name) else set()
+                self.hidden |= {f"{self._origins[module]}.{name}"} if _is_hidden(self._origins[module]) else set()
+
+
 @cache
-def _reduced(package: Path, file: Path, wanted: frozenset[str]) -> Reduced:
+def _module(package: Path, file: Path, wanted: frozenset[str]) -> Module:
     here = file.relative_to(package.parent).parent.parts if file.is_relative_to(package) else ()
-    return reduced(file.read_text(), ".".join(here), HIDDEN, wanted, script=not here)
+    return Module(file.read_text(), ".".join(here), wanted, script=not here)
+
+
+def _is_hidden(dotted: str) -> bool:
+    return any(f"{dotted}.".startswith(f"{name}.") for name in HIDDEN)
 
 
 @cache

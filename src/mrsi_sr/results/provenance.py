@@ -69,6 +69,17 @@ class Provenance:
             yield temporary
             self.write(temporary / RECORD, **facts)
 
+    @contextmanager
+    def beside(self, *outputs: str | Path) -> Iterator[None]:
+        """Write the record beside single files, which the block writes: `slices.provenance.json` of slices.npz.
+
+        The record of earlier files is removed first: one that lies there belongs to what lies there.
+        """
+        record = record_of(outputs)
+        record.unlink(missing_ok=True)
+        yield
+        self.write(record)
+
 
 def fingerprint(*parts) -> str:
     """A short hash of anything JSON can hold; dictionaries in any order of keys give the same one."""

@@ -16,7 +16,6 @@ decorated private functions, private values computed by a call, imports whose na
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 LEVELS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 LOGGERS = {"log", "logger", "logging", "warnings"}
@@ -28,82 +27,45 @@ CLI_ERRORS = {"mrsi_sr.cli.UserError", "mrsi_sr.cli.Stopped"}
 # Exceptions that hold words for people; others may hold what their handler goes on with.
 TELLING = CLI_ERRORS | {"ValueError", "TypeError", "RuntimeError", "NotImplementedError"}
 PROGRESS = {"mrsi_sr.cli.progress", "tqdm.tqdm", "tqdm.auto.tqdm"}
-NOT_WRITTEN = {"ctx", "kind", "type_comment", "type_ignores"}  # fields of the tree that change nothing
 BINDS = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)  # expressions that always have an effect
 Import = ast.Import | ast.ImportFrom
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass
-class Reduced:
-    """What is left of a module, as text that is the same in every version of Python, and what it imports.
+def decisive(
+    tree: ast.Module, origins: dict[str, str], wanted: Iterable[str], script: bool
+) -> tuple[list[ast.stmt], set[str]]:
+    """The statements of a module that can change a result, without words, and the names that only the rest used.
 
-    imports: dotted names, absolute; `package.*` for all modules of a package. private: names with a leading underscore
-    that it uses of the modules it imports. hidden: dotted names that it uses of modules that are not followed.
+    The tree is changed. origins: dotted name of what each imported name stands for. wanted: private names that other
+    modules use. script: nobody imports this module, so that `main`, `parser` and what they use are all that counts.
     """
-
-    text: str = ""
-    imports: set[str] = field(default_factory=set)
-    private: set[str] = field(default_factory=set)
-    hidden: set[str] = field(default_factory=set)
-
-
-def reduced(
-    source: str, package: str, hidden: Iterable[str] = (), wanted: Iterable[str] = (), script: bool = False
-) -> Reduced:
-    """Reduce a module to what can change a result.
-
-    package: dotted name that relative imports start from. hidden: modules, with all below them, that are not followed:
-    imports from them are left out. wanted: private names of this module that other modules use.
-    script: nobody imports this one, so that `main`, `parser` and what these use are all that counts.
-    """
-    tree = ast.parse(source)
-    imports = [node for node in ast.walk(tree) if isinstance(node, Import)]
-    origins = {bound: dotted for node in imports for bound, dotted in _bound(node, package)}
     without = _WithoutWords(origins, script)
     without.visit(tree)
     live = {"main", "parser", *wanted} if script else set(wanted)
-    body = _live(tree.body, live, script)
-    unused = without.lost.union(*(_names(each) for each in tree.body if each not in body)) - live
-    result, words = Reduced(), []
+    kept = _live(tree.body, live, script)
+    lost = without.lost.union(*(_names(each) for each in tree.body if each not in kept))
+    return kept, lost - live
 
-    def is_hidden(dotted: str) -> bool:
-        return any(f"{dotted}.".startswith(f"{name}.") for name in hidden)
 
-    def write(node) -> None:
-        if isinstance(node, Import):
-            for (bound, dotted), alias in zip(_bound(node, package), node.names, strict=True):
-                if bound in unused:
-                    continue
-                if is_hidden(dotted):
-                    result.hidden.add(dotted)
-                else:
-                    words.append(f"import {dotted} as {bound};")
-                    result.imports |= {dotted, dotted.rpartition(".")[0]}
-                    result.private |= {alias.name} if _is_private(alias.name) else set()
-        elif isinstance(node, ast.AST):
-            words.append(f"{type(node).__name__}(")
-            for name in node._fields:
-                if name not in NOT_WRITTEN and (value := getattr(node, name, None)) not in (None, []):
-                    words.append(f"{name}=")
-                    write(value)
-            words.append(")")
-            match node:
-                case ast.Attribute(value=ast.Name(id=module), attr=name) if module in origins:
-                    result.private |= {name} if _is_private(name) else set()
-                    result.hidden |= {f"{origins[module]}.{name}"} if is_hidden(origins[module]) else set()
-        elif isinstance(node, list):
-            words.append("[")
-            for each in node:
-                write(each)
-            words.append("]")
-        else:
-            words.append(f"{node!r},")
+def imported(node: Import, package: str) -> Iterator[tuple[str, str]]:
+    """For each part of an import statement the name that it binds, and the dotted name of what that stands for.
 
-    for statement in body:
-        write(statement)
-    result.text = source if "__doc__" in live else "".join(words)
-    return result
+    package: dotted name of the package that the module is in, for relative imports.
+    """
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.asname or alias.name.partition(".")[0], alias.name
+        return
+    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    module = ".".join([*above, *([node.module] if node.module else [])])
+    for alias in node.names:
+        yield alias.asname or alias.name, f"{module}.{alias.name}"
+
+
+def is_private(name: str) -> bool:
+    """Whether a name is of its module alone by convention, or the version, which changes no result."""
+    return name == "__version__" or (name.startswith("_") and not name.startswith("__"))
 
 
 class _WithoutWords(ast.NodeTransformer):
@@ -228,7 +190,7 @@ def _defined(statement: ast.stmt, script: bool) -> str | None:
         case _:
             return None
     effect = any(_has(value, (ast.Call, *BINDS)) for value in values if value)
-    return name if (script or _is_private(name)) and not effect else None
+    return name if (script or is_private(name)) and not effect else None
 
 
 def _names(tree: ast.AST) -> set[str]:
@@ -240,7 +202,7 @@ def _names(tree: ast.AST) -> set[str]:
                 names.add(name)
             case ast.Global(names=several) | ast.Nonlocal(names=several):
                 names.update(several)
-            case ast.Constant(value=str(text)) | ast.Attribute(attr="__doc__" as text) if text.isidentifier():
+            case ast.Constant(value=str(text)) if text.isidentifier():
                 names.add(text)
     return names
 
@@ -286,18 +248,6 @@ def _only_tells(call: ast.expr) -> bool:
     return False
 
 
-def _bound(node: Import, package: str) -> Iterator[tuple[str, str]]:
-    """For each part of an import statement the name that it binds, and the dotted name of what it imports."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0], alias.name
-        return
-    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-    module = ".".join([*above, *([node.module] if node.module else [])])
-    for alias in node.names:
-        yield alias.asname or alias.name, f"{module}.{alias.name}"
-
-
 def _last_name(node: ast.expr) -> str:
     """`c` of `a.b.c`, of `a.b.c(...)` and of `c`; nothing of other expressions."""
     match node:
@@ -306,10 +256,6 @@ def _last_name(node: ast.expr) -> str:
         case ast.Call(func=called):
             return _last_name(called)
     return ""
-
-
-def _is_private(name: str) -> bool:
-    return name == "__version__" or (name.startswith("_") and not name.startswith("__"))
 
 
 def _has(tree: ast.AST, kinds: tuple) -> bool:

@@ -10,14 +10,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mrsi_sr.settings import architecture, cohort, experiment, method, network, objective, sampler
+from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings
 from mrsi_sr.settings.editor import editor_schema
 from mrsi_sr.settings.help import default_of, keys_of
+from mrsi_sr.settings.objective import OBJECTIVES
 from mrsi_sr.settings.sampler import SAMPLERS
 
 CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
 MODULES = (architecture, cohort, experiment, method, network, objective, sampler)
+KINDS = {  # heading of each kind, and its class
+    "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),
+    "OBJECTIVES": ("### objective: {}", OBJECTIVES),
+    "SAMPLERS": ("#### {}", SAMPLERS),
+}
 TABLE = re.compile(r"(<!-- settings: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 RANGE = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
 SLIP = 10**5  # a bound from here on only catches slips of the keyboard, and is not shown
@@ -26,18 +33,26 @@ SLIP = 10**5  # a bound from here on only catches slips of the keyboard, and is 
 def tables(text: str) -> str:
     """A text in which the tables of settings are replaced by those that the classes give.
 
-    A table stands between `<!-- settings: CLASS, CLASS -->` and `<!-- end -->`; SAMPLERS in place of a class stands for
-    the table of all kinds of samplers.
+    A table stands between `<!-- settings: CLASS, CLASS -->` and `<!-- end -->`. In place of classes, ARCHITECTURES,
+    OBJECTIVES and SAMPLERS stand for a section for each kind, and SAMPLERS for an overview of the kinds before them.
     """
-    return TABLE.sub(lambda found: f"{found[1]}{_section(found[2])}\n{found[3]}", text)
+    return TABLE.sub(lambda found: f"{found[1]}{_content(found[2])}\n{found[3]}", text)
 
 
-def _section(names: str) -> str:
-    if names == "SAMPLERS":
-        return _table(["kind", "roles of its networks", "evaluations", "sampler"], map(_sampler, SAMPLERS))
-    classes = [_class(name) for name in names.split(", ")]
+def _content(names: str) -> str:
+    if names not in KINDS:
+        return _section(*(_class(name) for name in names.split(", ")))
+    heading, classes = KINDS[names]
+    sections = [f"{heading.format(kind)}\n{_section(settings)}" for kind, settings in classes.items()]
+    overview = [_overview(SAMPLERS)] if classes is SAMPLERS else []
+    return "\n\n".join([*overview, *sections])
+
+
+def _section(*classes: type[Settings]) -> str:
+    """What the first class is, and a table of the keys of all of them."""
     rows = [row for settings in classes for row in _rows(settings)]
-    return f"{inspect.getdoc(classes[0])}\n\n{_table(['key', 'allowed', 'default', 'meaning'], rows)}"
+    table = [_table(["key", "allowed", "default", "meaning"], rows)] if rows else []
+    return "\n\n".join([inspect.getdoc(classes[0]), *table])
 
 
 def _class(name: str) -> type[Settings]:
@@ -73,15 +88,16 @@ def _allowed(node: dict) -> str:
     return " ".join([node.get("type", "object"), *words, *steps])
 
 
-def _sampler(kind: str) -> list[str]:
-    """Row of the table of samplers."""
-    settings = SAMPLERS[kind]
-    roles = [f"`{role}` ({' or '.join(learned)})" for role, learned in settings.networks.items()]
-    roles += [f"`{role}` if trained with one" for role in settings.optional_networks]
-    roles += ["or one for each size: `size_8`, `size_10`, .."] if settings.by_size else []
-    chain = {None: "", "noise": ", of the whole chain", "draw": ", of one truncation"}[settings.starts]
-    first_line = inspect.getdoc(settings).splitlines()[0]
-    return [f"`{kind}`", (", ".join(roles) or "none") + chain, settings.evaluations, first_line]
+def _overview(samplers: dict[str, type[sampler.Sampler]]) -> str:
+    """Table of all samplers: the networks that each uses, and its number of network evaluations."""
+    rows = []
+    for kind, settings in samplers.items():
+        roles = [f"`{role}` ({' or '.join(learned)})" for role, learned in settings.networks.items()]
+        roles += [f"`{role}` if trained with one" for role in settings.optional_networks]
+        roles += ["or one for each size: `size_8`, `size_10`, .."] if settings.by_size else []
+        chain = {None: "", "noise": ", of the whole chain", "draw": ", of one truncation"}[settings.starts]
+        rows.append([f"`{kind}`", (", ".join(roles) or "none") + chain, settings.evaluations])
+    return _table(["kind", "roles of its networks", "number of network evaluations"], rows)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from mrsi_sr.results import code as codes
 from mrsi_sr.results.code import HIDDEN, code_of
-from mrsi_sr.results.syntax import reduced
 
 # --- a small package: what a script's module says, and an edit of it
 
@@ -274,7 +273,7 @@ def test_other_files_count_as_far_as_they_can_change_it(file, edit, changed, cod
 
 
 def left(source, **known):
-    return reduced(source, "mrsi_sr", HIDDEN, **known)
+    return codes.Module(source, "mrsi_sr", **known)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +373,7 @@ def scripts(repository):
 
 def of_all(scripts, package):
     codes._code_of.cache_clear()
-    codes._reduced.cache_clear()
+    codes._module.cache_clear()
     codes._constant.cache_clear()
     places = [package.parents[1] / "workflow" / "scripts" / script.name for script in scripts]
     return {place.stem: code_of(place, package=package) for place in places}

@@ -1,13 +1,17 @@
 """Laws of settings: each key has a meaning and an allowed default, the code knows the same names, faults are named."""
 
 import json
+from importlib import import_module
+from inspect import Parameter, signature
 from typing import get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.samplers import sampler_of
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings, read_object
 from mrsi_sr.settings.cohort import CohortSettings, PhantomSettings, QualitySettings, SliceSettings
@@ -63,6 +67,21 @@ def test_what_may_be_chosen_has_a_class_of_its_own():
     kinds = {get_args(sampler.model_fields["kind"].annotation): sampler for sampler in SAMPLERS.values()}
     assert kinds == {(kind,): sampler for kind, sampler in SAMPLERS.items()}
     assert set(get_args(get_args(AnySampler)[0])) == set(SAMPLERS.values())
+
+
+def test_what_may_be_chosen_takes_its_own_keys_as_arguments():
+    for name, settings in ARCHITECTURES.items():
+        network = getattr(import_module(networks.module_of(name)), settings.__name__)
+        assert set(signature(network).parameters) == set(settings.model_fields)
+    for name, settings in OBJECTIVES.items():
+        objective = getattr(import_module(f"mrsi_sr.objectives.{name}"), settings.__name__)
+        assert set(signature(objective).parameters) == {*settings.model_fields, *settings.needed_roles}
+    for kind, settings in SAMPLERS.items():
+        arguments = signature(sampler_of(kind)).parameters.values()
+        own = {each.name for each in arguments if each.kind is Parameter.KEYWORD_ONLY}
+        passed_on = any(each.kind is Parameter.VAR_KEYWORD for each in arguments)
+        keys = set(settings.model_fields) - {"kind"}
+        assert own < keys if passed_on else own == keys
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""Plan of the experiments: files and parameters of the rules that train and sample."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
+from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.workflow.cohort import CohortPlan, comma
+from mrsi_sr.workflow.configuration import Configuration
+
+
+class ExperimentPlan(CohortPlan):
+    """Files and parameters of training and sampling. Methods that depend on a job take Snakemake's wildcards."""
+
+    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
+        """raw: whole configuration. rows: of the participants table, which is read where they are not given."""
+        super().__init__(Configuration.resolve(raw), rows)
+        self._homes: dict[tuple[str, str, int], str] = {}
+        for name, experiment in self.configuration.experiments.items():
+            check_participants(experiment, list(self.scans), f"experiments.{name}")
+
+    @staticmethod
+    def untracked(answer: Callable) -> Callable:
+        """Parameter of a rule that decides how a job runs and not its result: a change of it reruns nothing.
+
+        Snakemake does not compare parameters whose function asks for `threads`.
+        """
+        return lambda wildcards, threads: answer(wildcards)
+
+    def protocol(self, wildcards) -> str:
+        return self._experiment(wildcards).protocol
+
+    def seed(self, wildcards) -> int:
+        return self._experiment(wildcards).seed
+
+    def fold_settings(self, wildcards) -> str:
+        folds = self._experiment(wildcards).folds
+        return FoldSettings.of(number=folds.number, seed=folds.seed).as_json()
+
+    def participants(self, wildcards) -> str:
+        """Participants of the experiment, each with the fold that tests it where the table says one."""
+        folds = {name: self.scans[name]["fold"] for name in self._participants(wildcards)}
+        return ",".join(f"{name}={fold}" if fold else name for name, fold in folds.items())
+
+    def slices(self, wildcards) -> list[str]:
+        return self._files_of(wildcards, "slices.npz")
+
+    def low_resolution(self, wildcards) -> list[str]:
+        return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
+
+    def training_sizes(self, wildcards) -> str:
+        return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, int(wildcards.fold)))
+
+    def evaluation_sizes(self, wildcards) -> str:
+        return comma(self._experiment(wildcards).evaluate_sizes)
+
+    # --- networks and methods
+
+    def network_settings(self, wildcards) -> str:
+        return self.configuration.network(wildcards.network, int(wildcards.fold)).as_json()
+
+    def checkpoint_every(self, wildcards) -> int:
+        return self.configuration.checkpoint_every(wildcards.network, int(wildcards.fold))
+
+    def needed_networks(self, wildcards) -> list[str]:
+        """Provenance of the networks that a training needs; it exists when they are complete."""
+        return [f"{folder}/provenance.json" for folder in self._needed(wildcards).values()]
+
+    def needs_flags(self, wildcards) -> str:
+        """`--needs role=WEIGHTS` for each needed network, and their settings."""
+        needs = self.configuration.networks[wildcards.network].settings.needs
+        settings = _plain(self._networks(needs, int(wildcards.fold)))
+        weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
+        flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
+        return " ".join([*flags, f"--needs-settings {shlex.quote(as_json(settings))}"] if needs else [])
+
+    def method_settings(self, wildcards) -> str:
+        return self.configuration.method(wildcards.method).as_json()
+
+    def sampling_batch(self, wildcards) -> int:
+        return self.configuration.methods[wildcards.method].batch_size
+
+    def networks_of_method(self, wildcards) -> str:
+        roles = self.configuration.methods[wildcards.method].networks
+        return as_json(_plain(self._networks(roles, int(wildcards.fold))))
+
+    def trained_networks(self, wildcards) -> list[str]:
+        """Provenance of a method's networks."""
+        return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
+
+    def weight_flags(self, wildcards) -> str:
+        method = self.configuration.methods[wildcards.method]
+        weights = {
+            role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
+        }
+        return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in weights.items())
+
+    # --- inside
+
+    def _experiment(self, wildcards) -> ExperimentSettings:
+        return self.configuration.experiment(wildcards.experiment)
+
+    def _networks(self, roles: dict[str, str], fold: int) -> dict[str, NetworkSettings]:
+        """Settings of networks in a fold, by role."""
+        return {role: self.configuration.network(name, fold) for role, name in roles.items()}
+
+    def _trained(self, wildcards) -> dict[str, str]:
+        """Folders of a method's networks, by role."""
+        return self._network_folders(wildcards, self.configuration.methods[wildcards.method].networks)
+
+    def _needed(self, wildcards) -> dict[str, str]:
+        """Folders of the networks that a network needs, by role."""
+        return self._network_folders(wildcards, self.configuration.networks[wildcards.network].settings.needs)
+
+    def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
+        """Folders of networks by role, sorted by role: the order in a file makes no difference."""
+        place = wildcards.experiment, int(wildcards.fold)
+        return {role: self._network_folder(*place, network) for role, network in sorted(networks.items())}
+
+    def _network_folder(self, experiment: str, fold: int, network: str) -> str:
+        """Folder of a network: in the experiment that trains it for all that have an equal one."""
+        return f"results/{self._home(experiment, fold, network)}/fold-{fold}/networks/{network}"
+
+    def _home(self, experiment: str, fold: int, network: str) -> str:
+        """Experiment that trains a network for all that have an equal one: one that has begun to, else the first.
+
+        So an experiment that is added later takes nothing over. Looked up once: results of a running workflow do not
+        change its own plan.
+        """
+        asked = experiment, network, fold
+        if asked not in self._homes:
+            planned, others = self.configuration.homes_of(*asked)
+            folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in planned + others}
+            begun = [home for home, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]
+            self._homes[asked] = (begun or planned)[0]
+        return self._homes[asked]
+
+    def _participants(self, wildcards) -> list[str]:
+        """Names of the experiment's participants: all of the cohort, the first so many, or those that it lists."""
+        chosen = self._experiment(wildcards).participants
+        return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
+
+    def _files_of(self, wildcards, name: str) -> list[str]:
+        return [f"{self.folder}/{participant}/{name}" for participant in self._participants(wildcards)]
+
+
+def _plain(networks: dict[str, NetworkSettings]) -> dict[str, dict]:
+    return {role: network.plain() for role, network in networks.items()}
+
+
+def check_participants(experiment: ExperimentSettings, names: list[str], where: str) -> None:
+    """Raise a UserError unless the cohort has the participants that an experiment chooses, enough for its folds."""
+    chosen, folds = experiment.participants, experiment.folds.number
+    there = f"the participants table has {len(names)} that are not excluded"
+    if isinstance(chosen, int) and chosen > len(names):
+        raise UserError(f"{where}.participants is {chosen}, but {there}")
+    for name in chosen if isinstance(chosen, list) else []:
+        check_known(name, names, f"{where}.participants")
+    number = len(chosen) if isinstance(chosen, list) else chosen or len(names)
+    if folds > number:
+        raise UserError(f"{where}.folds.number is {folds}, but it has {number} participants: {there}")
