@@ -17,7 +17,7 @@ from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
-from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
 
@@ -73,7 +73,7 @@ def sample_participants(
         if cost is not None:
             log.info("%s: %s is sampled already; skipping", method.name, participant)
         else:
-            scan = load(path)
+            scan = ParticipantSlices.load(path)
             measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
             arrays, cost = sample_participant(
                 method, scan, measurements, protocol, sizes, what=f" ({number} of {len(slices)})",

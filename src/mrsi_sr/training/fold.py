@@ -15,7 +15,7 @@ from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results.checkpoint import Checkpoint, Results
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
-from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
 from mrsi_sr.training.loop import TrainingResult, train
@@ -40,7 +40,7 @@ class FoldMaps:
             if not files[part]:
                 raise UserError(f"fold {fold} of {table} has no {part} participants")
         maps = {
-            part: MapsOnDevice([load(path) for path in paths.values()], protocol, sizes, device)
+            part: MapsOnDevice([ParticipantSlices.load(path) for path in paths.values()], protocol, sizes, device)
             for part, paths in files.items()
         }
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
