@@ -1,7 +1,8 @@
 """Drawing of docs/pipeline.svg: the way of the data from LCModel output to tables, with pictures of a phantom.
 
 Run as `python docs/draw_pipeline.py`. The workflow's scripts simulate the phantom and prepare its slices; nothing is
-trained.
+trained. docs/result.png is drawn by workflow/scripts/qualitative.py from samples of the demo (zero_filled and
+munet_fs_cwgan, tCho, size 16).
 """
 
 import subprocess
@@ -20,7 +21,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from mrsi_sr.kspace import Truncation, to_kspace
 from mrsi_sr.report.figures import style
-from mrsi_sr.scan import slices, volumes
+from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.volumes import Volumes
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 STAGES = (  # title, explanation, rules
@@ -81,7 +83,7 @@ def draw_stage(figure: Figure, canvas: Axes, number: int, images: list[Picture])
         canvas.add_patch(arrow((x + 0.1, top + 0.22), (x + 0.1, top)))
 
 
-def pictures_of_stages(scan: volumes.Volumes, taken: slices.ParticipantSlices) -> list[list[Picture]]:
+def pictures_of_stages(scan: Volumes, taken: ParticipantSlices) -> list[list[Picture]]:
     """Pictures of each stage, from the volumes and slices of one participant."""
     k = list(taken.slices).index(SHOWN)
     raw, truth, valid = scan.concentration["tCho"][:, :, SHOWN], taken.maps[k, 0], taken.valid[k, 0]
@@ -141,7 +143,7 @@ def draw_table(axes: Axes) -> None:
             axes.plot([0.06 + 0.33 * column, 0.26 + 0.33 * column], [0.2 + 0.2 * row] * 2, LIGHT, lw=2)
 
 
-def phantom(folder: Path) -> tuple[volumes.Volumes, slices.ParticipantSlices]:
+def phantom(folder: Path) -> tuple[Volumes, ParticipantSlices]:
     """Volumes and slices of a simulated participant."""
     images = ["--brain-mask", "scan/brain_mask.nii.gz", "--t1", "scan/t1.nii.gz"]
     for script, *flags in (
@@ -153,7 +155,7 @@ def phantom(folder: Path) -> tuple[volumes.Volumes, slices.ParticipantSlices]:
          "--unit", "mM", *images, "--flair", "scan/flair.nii.gz", "--out", "slices.npz"),
     ):  # fmt: skip
         subprocess.run([sys.executable, SCRIPTS / f"{script}.py", *flags], cwd=folder, check=True)
-    return volumes.load(folder / "volumes", ["tCho"]), slices.load(folder / "slices.npz")
+    return Volumes.load(folder / "volumes", ["tCho"]), ParticipantSlices.load(folder / "slices.npz")
 
 
 if __name__ == "__main__":

@@ -147,7 +147,10 @@ def test_what_is_there_is_not_computed_again(script, tmp_path):
     times = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     done = script.run(out)
     assert done.code == 0
-    assert "it is not trained again" in done.said or done.said.count("was sampled before") == 2
+    assert (
+        "already contains this trained network; skipping" in done.said
+        or done.said.count("is sampled already; skipping") == 2
+    )
     assert {name: (out / name).stat().st_mtime_ns for name in times} == times
     script.check_whole(out)
     changes = {"train": ["--seed", 9], "sample": ["--sizes", "4"]}
@@ -235,7 +238,7 @@ def test_sigterm_keeps_the_participants_that_are_sampled(sample, tmp_path):
     assert "stopped by SIGTERM" in running.said and "Traceback" not in running.said
     assert "sub-2.npz" in contents(out) and "provenance.json" not in contents(out)
     again = sample.run(out)
-    assert again.code == 0 and "sub-2 was sampled before" in again.said
+    assert again.code == 0 and "sub-2 is sampled already; skipping" in again.said
     sample.check_whole(out)
 
 

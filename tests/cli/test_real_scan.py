@@ -55,7 +55,7 @@ def in_frame(taken, voxel):
 
 
 def test_voxels_of_normal_brain_pass_and_keep_their_fitted_values(scan, truth):
-    taken = slices.load(scan / "slices.npz")
+    taken = slices.ParticipantSlices.load(scan / "slices.npz")
     tcr, _ = read_nifti(scan / "volumes" / "tCr_concentration.nii.gz")
     for voxel in (voxel for voxel, record in truth.items() if record["kind"] == "brain"):
         s, x, y = in_frame(taken, voxel)
@@ -66,7 +66,7 @@ def test_voxels_of_normal_brain_pass_and_keep_their_fitted_values(scan, truth):
 
 @pytest.mark.parametrize("metabolite", ["tCr", "tCho", "NAA", "Glu", "Ins", "Gln"])
 def test_masked_maps_agree_with_the_truth_within_what_the_sd_says(scan, truth, metabolite):
-    taken = slices.load(scan / "slices.npz")
+    taken = slices.ParticipantSlices.load(scan / "slices.npz")
     sd, _ = read_nifti(scan / "volumes" / f"{metabolite}_sd.nii.gz")
     parts = {"tCr": ["Cr", "PCr"], "tCho": ["GPC", "PCh"]}.get(metabolite, [metabolite])
     m = taken.metabolites.index(metabolite)
@@ -93,7 +93,7 @@ def test_failed_and_useless_voxels_are_rejected_with_their_reason(scan, truth):
 
 
 def test_every_rejected_voxel_is_zero_in_the_maps_and_counted(scan):
-    taken = slices.load(scan / "slices.npz")
+    taken = slices.ParticipantSlices.load(scan / "slices.npz")
     assert (taken.maps[~taken.valid] == 0).all()
     with (scan / "volumes" / "counts.csv").open(newline="") as stream:
         counts = {line["status"]: int(line["voxels"]) for line in csv.DictReader(stream)}

@@ -40,7 +40,7 @@ def flags(folder, out, metabolites=METABOLITES, **settings):
 
 
 def test_one_file_holds_the_participant(slices_file):
-    s = slices.load(slices_file)
+    s = slices.ParticipantSlices.load(slices_file)
     assert (s.participant, s.metabolites, s.unit) == ("sub-01", METABOLITES, "mM")
     assert s.maps.shape == s.valid.shape == (len(s.slices), 2, 64, 64)
     assert len(s.slices) >= 5
@@ -70,7 +70,7 @@ def test_truncation_stores_the_complex_window_of_every_size(protocol, slices_fil
     out = tmp_path / f"low_resolution-{protocol}.npz"
     done = run_script("truncate", "--slices", slices_file, "--sizes", "16,8", "--protocol", protocol, "--out", out)
     assert done.returncode == 0, done.stderr
-    s = slices.load(slices_file)
+    s = slices.ParticipantSlices.load(slices_file)
     with np.load(out, allow_pickle=False) as file:
         assert file["sizes"].tolist() == [8, 16] and str(file["protocol"]) == protocol
         assert str(file["participant"]) == "sub-01" and file["slices"].tolist() == s.slices.tolist()

@@ -12,7 +12,7 @@ from tiny_cohort import DENOISER, METABOLITES, MUNET
 
 from mrsi_sr import networks
 from mrsi_sr.results.checkpoint import Weights
-from mrsi_sr.scan.slices import load
+from mrsi_sr.scan.slices import ParticipantSlices
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_what_a_person_can_mend_is_said_in_one_message(changes, message, cohort,
 
 def test_a_loss_that_is_not_finite_ends_in_one_message(cohort, tmp_path, run_script):
     trained, *others = cohort["slices"]
-    scan = load(trained)
+    scan = ParticipantSlices.load(trained)
     replace(scan, t1=np.full_like(scan.t1, 3e38)).save(tmp_path / "bright.npz")
     bright = [tmp_path / "bright.npz", *others]
     done = run_script("train", *arguments(cohort, tmp_path / "out", MUNET.plain(), slices=bright))

@@ -104,20 +104,20 @@ def test_a_new_participant_is_named(finished):
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(5, "running 2/4"), (3600, "interrupted 2/4")])
-def test_a_claim_is_a_run_until_it_has_been_silent_for_long(finished, seconds, state):
+def test_an_owner_is_running_until_it_has_been_silent_for_long(finished, seconds, state):
     folder = finished.folder / FOLD / "networks" / "munet"
     record = folder / "provenance.json"
-    claim = folder / "claim"
+    owner = folder / "owner"
     told = {"token": "x", "host": "gpu07", "pid": 1, "slurm_job": "4711", "started": "2026-01-01 10:00:00"}
-    claim.write_text(json.dumps(told | {"done": 2, "total": 4, "what": "iterations"}))
-    os.utime(claim, (time.time() - seconds,) * 2)
+    owner.write_text(json.dumps(told | {"done": 2, "total": 4, "what": "iterations"}))
+    os.utime(owner, (time.time() - seconds,) * 2)
     toy = (finished.folder / "toy.yaml").read_text()
     (finished.folder / "changed.yaml").write_text(toy.replace("learning_rate: 1.0e-3", "learning_rate: 2.0e-3", 1))
     try:
         with put_aside(record):
             text = status(finished, "changed.yaml")
     finally:
-        claim.unlink()
+        owner.unlink()
     assert cell(text, "munet") == state
     assert "train munet, fold 2: 2/4 iterations, on gpu07, Slurm job 4711" in text
 

@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.evaluation.lpips import Lpips, weights_files, weights_of
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
-    from mrsi_sr.scan import slices
+    from mrsi_sr.scan.slices import ParticipantSlices, files_of
 
     metrics = arguments.metrics.split(",")
     evaluation.check_metrics(metrics)
@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
                 f"{arguments.samples} has samples of {name} '{record.get(name)}', "
                 f"asked for is '{getattr(arguments, name)}'\n  give the folder of that {name}, or run sample.py again"
             )
-    truths = slices.files_of([each.participant for each in samples], arguments.slices)
+    truths = files_of([each.participant for each in samples], arguments.slices)
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
     named = {name: each.plain() for name, each in weights.items()}
     provenance = Provenance(
@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
     for name in evaluation.not_available(metrics, lpips):
         log.info("%s is not available: --lpips-weights names no weights for it", name)
     parts = [
-        evaluation.evaluate(each, slices.load(truths[each.participant]), arguments.protocol, metrics, lpips)
+        evaluation.evaluate(each, ParticipantSlices.load(truths[each.participant]), arguments.protocol, metrics, lpips)
         for each in progress(samples, "scoring participants")
     ]
     table = pd.concat(parts, ignore_index=True).assign(

@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
     provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps], code=code_of(__file__))
-    scan = volumes.load(arguments.volumes, metabolites)
+    scan = volumes.Volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None
     if rules.needs_brain:

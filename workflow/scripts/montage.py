@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
     provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
-    scan = quality.with_external_maps(volumes.load(arguments.volumes, metabolites), rules, participant)
+    scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
     reasons = quality.load_reasons(arguments.mask, metabolites)
     brain = None
     if rules.needs_brain:

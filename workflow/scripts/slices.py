@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     choice = SliceSettings.from_text(arguments.settings)
     metabolites = parse_names(arguments.metabolites)
     provenance = Provenance(choice.plain(), code=code_of(__file__))
-    scan = volumes.load(arguments.volumes, metabolites)
+    scan = volumes.Volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     taken = slicing.make(

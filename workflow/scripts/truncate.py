@@ -27,10 +27,10 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
     from mrsi_sr.results.provenance import Provenance
-    from mrsi_sr.scan import slices
+    from mrsi_sr.scan.slices import ParticipantSlices
 
     provenance = Provenance({"sizes": sizes, "protocol": arguments.protocol}, code=code_of(__file__))
-    scan = slices.load(arguments.slices)
+    scan = ParticipantSlices.load(arguments.slices)
     provenance.add([arguments.slices])
 
     from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not

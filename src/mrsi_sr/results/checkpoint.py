@@ -1,4 +1,4 @@
-"""What a training run leaves: a checkpoint to resume from while it runs, weights that say what they are at its end."""
+"""Files of a training: the checkpoint of an interrupted run; weights, losses and record of a finished one."""
 
 import csv
 import json
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results.files import remove_stale, writing
 
-Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of a claim
+Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of an Ownership
 
 
 class Checkpoint:
-    """The one file that an interrupted run resumes from, gone when its results are complete.
+    """File that an interrupted run resumes from, removed when its results are complete.
 
-    It is no declared output of the workflow, which deletes those before it tries again. Only the run with the same
+    It is no declared output of the workflow, which deletes those before it tries again. Only a run with the same
     fingerprint (settings, fold, seed, data, code) resumes from it.
     """
 
@@ -30,18 +30,18 @@ class Checkpoint:
 
     @classmethod
     def of(cls, folder: Path, fingerprint: str, writing: Writing) -> "Checkpoint":
-        """The checkpoint of a run in a network's folder. Of other runs' there the newest is kept, as they may go on."""
+        """Checkpoint of a run in a network's folder. Of other runs' the newest is kept, as they may be resumed."""
         checkpoint = cls(folder / f"checkpoint-{fingerprint}", fingerprint, writing)
-        others = {file for file in folder.glob("checkpoint-*") if file != checkpoint.path}
-        for file in sorted(others, key=lambda file: file.stat().st_mtime)[:-1]:
+        others = [file for file in folder.glob("checkpoint-*") if file != checkpoint.path]
+        others.sort(key=lambda file: file.stat().st_mtime)
+        for file in others[:-1]:
             file.unlink()
-            others.remove(file)
-        for file in others:
+        for file in others[-1:]:
             log.warning("%s is of other settings, fold, seed, data or code: it is kept for those, and not used", file)
         return checkpoint
 
     def load(self, device: torch.device) -> dict | None:
-        """The state of the run, or None where there is none to resume; the log says why."""
+        """State of the run, None where there is none to resume; the log says why."""
         if not self.path.exists():
             return None
         try:
@@ -72,10 +72,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Weights:
-    """A trained network's weights on the CPU, and what they are.
+    """Weights of a trained network on the CPU, and their origin.
 
-    settings: the network's; fold, protocol, sizes, metabolites: what it was trained on; iteration: how long.
-    fingerprint: of the run that trained them; empty where none did.
+    settings: of the network. fold, protocol, sizes, metabolites: of the data that it was trained on. iteration: after
+    which. fingerprint: of the run that trained it; empty where none did.
     """
 
     tensors: dict[str, Tensor]
@@ -116,11 +116,11 @@ class Weights:
 
 
 class Results:
-    """The files of a finished training: losses.csv, training.json (its record), best and last.safetensors.
+    """Files of a finished training: losses.csv, training.json (its record), best and last.safetensors.
 
-    The last weights are taken away first and written last: where they carry a run's fingerprint, all are that run's
-    and whole. What differs between two equal runs (seconds, device) stands in the record alone, so that the weights
-    of equal runs are equal files.
+    The last weights are removed first and written last: where they carry a run's fingerprint, all files are that run's
+    and whole. What differs between two equal runs (seconds, device) is in the record alone, so that the weights of
+    equal runs are equal files.
     """
 
     NAMES = ("losses.csv", "training.json", "best.safetensors", "last.safetensors")
@@ -129,21 +129,24 @@ class Results:
         self.folder, self.fingerprint, self.writing = folder, fingerprint, writing
 
     def record(self) -> dict | None:
-        """The record of the training that the folder holds; None where it is not whole or of another fingerprint."""
+        """Record of the training in the folder, None where its files are incomplete or of another fingerprint."""
         if not all((self.folder / name).exists() for name in self.NAMES):
             return None
         try:
-            held = [Weights.load(self.folder / f"{kind}.safetensors").fingerprint for kind in ("best", "last")]
+            weights = [Weights.load(self.folder / name) for name in self.NAMES if name.endswith(".safetensors")]
         except UserError as error:
-            log.warning("%s\n  it is trained again", error)
+            log.warning("%s\n  the network is trained again", error)
             return None
-        if set(held) != {self.fingerprint}:
+        if any(each.fingerprint != self.fingerprint for each in weights):
             return None
-        log.info("%s holds just this network: it is not trained again", self.folder)
+        log.info("%s already contains this trained network; skipping", self.folder)
         return json.loads((self.folder / "training.json").read_text())
 
     def save(self, trained, record: dict, settings: dict, identity: dict) -> None:
-        """Write what a training returned, its record, and into the weights' files what they are."""
+        """Write losses, record and weights of a trained network.
+
+        trained: the TrainingResult. settings: of the network. identity: fold, protocol, sizes and metabolites.
+        """
         for name in ("provenance.json", "last.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
         with self.writing(self.folder / "losses.csv") as temporary, temporary.open("w", newline="") as file:
@@ -152,7 +155,7 @@ class Results:
             writer.writerows(trained.losses)
         with self.writing(self.folder / "training.json") as temporary:
             temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
-        known = {**identity, "fingerprint": self.fingerprint}
+        facts = {"settings": settings, **identity, "fingerprint": self.fingerprint}
         for kind, iteration in (("best", trained.best_iteration), ("last", trained.iterations)):
-            weights = Weights(getattr(trained, kind), settings, iteration=iteration, **known)
+            weights = Weights(getattr(trained, kind), iteration=iteration, **facts)
             weights.save(self.folder / f"{kind}.safetensors", self.writing)

@@ -31,6 +31,10 @@ class Provenance:
         """Take the checksums of further inputs. Raises UserError for one that is not there."""
         self.inputs |= {str(path): checksum(path) for path in inputs}
 
+    def fingerprint(self, **facts) -> str:
+        """Hash of all that decides the result: settings, contents of inputs, code, and further facts (seed, fold)."""
+        return fingerprint(self.settings, list(self.inputs.values()), self.code, facts)
+
     def write(self, path: str | Path, **facts) -> None:
         """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names.
 

@@ -13,11 +13,11 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
-from mrsi_sr.results import claim as claims
-from mrsi_sr.results.provenance import Provenance, device_name, fingerprint
+from mrsi_sr.results.ownership import Ownership
+from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
-from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
 
@@ -41,19 +41,17 @@ def sample_fold(
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
-    code = sampling.code(settings, networks.values())
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
-    provenance = Provenance(settings.plain(), inputs, code=code)
+    provenance = Provenance(settings.plain(), inputs, code=sampling.code(settings, networks.values()))
     facts = {
         "method": name, "networks": {role: network.plain() for role, network in networks.items()},
         "participants": participants, **identity,
     }  # fmt: skip
-    decisive = {
-        "code": code, "settings": settings.plain(), "data": list(provenance.inputs.values()), **facts,
-    }  # fmt: skip
-    with claims.taken(out) as claim:
-        costs = sample_participants(method, slices, low_resolution, protocol, sizes, claim, fingerprint(decisive))
-        claim.check()
+    with Ownership(out) as ownership:
+        costs = sample_participants(
+            method, slices, low_resolution, protocol, sizes, ownership, provenance.fingerprint(**facts)
+        )
+        ownership.check()
         provenance.write(
             out / "provenance.json", sampler=settings.sampler.plain(), seed=settings.seed,
             parameters=method.parameters, **facts, **_total(costs),
@@ -62,32 +60,32 @@ def sample_fold(
 
 def sample_participants(
     method: Method, slices: dict[str, Path], low_resolution: dict[str, Path], protocol: str, sizes: Sequence[int],
-    claim: claims.Held, fingerprint: str,
+    ownership: Ownership, fingerprint: str,
 ) -> list[dict]:  # fmt: skip
-    """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is claimed; return their costs.
+    """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 
     A participant's file with the same fingerprint, of an earlier run, is kept. Files of other participants are removed.
     """
-    out, costs = claim.folder, []
+    out, costs = ownership.folder, []
     for number, (participant, path) in enumerate(slices.items(), 1):
         file = out / f"{participant}.npz"
         cost = cost_of(file, fingerprint)
         if cost is not None:
             log.info("%s: %s was sampled before; skipping", method.name, participant)
         else:
-            scan = load(path)
+            scan = ParticipantSlices.load(path)
             measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
             arrays, cost = sample_participant(
                 method, scan, measurements, protocol, sizes, what=f" ({number} of {len(slices)})",
-                beat=lambda: claim.beat(len(costs), len(slices), "participants"),
+                tell=lambda: ownership.tell(len(costs), len(slices), "participants"),
             )  # fmt: skip
             cost["device"] = device_name()
-            claim.check()
+            ownership.check()
             (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
-            with claim.writing(file) as temporary:
+            with ownership.writing(file) as temporary:
                 np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
         costs.append(cost)
-    claim.check()
+    ownership.check()
     for file in out.glob("*.npz"):
         if file.stem not in slices:
             file.unlink()

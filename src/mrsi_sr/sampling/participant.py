@@ -36,11 +36,11 @@ class MapNoise:
 @torch.no_grad()
 def sample_participant(
     method: Method, slices: ParticipantSlices, measurements: Measurements, protocol: str, sizes: Sequence[int],
-    what: str = "", beat: Callable[[], None] = lambda: None,
+    what: str = "", tell: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, np.ndarray], dict]:  # fmt: skip
     """All usable maps of a participant: the arrays of its file (maps [N, H, W] in the maps' unit) and their cost.
 
-    what: more about the participant, for the progress. beat: called before every batch. The cost has maps (how many),
+    what: more about the participant, for the progress. tell: called before every batch. The cost has maps (how many),
     seconds (of the sampler alone) and nfe (network evaluations of a map).
     Raises UserError when the method's networks were trained on other metabolites.
     """
@@ -57,7 +57,7 @@ def sample_participant(
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
     starts = range(0, len(tasks), method.batch_size)
     for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
-        beat()
+        tell()
         batch = tasks[start : start + method.batch_size]
         condition, scale = batches.condition(batch)
         noise = MapNoise([_noise_key(method.settings.seed, slices, task) for task in batch])

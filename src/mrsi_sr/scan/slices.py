@@ -46,18 +46,18 @@ class ParticipantSlices:
         with writing(path) as temporary:
             np.savez_compressed(temporary, **arrays)
 
-
-def load(path: str | Path) -> ParticipantSlices:
-    """Slices in a file that `ParticipantSlices.save` wrote. Raises UserError for any other file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {key: file[key] for key in ParticipantSlices.__dataclass_fields__}
-    except FileNotFoundError:
-        raise UserError(f"no file of slices {path}\n  slices.py --out writes it") from None
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as a file of slices: {error}\n  run slices.py again") from error
-    content |= {key: str(content[key]) for key in ("participant", "unit")}
-    return ParticipantSlices(**content | {"metabolites": tuple(content["metabolites"].tolist())})
+    @classmethod
+    def load(cls, path: str | Path) -> "ParticipantSlices":
+        """Slices in a file that `save` wrote. Raises UserError for any other file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {key: file[key] for key in cls.__dataclass_fields__}
+        except FileNotFoundError:
+            raise UserError(f"no file of slices {path}\n  slices.py --out writes it") from None
+        except UNREADABLE as error:
+            raise UserError(f"{path} cannot be read as a file of slices: {error}\n  run slices.py again") from error
+        content |= {key: str(content[key]) for key in ("participant", "unit")}
+        return cls(**content | {"metabolites": tuple(content["metabolites"].tolist())})
 
 
 def participant_of(path: str | Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrsi_sr.scan import slices
+from mrsi_sr.scan.slices import ParticipantSlices
 
 
 def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str | int | float]]:
@@ -22,7 +22,7 @@ def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str
 
 
 def _row(folder: Path) -> dict[str, str | int | float]:
-    scan = slices.load(folder / "slices.npz")
+    scan = ParticipantSlices.load(folder / "slices.npz")
     with (folder / "volumes" / "counts.csv").open(newline="") as stream:
         voxels = {f"voxels {line['status']}": int(line["voxels"]) for line in csv.DictReader(stream)}
     brain = np.broadcast_to(scan.brain[:, None], scan.valid.shape)

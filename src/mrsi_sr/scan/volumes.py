@@ -64,6 +64,30 @@ class Volumes:
         for name, text in ({"counts.csv": "status,voxels\n" + counts} | (tables or {})).items():
             (folder / name).write_text(text)
 
+    @classmethod
+    def load(cls, folder: str | Path, metabolites: Iterable[str]) -> "Volumes":
+        """Volumes of the given metabolites in a folder that `save` wrote.
+
+        Raises UserError where the folder, a metabolite or another volume is missing, or the volumes differ in shape.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise UserError(f"no folder of volumes at {folder}\n  ingest.py --out writes it")
+        available = _metabolites_in(folder)
+        status, affine = read_nifti(folder / "status.nii.gz")
+        volumes = cls({}, {}, *_read(folder, ["snr", "fwhm"], status.shape), status.astype(np.int16), affine)
+        for metabolite in metabolites:
+            if metabolite not in available:
+                raise UserError(
+                    f"no metabolite {metabolite!r} in {folder}\n  available: {', '.join(available) or 'none'}\n"
+                    f"  run ingest.py with {metabolite} among its --metabolites"
+                )
+            names = [f"{metabolite}_concentration", f"{metabolite}_sd"]
+            volumes.concentration[metabolite], volumes.sd[metabolite] = _read(folder, names, status.shape)
+        if (folder / "brain_mask.nii.gz").exists():
+            volumes.brain_mask = _read(folder, ["brain_mask"], status.shape)[0] > 0
+        return volumes
+
 
 def metabolites_in(folder: str | Path) -> list[str]:
     """Names of the metabolites with volumes in a folder, sorted. Raises UserError where there are none."""
@@ -75,30 +99,6 @@ def metabolites_in(folder: str | Path) -> list[str]:
 
 def _metabolites_in(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix("_concentration.nii.gz") for path in folder.glob("*_concentration.nii.gz"))
-
-
-def load(folder: str | Path, metabolites: Iterable[str]) -> Volumes:
-    """Volumes of the given metabolites in a folder that `Volumes.save` wrote.
-
-    Raises UserError where the folder, a metabolite or another volume is missing, or the volumes differ in shape.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"no folder of volumes at {folder}\n  ingest.py --out writes it")
-    available = _metabolites_in(folder)
-    status, affine = read_nifti(folder / "status.nii.gz")
-    volumes = Volumes({}, {}, *_read(folder, ["snr", "fwhm"], status.shape), status.astype(np.int16), affine)
-    for metabolite in metabolites:
-        if metabolite not in available:
-            raise UserError(
-                f"no metabolite {metabolite!r} in {folder}\n  available: {', '.join(available) or 'none'}\n"
-                f"  run ingest.py with {metabolite} among its --metabolites"
-            )
-        names = [f"{metabolite}_concentration", f"{metabolite}_sd"]
-        volumes.concentration[metabolite], volumes.sd[metabolite] = _read(folder, names, status.shape)
-    if (folder / "brain_mask.nii.gz").exists():
-        volumes.brain_mask = _read(folder, ["brain_mask"], status.shape)[0] > 0
-    return volumes
 
 
 def _read(folder: Path, names: list[str], shape: tuple[int, ...]) -> list[np.ndarray]:

@@ -12,10 +12,10 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.dataset import MapsOnDevice
-from mrsi_sr.results import claim as claims
 from mrsi_sr.results.checkpoint import Checkpoint, Results
-from mrsi_sr.results.provenance import Provenance, fingerprint
-from mrsi_sr.scan.slices import files_of, load
+from mrsi_sr.results.ownership import Ownership
+from mrsi_sr.results.provenance import Provenance
+from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
 from mrsi_sr.training.loop import TrainingResult, train
@@ -40,7 +40,7 @@ class FoldMaps:
             if not files[part]:
                 raise UserError(f"fold {fold} of {table} has no {part} participants")
         maps = {
-            part: MapsOnDevice([load(path) for path in paths.values()], protocol, sizes, device)
+            part: MapsOnDevice([ParticipantSlices.load(path) for path in paths.values()], protocol, sizes, device)
             for part, paths in files.items()
         }
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
@@ -68,8 +68,7 @@ def train_fold(
     _check_needed(settings, needs, needed)
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
-    code = training.code(settings, needed.values())
-    provenance = Provenance(settings.plain(), code=code)
+    provenance = Provenance(settings.plain(), code=training.code(settings, needed.values()))
     data = FoldMaps.read(slices, table, fold, protocol, sizes, device)
     metabolites = data.maps["train"].metabolites
     check_metabolites(settings, metabolites)
@@ -77,22 +76,19 @@ def train_fold(
     networks = {role: _load_needed(role, path, needed[role], device, **identity) for role, path in needs.items()}
     provenance.add([*data.paths, *needs.values()])
     facts = {"seed": seed, "participants": {part: list(files) for part, files in data.files.items()}, **identity}
-    decisive = {
-        "code": code, "settings": settings.plain(), "data": list(provenance.inputs.values()), **facts,
-    }  # fmt: skip
-    with claims.taken(out) as claim:
-        results = Results(out, fingerprint(decisive), claim.writing)
-        checkpoint = Checkpoint.of(out, results.fingerprint, claim.writing)
+    with Ownership(out) as ownership:
+        results = Results(out, provenance.fingerprint(**facts), ownership.writing)
+        checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing)
         record = results.record()
         if record is None:
             result = train(
                 settings, data.maps["train"], data.maps["validation"], seed=seed, needed=networks, device=device,
-                checkpoint=checkpoint, checkpoint_every=checkpoint_every, beat=claim.beat,
+                checkpoint=checkpoint, checkpoint_every=checkpoint_every, tell=ownership.tell,
             )  # fmt: skip
             record = _record(result, device) | provenance.circumstances()
-            claim.check()
+            ownership.check()
             results.save(result, record, settings.plain(), identity)
-        claim.check()
+        ownership.check()
         checkpoint.remove()
         counts = {part: len(maps) for part, maps in data.maps.items()}
         provenance.write(out / "provenance.json", maps=counts, **facts, **record)

@@ -40,13 +40,13 @@ class TrainingResult:
 def train(
     settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, *, seed: int, checkpoint: Checkpoint,
     checkpoint_every: int, device: torch.device, needed: dict[str, nn.Module] | None = None,
-    beat: Callable[[int, int, str], None] = lambda done, total, what: None,
+    tell: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> TrainingResult:  # fmt: skip
     """Train one network, resuming from the checkpoint where it is this run's own.
 
     All randomness comes from (seed, iteration): on a CPU an interrupted run ends bit-identical to an uninterrupted one.
     checkpoint_every: iterations between checkpoints. needed: trained networks that the objective uses, by role.
-    beat(done, total, what): called after every iteration.
+    tell(done, total, what): called after every iteration.
     Raises UserError when a loss or a weight is not finite any more, and Stopped, with the checkpoint saved, when
     SIGTERM came.
     """
@@ -68,7 +68,7 @@ def train(
                 run.check_weights()
                 checkpoint.save(run.state())
             lines.report(run.iteration, lambda: {"loss": run.running_loss(), "validation": run.latest("validation")})
-            beat(run.iteration, run.total, "iterations")
+            tell(run.iteration, run.total, "iterations")
             if stopping:
                 raise Stopped(
                     f"stopped by SIGTERM after iteration {run.iteration} of {run.total}\n"

@@ -66,7 +66,7 @@ def test_the_working_directory_is_never_replaced(tmp_path, monkeypatch):
 @pytest.mark.parametrize("write", [writing, writing_folder])
 def test_what_killed_processes_left_is_removed_and_what_others_are_writing_is_not(write, tmp_path):
     stale = [f".{files.HOST}.{GONE}.out", ".other-host.7.out"]
-    fresh = [f".{files.HOST}.{os.getppid()}.out", ".another-host.8.out", f".{files.HOST}.{GONE}.other"]
+    fresh = [f".{files.HOST}.{os.getppid()}.out", f".another-host.{GONE}.out", f".{files.HOST}.{GONE}.other"]
     for name in stale + fresh:
         (tmp_path / name).mkdir()
         (tmp_path / name / "half").touch()
@@ -121,3 +121,40 @@ def test_an_error_of_the_system_names_the_file_that_a_person_knows(write, tmp_pa
     with pytest.raises(OSError, match=r"input\.csv"), write(tmp_path / "out"):
         (tmp_path / "input.csv").read_text()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [writing, writing_folder])
+def test_what_is_named_is_on_the_disk_before(write, tmp_path, monkeypatch):
+    """A node that goes down leaves no file that is named and empty."""
+    synced, replace = [], Path.replace
+
+    def named(place: Path, target: Path) -> Path:
+        assert synced == [7]
+        return replace(place, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    with write(tmp_path / "out") as place:
+        (place / "file" if write is writing_folder else place).write_text("content")
+        monkeypatch.setattr(Path, "replace", named)
+    assert synced == [7]
+
+
+def test_a_process_of_somebody_else_is_running(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refused)
+    others = tmp_path / f".{files.HOST}.{GONE}.out"
+    others.touch()
+    with writing(tmp_path / "out") as place:
+        place.touch()
+    assert others.exists()
+
+
+def test_what_a_process_with_the_same_number_left_is_not_in_a_new_folder(tmp_path):
+    left = tmp_path / f".{files.HOST}.{os.getpid()}.out" / "new"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+    with writing_folder(tmp_path / "out") as folder:
+        (folder / "whole").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]

@@ -10,8 +10,8 @@ from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
-from mrsi_sr.results import claim as claims
 from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import MapNoise, sample_participant
@@ -198,8 +198,8 @@ def two(tmp_path):
 
 
 def sample_all(method: Method, slices: dict, low_resolution: dict, out, fingerprint: str) -> list[dict]:
-    with claims.taken(out) as claim:
-        return sampling.sample_participants(method, slices, low_resolution, "clean", [4], claim, fingerprint)
+    with Ownership(out) as ownership:
+        return sampling.sample_participants(method, slices, low_resolution, "clean", [4], ownership, fingerprint)
 
 
 def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_path, monkeypatch):

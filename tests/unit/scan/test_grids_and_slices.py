@@ -155,7 +155,7 @@ def test_too_few_slices_are_refused_with_the_limit_and_what_to_do():
 def test_the_file_is_read_as_it_was_written(taken, tmp_path):
     s, _, _ = taken()
     s.save(tmp_path / "slices.npz")
-    again = slices.load(tmp_path / "slices.npz")
+    again = slices.ParticipantSlices.load(tmp_path / "slices.npz")
     for name, value in vars(s).items():
         assert np.array_equal(getattr(again, name), value), name
         assert type(getattr(again, name)) is type(value), name
@@ -169,7 +169,7 @@ def test_a_file_that_holds_no_slices_is_refused(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 cut short")
     for name, message in (("none", "no file of slices"), ("other", "cannot be read"), ("broken", "cannot be read")):
         with pytest.raises(UserError, match=message):
-            slices.load(tmp_path / f"{name}.npz")
+            slices.ParticipantSlices.load(tmp_path / f"{name}.npz")
 
 
 def test_a_mask_on_three_times_the_grid_counts_where_half_of_a_voxel_is_inside(tmp_path):

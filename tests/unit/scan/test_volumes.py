@@ -27,7 +27,7 @@ def scan():
 
 def test_what_was_saved_is_loaded_bit_for_bit(tmp_path, scan):
     scan.save(tmp_path / "volumes")
-    loaded = volumes.load(tmp_path / "volumes", ["Cr+PCr", "tCr"])
+    loaded = volumes.Volumes.load(tmp_path / "volumes", ["Cr+PCr", "tCr"])
     for metabolite in scan.concentration:
         assert np.array_equal(loaded.concentration[metabolite], scan.concentration[metabolite], equal_nan=True)
         assert np.array_equal(loaded.sd[metabolite], scan.sd[metabolite], equal_nan=True)
@@ -50,13 +50,13 @@ def test_the_same_volumes_give_the_same_bytes(tmp_path, scan):
 
 def test_loading_says_what_is_there_instead(tmp_path, scan):
     with pytest.raises(UserError, match=r"ingest\.py"):
-        volumes.load(tmp_path / "volumes", [])
+        volumes.Volumes.load(tmp_path / "volumes", [])
     scan.save(tmp_path / "volumes")
     with pytest.raises(UserError, match=r"no metabolite 'Glu'.*\n.*Cr\+PCr, tCr"):
-        volumes.load(tmp_path / "volumes", ["Glu"])
+        volumes.Volumes.load(tmp_path / "volumes", ["Glu"])
     write(tmp_path / "volumes/snr.nii.gz", np.zeros((2, 2, 2)))
     with pytest.raises(UserError, match=r"snr\.nii\.gz is \(2, 2, 2\)"):
-        volumes.load(tmp_path / "volumes", ["tCr"])
+        volumes.Volumes.load(tmp_path / "volumes", ["tCr"])
 
 
 def write(path, values, affine=AFFINE):

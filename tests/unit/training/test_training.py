@@ -12,7 +12,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results import files
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
-from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import loop as training
 from mrsi_sr.training.learning_rate import learning_rate, total_iterations
@@ -89,11 +89,18 @@ def test_a_checkpoint_of_another_fingerprint_is_not_resumed(maps, tmp_path, capl
     assert "belongs to other settings, fold, seed, data or code: training starts anew" in caplog.text
 
 
+def fingerprint(settings: dict, code: dict, data: list[str], **facts) -> str:
+    """The fingerprint of a result whose inputs have these checksums."""
+    provenance = Provenance(settings, code=code)
+    provenance.inputs = {f"file-{number}": checksum for number, checksum in enumerate(data)}
+    return provenance.fingerprint(**facts)
+
+
 def test_a_fingerprint_is_of_all_that_decides_and_of_nothing_else():
     given = {"settings": {"a": 1, "b": 2}, "fold": 1, "seed": 1, "data": ["x"], "protocol": "clean", "sizes": [8]}
     given["code"] = {"mrsi_sr/kspace.py": "1"}
-    one = fingerprint(given)
-    assert fingerprint(given | {"settings": {"b": 2, "a": 1}}) == one
+    one = fingerprint(**given)
+    assert fingerprint(**given | {"settings": {"b": 2, "a": 1}}) == one
     changes = [
         {"settings": {"a": 1}},
         {"fold": 2},
@@ -103,7 +110,7 @@ def test_a_fingerprint_is_of_all_that_decides_and_of_nothing_else():
         {"sizes": [10]},
         {"code": {"mrsi_sr/kspace.py": "2"}},
     ]
-    others = {fingerprint(given | change) for change in changes}
+    others = {fingerprint(**given | change) for change in changes}
     assert len(others | {one}) == len(changes) + 1
 
 

@@ -15,7 +15,7 @@ from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.evaluation.samples import Samples, samples_record
 from mrsi_sr.kspace import Truncation, expand_window
 from mrsi_sr.report.figures import style
-from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of, load
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 
 MARGIN_VOXELS = 2  # around the brain
@@ -76,7 +76,7 @@ def compose(
     common = set.intersection(*({file.stem for file in by_method[name].glob("*.npz")} for name in methods))
     if not common:
         raise UserError(f"{', '.join(methods)} have no participant in common\n  give samples of one fold")
-    truth, s, m = choose([load(path) for path in files_of(sorted(common), slices).values()], settings)
+    truth, s, m = choose([ParticipantSlices.load(path) for path in files_of(sorted(common), slices).values()], settings)
     panels = []
     for name in methods:
         record = records[by_method[name]]

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrsi_sr.results import claim as claims
-from mrsi_sr.results.claim import Claim
+from mrsi_sr.results.ownership import Owner
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 
@@ -50,14 +49,14 @@ class DryRun:
 class Status:
     """Progress of a workflow.
 
-    claims, seconds: by a job's position in the dry run, the run that owns its folder and its duration so far.
+    owners, seconds: by a job's position in the dry run, the run that owns its folder and its duration so far.
     """
 
     def __init__(
-        self, dry_run: DryRun, claims: dict[int, Claim] | None = None, seconds: dict[int, float] | None = None
+        self, dry_run: DryRun, owners: dict[int, Owner] | None = None, seconds: dict[int, float] | None = None
     ):
         self.configuration, self.jobs, self.absent = dry_run.configuration, dry_run.jobs, dry_run.absent
-        self.claims, self.seconds = claims or {}, seconds or {}
+        self.owners, self.seconds = owners or {}, seconds or {}
         self.unreadable: list[str] = []
         self.chains: list[frozenset[int]] = []  # of each job: itself and all that it waits for
         for position, job in enumerate(self.jobs):
@@ -65,13 +64,13 @@ class Status:
 
     @classmethod
     def read(cls, dry_run: DryRun) -> "Status":
-        """Progress with claims and earlier durations read from the results' folders."""
+        """Progress with owners and earlier durations read from the results' folders."""
         status = cls(dry_run)
         for position, job in enumerate(dry_run.jobs):
             if job.rule not in STAGES or job.record is None:
                 continue
-            if job.rule != "evaluate" and (claim := claims.read(job.record.parent)):
-                status.claims[position] = claim
+            if job.rule != "evaluate" and (owner := Owner.of(job.record.parent)):
+                status.owners[position] = owner
             try:
                 seconds = seconds_of(
                     job.record,
@@ -90,8 +89,8 @@ class Status:
         """The whole report as text."""
         parts = [self.table(experiment) for experiment in self.configuration.experiments]
         sections = (
-            ("Running", self._claimed(live=True)),
-            ("Interrupted, and resumed where settings, data and code are the same", self._claimed(live=False)),
+            ("Running", self._runs(live=True)),
+            ("Interrupted, and resumed where settings, data and code are the same", self._runs(live=False)),
             ("Stale because of", self.causes()),
             ("To do, from earlier timings", self.costs()),
             ("Provenance that cannot be read", self.unreadable),
@@ -121,13 +120,13 @@ class Status:
         """State of one method on one fold: fresh, running, or the first stage that its scores still need."""
         chain = sorted(self.chains[position])
         for each in chain:
-            if each in self.claims and is_alive(self.claims[each]):
-                return f"running {_done(self.claims[each])}".rstrip()
+            if each in self.owners and is_alive(self.owners[each]):
+                return f"running {_done(self.owners[each])}".rstrip()
         if not self.jobs[position].needed:
             return "fresh"
         for each in chain:
-            if each in self.claims and self.jobs[each].needed:
-                return f"interrupted {_done(self.claims[each])}".rstrip()
+            if each in self.owners and self.jobs[each].needed:
+                return f"interrupted {_done(self.owners[each])}".rstrip()
         rules = {self.jobs[each].rule for each in chain if self.jobs[each].needed}
         stage = next(rule for rule in STAGES if rule in rules)
         return f"{'missing' if self.jobs[position].missing else 'stale'} ({stage})"
@@ -186,8 +185,8 @@ class Status:
             if not same:
                 return None
             whole = sum(same) / len(same)
-        claim = self.claims.get(position)
-        return whole * (1 - claim.done / claim.total) if claim and claim.total else whole
+        owner = self.owners.get(position)
+        return whole * (1 - owner.done / owner.total) if owner and owner.total else whole
 
     def called(self, jobs: Iterable[Job]) -> str:
         """Names of jobs in few words: `train ddpm, fold 3; sample ddpm_100, ddpm_20, folds 1-3,5`."""
@@ -209,15 +208,15 @@ class Status:
                 parts.append(", ".join(filter(None, [f"{rule} {names_shown}".strip(), folds, where])))
         return "; ".join(parts)
 
-    def _claimed(self, live: bool) -> list[str]:
+    def _runs(self, live: bool) -> list[str]:
         lines = []
-        for position, claim in self.claims.items():
+        for position, owner in self.owners.items():
             job = self.jobs[position]
-            if is_alive(claim) == live and (live or job.needed):
-                slurm = f", Slurm job {claim.slurm_job}" if claim.slurm_job else ""
-                heard = f"last heard of {in_words(claim.age_seconds)} ago"
-                far = f"{_done(claim)} {claim.what}".strip() or "starting"
-                lines.append(f"{self.called([job])}: {far}, on {claim.host}{slurm}, {heard}")
+            if is_alive(owner) == live and (live or job.needed):
+                slurm = f", Slurm job {owner.slurm_job}" if owner.slurm_job else ""
+                heard = f"last heard of {in_words(owner.age_seconds)} ago"
+                far = f"{_done(owner)} {owner.what}".strip() or "starting"
+                lines.append(f"{self.called([job])}: {far}, on {owner.host}{slurm}, {heard}")
         return lines
 
 
@@ -240,8 +239,8 @@ def seconds_of(record: Path, network: NetworkSettings | None = None) -> float | 
         raise ValueError("it does not say how many seconds the result took") from None
 
 
-def is_alive(claim: Claim) -> bool:
-    return claim.age_seconds < SECONDS_ALIVE
+def is_alive(owner: Owner) -> bool:
+    return owner.age_seconds < SECONDS_ALIVE
 
 
 def folds_in_words(folds: Iterable[int]) -> str:
@@ -269,8 +268,8 @@ def aligned(rows: list[list[str]]) -> list[str]:
     return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _done(claim: Claim) -> str:
-    return f"{claim.done}/{claim.total}" if claim.total else ""
+def _done(owner: Owner) -> str:
+    return f"{owner.done}/{owner.total}" if owner.total else ""
 
 
 def _jobs(number: int) -> str:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mrsi_sr.results.claim import Claim
+from mrsi_sr.results.ownership import Owner
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.status.report import DryRun, Job, Status, folds_in_words, in_words, seconds_of
 
@@ -40,8 +40,8 @@ def planned():
     return Jobs()
 
 
-def claim(age_seconds: float, done: int = 1200) -> Claim:
-    return Claim(
+def owner(age_seconds: float, done: int = 1200) -> Owner:
+    return Owner(
         token="x", host="gpu07", pid=1, slurm_job="4711", started="2026-01-01 10:00:00", done=done, total=5000,
         what="iterations", age_seconds=age_seconds,
     )  # fmt: skip
@@ -79,14 +79,14 @@ def test_a_run_that_is_heard_of_is_running_and_a_silent_one_interrupted(configur
     for fold in (1, 2):
         for rule in ("train", "sample", "evaluate"):
             planned.change(rule, fold, missing=True)
-    claims = {planned.position("train", 1): claim(12), planned.position("train", 2): claim(3600)}
-    assert cells(configuration, planned, claims=claims) == ["running 1200/5000", "interrupted 1200/5000"]
-    report = Status(DryRun(configuration, planned.jobs), claims=claims).report()
+    owners = {planned.position("train", 1): owner(12), planned.position("train", 2): owner(3600)}
+    assert cells(configuration, planned, owners=owners) == ["running 1200/5000", "interrupted 1200/5000"]
+    report = Status(DryRun(configuration, planned.jobs), owners=owners).report()
     assert "train ddpm, fold 1: 1200/5000 iterations, on gpu07, Slurm job 4711, last heard of 12 s ago" in report
 
 
-def test_a_silent_runs_claim_beside_a_fresh_result_says_nothing(configuration, planned):
-    assert cells(configuration, planned, claims={0: claim(3600)}) == ["fresh", "fresh"]
+def test_the_file_of_a_silent_run_beside_a_fresh_result_says_nothing(configuration, planned):
+    assert cells(configuration, planned, owners={0: owner(3600)}) == ["fresh", "fresh"]
 
 
 def test_one_cause_is_one_line_with_all_its_folds(configuration, planned):
@@ -133,7 +133,7 @@ def test_of_an_interrupted_training_only_the_rest_is_to_do(configuration, planne
     position = planned.position("train", 1)
     planned.change("train", 1)
     status = Status(
-        DryRun(configuration, planned.jobs), claims={position: claim(3600, done=4000)}, seconds={position: 1000.0}
+        DryRun(configuration, planned.jobs), owners={position: owner(3600, done=4000)}, seconds={position: 1000.0}
     )
     assert status.expected_seconds(position) == pytest.approx(200)
 
