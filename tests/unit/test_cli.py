@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mrsi_sr.cli import stop_noted
+from mrsi_sr.cli import UserError, stop_noted, whole_numbers
 
 START = """
 import argparse, errno, os, signal
@@ -69,3 +69,10 @@ def test_a_noted_sigterm_stops_nothing_and_the_next_one_is_as_before():
         assert came == ["outside"]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_whole_numbers_are_read_in_order_and_other_words_refused():
+    assert whole_numbers("--sizes", "32,8,16,8") == [8, 16, 32]
+    for bad in ("8,x", "", "8.0"):
+        with pytest.raises(UserError, match=f"--sizes is '{bad}'"):
+            whole_numbers("--sizes", bad)
