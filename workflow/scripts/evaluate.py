@@ -36,17 +36,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
-    from mrsi_sr.evaluation import samples as evaluation
     from mrsi_sr.evaluation import scores
     from mrsi_sr.evaluation.lpips import Lpips, weights_files, weights_of
+    from mrsi_sr.evaluation.samples import check_metrics, evaluate, load_samples, not_available
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.slices import ParticipantSlices, files_of
 
     metrics = arguments.metrics.split(",")
-    evaluation.check_metrics(metrics)
+    check_metrics(metrics)
     weights = weights_of(arguments.lpips_weights, metrics)
-    samples, record = evaluation.load_samples(arguments.samples)
+    samples, record = load_samples(arguments.samples)
     for name in ("method", "protocol"):
         if record.get(name) != getattr(arguments, name):
             raise UserError(
@@ -61,10 +61,10 @@ def main(arguments: argparse.Namespace) -> None:
         [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
         code=code_of(__file__),
     )
-    for name in evaluation.not_available(metrics, lpips):
+    for name in not_available(metrics, lpips):
         log.info("%s is not available: --lpips-weights names no weights for it", name)
     parts = [
-        evaluation.evaluate(each, ParticipantSlices.load(truths[each.participant]), arguments.protocol, metrics, lpips)
+        evaluate(each, ParticipantSlices.load(truths[each.participant]), arguments.protocol, metrics, lpips)
         for each in progress(samples, "scoring participants")
     ]
     table = pd.concat(parts, ignore_index=True).assign(
