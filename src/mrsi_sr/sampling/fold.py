@@ -71,7 +71,7 @@ def sample_participants(
         file = out / f"{participant}.npz"
         cost = cost_of(file, fingerprint)
         if cost is not None:
-            log.info("%s: %s was sampled before; skipping", method.name, participant)
+            log.info("%s: %s is sampled already; skipping", method.name, participant)
         else:
             scan = ParticipantSlices.load(path)
             measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
