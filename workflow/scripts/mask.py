@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None
-    if rules.needs_brain:
+    if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     reasons = quality.assess(scan, brain, rules)
     with provenance.folder(arguments.out) as folder:

@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
     reasons = quality.load_reasons(arguments.mask, metabolites)
     brain = None
-    if rules.needs_brain:
+    if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     provenance.add([path for path in (arguments.volumes, arguments.mask, arguments.brain_mask, arguments.t1) if path])
     with provenance.beside(arguments.out):

@@ -7,6 +7,8 @@ import numpy as np
 from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.settings.cohort import Phantom
 
+SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that the scan excites
+
 
 def mrsi_affine(phantom: Phantom) -> np.ndarray:
     """Affine of the MRSI grid: voxel (i, j, k) to mm (RAS), [4, 4]; the origin is the centre of the matrix."""
@@ -16,6 +18,13 @@ def mrsi_affine(phantom: Phantom) -> np.ndarray:
 def mri_affine(phantom: Phantom) -> np.ndarray:
     """Affine of the MRI grid: voxel to mm (RAS), [4, 4]."""
     return _centred([MRI_FACTOR * size for size in phantom.matrix], [edge / MRI_FACTOR for edge in phantom.voxel_mm])
+
+
+def fitted_slices(phantom: Phantom) -> list[int]:
+    """First and last fitted slice, counted from 0, both included: those of the settings, or the excited slab."""
+    if phantom.slices is not None:
+        return phantom.slices
+    return [round(SLAB[0] * phantom.matrix[2]), round(SLAB[1] * phantom.matrix[2]) - 1]
 
 
 def _centred(shape: Sequence[int], edges_mm: Sequence[float]) -> np.ndarray:

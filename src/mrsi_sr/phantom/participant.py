@@ -10,7 +10,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, mri
 from mrsi_sr.phantom import lesion as glioma
 from mrsi_sr.phantom.fields import stream
-from mrsi_sr.phantom.grid import mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
+from mrsi_sr.phantom.grid import fitted_slices, mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
 from mrsi_sr.settings.cohort import PhantomSettings
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # metabolites whose true maps are written
@@ -42,7 +42,7 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
     Raises UserError where the fitted slices have fewer than 100 voxels of brain.
     """
     head, lesion = _head_with_lesion(name, seed, settings)
-    first, last = settings.fitted_slices
+    first, last = fitted_slices(settings)
     if np.count_nonzero(head.brain[:, :, first : last + 1]) < 100:
         raise UserError(
             f"{name}: slices {first} to {last} contain less than 100 voxels of brain\n"
@@ -53,7 +53,7 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
     truth = chemistry.concentrations(stream(seed, name, "chemistry"), head, lesion, settings.voxel_mm)
     fits = acquisition.fit(
         stream(seed, name, "acquisition"), truth, head.brain, to_mrsi_grid(head.fluid), head.mni_mm,
-        settings.fitted_slices, settings.voxel_mm,
+        fitted_slices(settings), settings.voxel_mm,
     )  # fmt: skip
     return Participant(name, seed, settings, head, lesion, t1, flair, truth, fits)
 
@@ -91,7 +91,7 @@ def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
     if not settings.lesion:
         return anatomy.build_head(template, mni_mm), None
     rng = stream(seed, name, "lesion")
-    site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, settings.fitted_slices)
+    site = glioma.choose_site(rng, template.sample("white", mni_mm), mni_mm, fitted_slices(settings))
     head = anatomy.build_head(template, glioma.mass_effect(mni_mm, site))
     scan_mm = positions_mm(settings.matrix, mrsi_affine(settings))
     return head, glioma.grow(rng, site, head, scan_mm, settings.voxel_mm)
@@ -133,7 +133,7 @@ def _record(participant: Participant, lesion: np.ndarray) -> dict:
         "seed": participant.seed,
         "settings": participant.settings.plain(),
         "unit": "mM",
-        "fitted_slices": participant.settings.fitted_slices,
+        "fitted_slices": fitted_slices(participant.settings),
         "fitted_voxels": len(fits.voxels),
         "failed_voxels": {kind: fits.voxels[positions].tolist() for kind, positions in fits.failures.items()},
         "lesion": None,

@@ -32,6 +32,11 @@ RULES = (
 BIT = {rule: np.uint16(1 << position) for position, rule in enumerate(RULES)}
 
 
+def needs_brain(settings: QualitySettings) -> bool:
+    """Whether a rule looks at the brain mask."""
+    return settings.brain_only or settings.skull_margin_mm is not None
+
+
 def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:
     """Volumes whose S/N and FWHM come from the maps that the settings name; zero outside these maps."""
     values = dict(vars(volumes))

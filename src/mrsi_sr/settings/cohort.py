@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from mrsi_sr.settings.base import Different, Settings
 from mrsi_sr.settings.errors import rule
 
-SLAB = (0.31, 0.8)  # part of the matrix, from its lowest slice, that a phantom's scan excites
 Matrix = Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=3, max_length=3)]
 VoxelSize = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=3, max_length=3)]
 
@@ -58,11 +57,6 @@ class QualitySettings(Settings):
     fwhm_map: str | None = Field(
         None, description="NIfTI file in place of the volumes' FWHM; its name may have {participant} in it"
     )
-
-    @property
-    def needs_brain(self) -> bool:
-        """Whether a rule looks at the brain mask."""
-        return self.brain_only or self.skull_margin_mm is not None
 
     def external_maps(self, participant: str) -> dict[str, str]:
         """Files of snr and fwhm, where a participant's are not the volumes' own."""
@@ -121,13 +115,6 @@ class Phantom(Settings):
         if self.slices is not None and not self.slices[0] <= self.slices[1] <= last:
             raise rule("slices", f"is {self.slices}, expected null or [first, last] with first <= last <= {last}")
         return self
-
-    @property
-    def fitted_slices(self) -> list[int]:
-        """First and last fitted slice, counted from 0, both included."""
-        if self.slices is not None:
-            return self.slices
-        return [round(SLAB[0] * self.matrix[2]), round(SLAB[1] * self.matrix[2]) - 1]
 
 
 class PhantomSettings(Phantom):

@@ -130,7 +130,7 @@ def test_voxels_rejected_for_another_reason_and_zeros_do_not_move_the_outlier_li
 
 def test_rules_that_are_off_need_no_brain_mask():
     volumes, _ = scan()
-    assert not QualitySettings.of(**OFF).needs_brain
+    assert not quality.needs_brain(QualitySettings.of(**OFF))
     assert reasons_at(volumes, None) == []
 
 
