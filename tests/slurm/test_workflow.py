@@ -37,7 +37,12 @@ def configured(clone: Clone, toy: str, conditions: tuple[str, ...]) -> None:
     configuration["networks"] = dict.fromkeys(["munet", *conditions], network)
     del configuration["methods"]["ddpm"]
     experiment = configuration["experiments"]["toy"]
-    experiment |= {"methods": ["zero_filled", "munet"], "participants": ["sub-01", "sub-02", "sub-03"]}
+    shown = ["zero_filled", "munet"]
+    experiment |= {"methods": [*shown, *conditions], "participants": ["sub-01", "sub-02", "sub-03"]}
+    for part in (experiment["tables"]["comparison"], experiment["figures"]["qualitative"]):
+        part["methods"] = shown
+    for name in conditions:  # a network that no planned method uses is not trained
+        configuration["methods"][name] = configuration["methods"]["munet"] | {"networks": {"network": name}}
     (clone.folder / "toy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     clone.participants("toy_participants.tsv", 3)
     (clone.folder / "broken.tar.gz").write_text("no archive")
@@ -83,6 +88,7 @@ def run(slurm, repository, folder, conditions: tuple[str, ...]) -> Ran:
     )  # fmt: skip
     interruptions = Interruptions(slurm, conditions, clone.folder, NETWORKS, undisturbed="munet")
     while not (clone.folder / "logs/slurm").exists():  # the first job is on its way, trainings are to come
+        assert snakemake.poll() is None, (clone.folder / "said").read_text()[-8000:]
         time.sleep(0.1)
     toy = clone.folder / "toy.yaml"
     toy.write_text(toy.read_text().replace("learning_rate: 0.001", "learning_rate: 0.1"))

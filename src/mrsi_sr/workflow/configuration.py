@@ -81,6 +81,7 @@ class Configuration:
 
     def network(self, name: str, fold: int | None) -> NetworkSettings:
         """Settings that a network is trained with in a fold; None: in the folds that have none of their own."""
+        check_known(name, self.networks, "among the networks of the planned experiments")
         return self.networks[name].of_fold(fold).settings
 
     def checkpoint_every(self, name: str, fold: int) -> int:

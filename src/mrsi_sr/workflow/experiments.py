@@ -72,7 +72,7 @@ class ExperimentPlan(CohortPlan):
 
     def needs_flags(self, wildcards) -> str:
         """`--needs role=WEIGHTS` for each needed network, and their settings."""
-        needs = self.configuration.networks[wildcards.network].settings.needs
+        needs = self.configuration.network(wildcards.network, None).needs
         settings = _plain(self._networks(needs, int(wildcards.fold)))
         weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
         flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
@@ -114,7 +114,7 @@ class ExperimentPlan(CohortPlan):
 
     def _needed(self, wildcards) -> dict[str, str]:
         """Folders of the networks that a network needs, by role."""
-        return self._network_folders(wildcards, self.configuration.networks[wildcards.network].settings.needs)
+        return self._network_folders(wildcards, self.configuration.network(wildcards.network, None).needs)
 
     def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
         """Folders of networks by role, sorted by role: the order in a file makes no difference."""

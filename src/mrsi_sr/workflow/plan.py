@@ -95,7 +95,7 @@ class Plan(ExperimentPlan):
     def code(self, rule: str, wildcards) -> dict[str, str]:
         """Code that can change the result of a rule's job: a hash of each module, by its name."""
         if rule == "train":
-            needs = self.configuration.networks[wildcards.network].settings.needs
+            needs = self.configuration.network(wildcards.network, None).needs
             needed = self._networks(needs, int(wildcards.fold)).values()
             return training.code(self.configuration.network(wildcards.network, int(wildcards.fold)), needed)
         if rule == "sample":
