@@ -175,6 +175,7 @@ def _live(body: list[ast.stmt], live: set[str], script: bool) -> list[ast.stmt]:
             kept.add(id(statement))
             live |= _names(statement)
         if live & DYNAMIC:
+            live.update(*map(_names, body))
             return body
         waiting = [each for each, name in zip(body, defined, strict=True) if name in live and id(each) not in kept]
     return [statement for statement in body if id(statement) in kept]

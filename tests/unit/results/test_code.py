@@ -301,6 +301,10 @@ def left(source, **known):
         ("if effect():\n    log.info('x')\n", "effect"),
         ("if x:\n    log.info('x')\nelse:\n    y = 1\n", "'y'"),
         ("print('x')\n", "print"),
+        (
+            "from mrsi_sr.a import b\ndef _f(): return b\ndef g(name):\n    log.info(b)\n    return globals()[name]\n",
+            "import mrsi_sr.a.b as b",
+        ),
         ("print('x', file=out)\n", "out"),
     ],
 )
