@@ -143,9 +143,9 @@ def _constant(package: Path, dotted: str) -> str:
     files = _files(package, module) if dotted.startswith(CONSTANTS) else []
     for statement in ast.parse(files[-1].read_text()).body if files else []:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+            case ast.Assign(targets=[ast.Name(id=found)]) | ast.AnnAssign(target=ast.Name(id=found)) if found == name:
                 with suppress(ValueError):
-                    return f"{name} = {ast.literal_eval(value)!r};"
+                    return f"{name} = {ast.literal_eval(statement.value)!r};"
     return ""
 
 

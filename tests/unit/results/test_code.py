@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ import numpy as np
 
 from mrsi_sr.cli import SECONDS, UserError, log, progress
 from mrsi_sr.scale import factor
-from mrsi_sr.settings.sizes import FRAME
+from mrsi_sr.settings.sizes import FRAME, WIDTHS
 from mrsi_sr.tables import read
 from mrsi_sr.words import counted, plural
 
@@ -71,7 +72,7 @@ def late(seconds):
 
 
 def _clipped(rows):
-    if FRAME < len(rows):
+    if FRAME < len(rows) + len(WIDTHS):
         raise _too_many(rows)
     return np.clip(rows, 0, 1)[:_WINDOW]
 
@@ -112,7 +113,7 @@ FILES = {
     "words.py": 'def counted(rows):\n    return f"{len(rows)} rows"\n\n\ndef plural(n):\n    return "s" * (n > 1)\n',
     "unused.py": "x = 1\n",
     "settings/__init__.py": "",
-    "settings/sizes.py": "FRAME = 64\nOTHER = 3\n",
+    "settings/sizes.py": "FRAME = 64\nOTHER = 3\nWIDTHS: list[int] = [1]\n",
     "results/__init__.py": "",
     "results/files.py": "load = open\n",
 }
@@ -260,6 +261,7 @@ def test_what_can_change_a_result_changes_that_module_alone(edit, code):
         ("results/files.py", ("open", "read"), False),
         ("settings/sizes.py", ("OTHER = 3", "OTHER = 4"), False),
         ("settings/sizes.py", ("FRAME = 64", "FRAME = 32"), True),
+        ("settings/sizes.py", ("WIDTHS: list[int] = [1]", "WIDTHS: list[int] = [2]"), True),
         ("unused.py", ("x = 1", "x = 2"), False),
         ("__init__.py", ("1.0", "1.1"), False),
         ("run.py", ("width", "width of the kernel"), False),
@@ -415,6 +417,29 @@ def test_a_changed_line_of_the_flow_changes_its_module_alone(copy, scripts):
 def test_bookkeeping_and_settings_are_nobodys_code(repository, scripts):
     for code in of_all(scripts, repository / "src" / "mrsi_sr").values():
         assert not [name for name in code if name.split("/")[1].removesuffix(".py") in ("cli", "results", "settings")]
+
+
+def test_every_literal_that_other_rooms_import_from_settings_is_found(repository):
+    package, wanted = repository / "src" / "mrsi_sr", set()
+    for file in [*package.rglob("*.py"), *(repository / "workflow" / "scripts").glob("*.py")]:
+        if package / "settings" not in file.parents:
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("mrsi_sr.settings."):
+                    wanted |= {(node.module, alias.name) for alias in node.names if alias.name.isupper()}
+    values = {f"{module}.{name}": getattr(import_module(module), name) for module, name in wanted}
+    plain = {dotted: value for dotted, value in values.items() if is_literal(value)}
+    assert {"architecture.FRAME", "experiment.REGIONS", "experiment.SIZES"} <= {
+        dotted.removeprefix("mrsi_sr.settings.") for dotted in plain
+    }
+    for dotted, value in plain.items():
+        assert codes._constant(package, dotted) == f"{dotted.rpartition('.')[2]} = {value!r};"
+
+
+def is_literal(value):
+    try:
+        return ast.literal_eval(repr(value)) == value
+    except (ValueError, SyntaxError):
+        return False
 
 
 COMPUTING = ("networks/flow_layers.py", "networks/modulators.py", "diffusion/schedule.py", "evaluation/metrics.py")
