@@ -25,8 +25,13 @@ def flags(folder, out, **settings):
     )  # fmt: skip
 
 
+def inputs_of(record):
+    return set(json.loads(record.read_text())["inputs_sha256"])
+
+
 def test_masks_reasons_and_counts_are_written_and_drawn(sub_01, run_script, tmp_path):
-    done = run_script("mask", *flags(sub_01, tmp_path, skull_margin_mm=None))
+    settings = {"skull_margin_mm": None, "snr_map": str(sub_01.parent / "{participant}" / "volumes" / "snr.nii.gz")}
+    done = run_script("mask", *flags(sub_01, tmp_path, **settings))
     assert done.returncode == 0, done.stderr
     written = {path.name for path in (tmp_path / "mask").iterdir()}
     assert written == {
@@ -41,10 +46,13 @@ def test_masks_reasons_and_counts_are_written_and_drawn(sub_01, run_script, tmp_
     assert "sub-01: NAA has" in done.stderr
     drawn = run_script(
         "montage", "--volumes", sub_01 / "volumes", "--mask", tmp_path / "mask", "--t1", sub_01 / "t1.nii.gz",
-        "--unit", "mM", "--settings", '{"skull_margin_mm": null}', "--out", tmp_path / "mask.png",
+        "--unit", "mM", "--settings", json.dumps(settings), "--out", tmp_path / "mask.png",
     )  # fmt: skip
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+    masked = inputs_of(tmp_path / "mask" / "provenance.json")
+    assert masked == {str(sub_01 / name) for name in ("volumes", "t1.nii.gz", "volumes/snr.nii.gz")}
+    assert inputs_of(tmp_path / "mask.provenance.json") == masked | {str(tmp_path / "mask")}
 
 
 def test_a_montage_of_no_mask_says_who_makes_it(sub_01, run_script, tmp_path):

@@ -27,6 +27,9 @@ def test_the_figure_is_drawn_as_png_and_pdf_at_page_width(cohort, run_script, tm
     assert done.returncode == 0, done.stderr
     assert imread(tmp_path / "figure.png").shape[1] == pytest.approx(7.16 * 300, abs=2)
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    inputs = json.loads((tmp_path / "figure.provenance.json").read_text())["inputs_sha256"].keys()
+    samples = [file for method in evaluated.METHODS for file in cohort["samples"][method, 1].glob("*.npz")]
+    assert samples and inputs == {str(path) for path in (*samples, *cohort["slices"], *cohort["low_resolution"])}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """slices.py and truncate.py by themselves."""
 
+import csv
 import json
 
 import numpy as np
@@ -44,6 +45,18 @@ def test_one_file_holds_the_participant(slices_file):
     assert (s.participant, s.metabolites, s.unit) == ("sub-01", METABOLITES, "mM")
     assert s.maps.shape == s.valid.shape == (len(s.slices), 2, 64, 64)
     assert len(s.slices) >= 5
+
+
+def test_the_cohort_table_records_the_files_that_it_counts(sub_01, slices_file, run_script, tmp_path):
+    (sub_01 / "volumes" / "counts.csv").write_text("status,voxels\nok,100\n")
+    done = run_script(
+        "cohort_summary", "--cohort", sub_01, "--excluded", '{"sub-02": "moved"}', "--out", tmp_path / "summary.csv"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "summary.csv").open()))
+    assert [(row["participant"], row["excluded"]) for row in rows] == [("sub-01", ""), ("sub-02", "moved")]
+    inputs = json.loads((tmp_path / "summary.provenance.json").read_text())["inputs_sha256"]
+    assert inputs.keys() == {str(slices_file), str(sub_01 / "volumes" / "counts.csv")}
 
 
 @pytest.mark.parametrize(

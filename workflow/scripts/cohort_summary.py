@@ -21,10 +21,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
-    from mrsi_sr.scan.summary import summary
+    from mrsi_sr.scan.summary import FILES, summary
 
-    record = Provenance({"excluded": arguments.excluded}, code=code_of(__file__)).beside(arguments.out)
-    with record, writing(arguments.out) as path:
+    inputs = [folder / name for folder in arguments.cohort for name in FILES]
+    provenance = Provenance({"excluded": arguments.excluded}, inputs, code=code_of(__file__))
+    with provenance.beside(arguments.out), writing(arguments.out) as path:
         pd.DataFrame(summary(arguments.cohort, arguments.excluded)).to_csv(path, index=False)
 
 

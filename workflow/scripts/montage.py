@@ -46,7 +46,8 @@ def main(arguments: argparse.Namespace) -> None:
     brain = None
     if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
-    provenance.add([path for path in (arguments.volumes, arguments.mask, arguments.brain_mask, arguments.t1) if path])
+    images = [path for path in (arguments.brain_mask, arguments.t1) if path]
+    provenance.add([arguments.volumes, arguments.mask, *images, *rules.external_maps(participant).values()])
     with provenance.beside(arguments.out):
         style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
 

@@ -29,8 +29,11 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.provenance import Provenance
 
     figure_settings = FigureSettings.from_text(arguments.settings)
+    provenance = Provenance(figure_settings.plain(), code=code_of(__file__))
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)
-    with Provenance(figure_settings.plain(), code=code_of(__file__)).beside(arguments.out_png):
+    samples = [file for folder in arguments.samples for file in sorted(folder.glob("*.npz"))]
+    provenance.add([*samples, *arguments.slices, *arguments.low_resolution])
+    with provenance.beside(arguments.out_png):
         qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
 
 

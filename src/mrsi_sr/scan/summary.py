@@ -7,11 +7,13 @@ import numpy as np
 
 from mrsi_sr.scan.slices import ParticipantSlices
 
+FILES = ("slices.npz", "volumes/counts.csv")  # what is read of a participant's folder of results
+
 
 def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str | int | float]]:
     """Rows of the cohort table, one per participant.
 
-    folders: each participant's folder of results with volumes/counts.csv and slices.npz.
+    folders: each participant's folder of results, with FILES.
     excluded: participant -> reason.
     Columns: slices, maps with valid voxels, percent of valid voxels inside the brain of those slices, and
     one column `voxels STATUS` for each status of ingestion.
@@ -22,8 +24,9 @@ def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str
 
 
 def _row(folder: Path) -> dict[str, str | int | float]:
-    scan = ParticipantSlices.load(folder / "slices.npz")
-    with (folder / "volumes" / "counts.csv").open(newline="") as stream:
+    slices, counts = (folder / name for name in FILES)
+    scan = ParticipantSlices.load(slices)
+    with counts.open(newline="") as stream:
         voxels = {f"voxels {line['status']}": int(line["voxels"]) for line in csv.DictReader(stream)}
     brain = np.broadcast_to(scan.brain[:, None], scan.valid.shape)
     return {
