@@ -134,9 +134,7 @@ class ExperimentSettings(Settings):
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
-    participants: (
-        Annotated[int, Field(ge=3, le=100_000)] | Annotated[list[str], Field(min_length=3), Different] | None
-    ) = Field(
+    participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",
     )

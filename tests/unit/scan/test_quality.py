@@ -231,9 +231,3 @@ def test_the_montage_is_drawn_with_a_title_its_units_and_the_reasons(tmp_path):
     assert {"ppm", "mM"} <= labels
     assert (tmp_path / "mask.png").stat().st_size > 10_000
     assert (tmp_path / "mask.pdf").stat().st_size > 1_000
-
-
-def test_methods_have_colours_of_their_own_whatever_the_order():
-    one, other = style.method_colours(["munet", "ddpm", "mine"]), style.method_colours(["mine", "ddpm", "munet"])
-    assert one == other
-    assert len(set(one.values())) == 3

@@ -3,7 +3,6 @@
 Importing this module selects matplotlib's Agg backend, which needs no display.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -20,13 +19,9 @@ from mrsi_sr.results.files import writing
 COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
 METABOLITE_COLOUR_MAP = "viridis"  # perceptually uniform, readable in print and with colour blindness
 ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
-SIGNED_ERROR_COLOUR_MAP = "RdBu_r"  # for differences, symmetric about zero
 MRI_COLOUR_MAP = "gray"
 LESION_COLOUR = "#ff4f4f"
 INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
-# Colours of Okabe and Ito, distinct with colour blindness; black is reserved for the ground truth.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8a6d3b")
-KNOWN_METHODS = ("munet", "ddpm", "ftddm", "munet_fs_cwgan", "flow_enhancer", "tdpm", "zero_filled")
 
 
 def apply() -> None:
@@ -55,15 +50,6 @@ def apply() -> None:
             "pdf.fonttype": 42,  # text stays text
         }
     )
-
-
-def method_colours(methods: Sequence[str]) -> dict[str, str]:
-    """Colour of each method: fixed for known methods, else the next free colour in the order given."""
-    known = dict(zip(KNOWN_METHODS, COLOURS, strict=False))
-    used = {known[name] for name in methods if name in known}
-    free = [colour for colour in COLOURS if colour not in used] or list(COLOURS)
-    others = [name for name in methods if name not in known]
-    return {name: known[name] if name in known else free[others.index(name) % len(free)] for name in methods}
 
 
 def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0):
