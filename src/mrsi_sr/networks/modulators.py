@@ -47,7 +47,9 @@ class Conditioning:
         weight = None
         if sharpness:
             if condition.adversarial_weight is None:
-                raise UserError("a network with sharpness has to be told the adversarial weight\n  give it a number")
+                raise UserError(
+                    "a network with sharpness has to be conditioned on the adversarial weight\n  give it a number"
+                )
             weight = condition.adversarial_weight.to(condition.low_resolution.dtype)[:, None]
         names = condition.metabolite if metabolite else torch.zeros_like(condition.metabolite)
         half = condition.size.to(condition.low_resolution.dtype)[:, None] / 2

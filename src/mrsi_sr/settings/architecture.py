@@ -47,8 +47,7 @@ class MUNet(Settings):
         if self.sharpness and self.objective != "adversarial":
             raise rule(
                 "sharpness",
-                f"is true and objective {self.objective}: only the objective adversarial has an adversarial weight"
-                " to tell",
+                f"is true and objective {self.objective}: only the objective adversarial has an adversarial weight",
             )
         return self
 

@@ -104,8 +104,8 @@ def check_role(sampler: Sampler, role: str, network: NetworkSettings, where: str
     weighted = getattr(sampler, "adversarial_weight", None) is not None
     if has_sharpness(network) != weighted:
         raise UserError(
-            f"{where} has {'no ' if weighted else ''}sharpness, but the sampler {kind} tells it"
-            f" {'an' if weighted else 'no'} adversarial_weight"
+            f"{where} has {'no ' if weighted else ''}sharpness, but the sampler {kind} conditions it"
+            f" on {'an' if weighted else 'no'} adversarial_weight"
         )
 
 

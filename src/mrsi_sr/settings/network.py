@@ -126,8 +126,8 @@ def check_metabolites(network: NetworkSettings, metabolites: list[str], where: s
     """Raise UserError unless a network that is conditioned on the metabolite has as many as there are."""
     if getattr(network, "metabolite", False) and network.metabolites != len(metabolites):
         raise UserError(
-            f"{join(where, 'metabolites')} is {network.metabolites}, but the network is to tell {len(metabolites)}"
-            f" apart: {listed(metabolites)}"
+            f"{join(where, 'metabolites')} is {network.metabolites}, but the cohort has {len(metabolites)} metabolites:"
+            f" {listed(metabolites)}"
         )
 
 
@@ -141,7 +141,7 @@ def check_needed(role: str, needing: NetworkSettings, needed: NetworkSettings, w
             f"{where} makes the noisy map at truncation {truncation_of(needed)}, but a {role} makes the map"
         )
     if has_sharpness(needed):
-        raise UserError(f"{where} has sharpness, but there is nothing to tell a {role} the adversarial weight")
+        raise UserError(f"{where} has sharpness, but a {role} cannot be conditioned on the adversarial weight")
 
 
 class PlannedKeys(Settings):

@@ -113,7 +113,7 @@ def test_filter_scaling_by_ones_is_the_network_without(name):
 
 def test_an_adversarial_weight_is_asked_for_where_it_is_read():
     condition = replace(mixed_condition(), adversarial_weight=None)
-    with pytest.raises(UserError, match="has to be told the adversarial weight"):
+    with pytest.raises(UserError, match="has to be conditioned on the adversarial weight"):
         build("sharpness")(condition)
     build("metabolite")(condition)
 

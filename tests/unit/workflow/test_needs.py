@@ -74,7 +74,7 @@ def test_a_network_that_is_needed_exists_and_fits(raw):
     refused(raw, "networks.enhancer.needs.super_resolver: enhancer has learned likelihood, but a super_resolver learns")
     raw["networks"]["munet"] |= {"objective": "adversarial", "sharpness": True}
     raw["networks"]["enhancer"]["needs"] = {"super_resolver": "munet"}
-    refused(raw, "munet has sharpness, but there is nothing to tell")
+    refused(raw, "munet has sharpness, but a super_resolver cannot be conditioned on")
 
 
 def test_a_circle_of_needs_is_refused_and_named():
@@ -121,7 +121,7 @@ def test_a_network_for_each_size_is_there_and_trained_for_it(raw):
         ({"objective": "adversarial", "truncation": 5}, "truncation is 5, but with objective adversarial a munet"),
         ({"objective": "adversarial", "adversarial_weight": [1, 0]}, "expected the lower one first"),
         ({"modulation": "scaling"}, "modulation is"),
-        ({"metabolite": True, "modulation": "filter_scaling", "metabolites": 3}, "is to tell 7 apart"),
+        ({"metabolite": True, "modulation": "filter_scaling", "metabolites": 3}, "the cohort has 7 metabolites"),
         ({"needs": {"super_resolver": "munet"}}, "needs: the role"),
     ],
 )
@@ -132,12 +132,14 @@ def test_settings_of_a_network_that_do_not_go_together_are_refused(raw, change, 
 
 def test_an_adversarial_weight_is_given_where_a_network_reads_it_and_nowhere_else(raw):
     raw["methods"]["munet"]["sampler"]["adversarial_weight"] = 0.03
-    refused(raw, "methods.munet.networks.network: munet has no sharpness, but the sampler single_pass tells it an")
+    refused(
+        raw, "methods.munet.networks.network: munet has no sharpness, but the sampler single_pass conditions it on an"
+    )
     del raw["methods"]["munet"]["sampler"]["adversarial_weight"]
     raw["networks"]["munet"] |= {"objective": "adversarial", "sharpness": True}
     raw["networks"]["enhancer"]["needs"] = {"super_resolver": "size_8"}
     raw["methods"]["enhancer"]["networks"]["super_resolver"] = "size_8"
-    refused(raw, "munet has sharpness, but the sampler single_pass tells it no adversarial_weight")
+    refused(raw, "munet has sharpness, but the sampler single_pass conditions it on no adversarial_weight")
     raw["methods"]["munet"]["sampler"]["adversarial_weight"] = 0.03
     Configuration.resolve(raw)
 
