@@ -9,8 +9,9 @@ from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.agreement import check_agreement, read_records
-from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.method import MethodSettings, sampling_fingerprint
+from mrsi_sr.settings.network import network_settings
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network
 NETWORK = MUNET.plain()
@@ -70,13 +71,15 @@ def test_methods_that_share_a_network_must_have_the_same_one_in_each_fold(mix):
     assert "fold-2/munet.parquet" in str(error.value) and "fold-2/sharp.parquet" in str(error.value)
 
 
-def sampling_fingerprint(each: dict) -> str:
-    return fingerprint(each["sampling_settings"], each["networks"])
+def configured(each: dict) -> str:
+    """The fingerprint that the workflow expects of a record's settings."""
+    networks = {role: network_settings(given) for role, given in each["networks"].items()}
+    return sampling_fingerprint(MethodSettings.of(**each["sampling_settings"]), networks)
 
 
 def test_scores_of_another_configuration_are_refused_with_the_key_where_another_fold_tells_it():
     records = [record("munet", 1), record("munet", 2, OTHER)]
-    right = sampling_fingerprint(records[0])
+    right = configured(records[0])
     assert check(records[0], expected={"munet": {"1": right}}) == []
     with pytest.raises(UserError, match=r"fold-2/munet\.parquet was made with other settings") as error:
         check(*records, expected={"munet": {"1": right, "2": right}}, mix_folds=True)
@@ -89,7 +92,7 @@ def test_scores_of_another_configuration_are_refused_with_the_key_where_another_
 
 def test_a_fold_with_settings_of_its_own_is_as_expected_when_they_are_the_configurations():
     records = [record("munet", 1), record("munet", 2, OTHER)]
-    expected = {"munet": {str(each["fold"]): sampling_fingerprint(each) for each in records}}
+    expected = {"munet": {str(each["fold"]): configured(each) for each in records}}
     with pytest.raises(UserError, match="the folds of munet were made with different settings"):
         check(*records, expected=expected)
     assert len(check(*records, expected=expected, mix_folds=True)) == 1
