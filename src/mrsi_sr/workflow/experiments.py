@@ -82,10 +82,10 @@ class ExperimentPlan(CohortPlan):
         return self.configuration.method(wildcards.method).as_json()
 
     def sampling_batch(self, wildcards) -> int:
-        return self.configuration.methods[wildcards.method].batch_size
+        return self.configuration.planned_method(wildcards.method).batch_size
 
     def networks_of_method(self, wildcards) -> str:
-        roles = self.configuration.methods[wildcards.method].networks
+        roles = self.configuration.planned_method(wildcards.method).networks
         return as_json(_plain(self._networks(roles, int(wildcards.fold))))
 
     def trained_networks(self, wildcards) -> list[str]:
@@ -93,7 +93,7 @@ class ExperimentPlan(CohortPlan):
         return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
-        method = self.configuration.methods[wildcards.method]
+        method = self.configuration.planned_method(wildcards.method)
         weights = {
             role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
         }
@@ -110,7 +110,7 @@ class ExperimentPlan(CohortPlan):
 
     def _trained(self, wildcards) -> dict[str, str]:
         """Folders of a method's networks, by role."""
-        return self._network_folders(wildcards, self.configuration.methods[wildcards.method].networks)
+        return self._network_folders(wildcards, self.configuration.planned_method(wildcards.method).networks)
 
     def _needed(self, wildcards) -> dict[str, str]:
         """Folders of the networks that a network needs, by role."""
