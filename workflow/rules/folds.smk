@@ -11,4 +11,5 @@ rule folds:
         participants=plan.participants,
         settings=plan.fold_settings,
     shell:
-        "python workflow/scripts/folds.py --participants {params.participants} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        "python workflow/scripts/folds.py --participants {params.participants} --settings {params.settings:q}"
+        " --out {output:q} 2>&1 | tee -a {log:q}"

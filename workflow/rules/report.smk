@@ -1,6 +1,6 @@
 rule losses:
     input:
-        networks=plan.trained_here,
+        networks=plan.networks_of_fold,
     output:
         report(
             "results/{experiment}/fold-{fold}/losses.png",

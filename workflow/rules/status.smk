@@ -3,8 +3,8 @@ import sys
 from mrsi_sr.workflow.status.dry_run import Invocation
 
 
-# Without inputs and outputs, so that Snakemake runs it while another one works in the same folder. It hands over to the
-# Snakemake that status.py asks, in the environment of this one, and says all it has to say on the terminal. Never submitted.
+# Without inputs and outputs, so that it can run while another Snakemake works in the same folder. status.py starts a
+# dry run of its own, in this environment, and prints its table on the terminal. Never submitted to the cluster.
 rule status:
     handover: True
     resources:

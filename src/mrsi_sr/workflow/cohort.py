@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.results.provenance import RECORD
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.experiment import SIZES
@@ -22,6 +23,8 @@ class CohortPlan:
         self.folder = f"results/cohorts/{self.cohort.name}"
         self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+        if self.cohort.simulate is None:
+            self._check_real()
 
     def phantom_settings(self, wildcards) -> str:
         row = self._scan(wildcards)
@@ -87,13 +90,24 @@ class CohortPlan:
     def cohort_sizes(self) -> str:
         """Low-resolution sizes of all scans: the papers' that fit the frame, and those that an experiment adds.
 
-        With the papers' always among them, an experiment that is added later rarely changes the low-resolution maps.
+        With the papers' among them, an experiment that is added later, or not planned today, rarely changes the maps.
         """
-        asked = {size for each in self.configuration.experiments.values() for size in each.evaluate_sizes}
+        experiments = self.configuration.experiments | self.configuration.others
+        asked = {size for each in experiments.values() for size in each.evaluate_sizes}
         return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
 
     def excluded(self) -> str:
         return as_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
+
+    def _check_real(self) -> None:
+        """Raise UserError where a scan's files are those of a phantom, but no phantom is to be simulated."""
+        for name, row in self.scans.items():
+            for column, path in row.items():
+                if column != "participant" and _phantom_record(path):
+                    raise UserError(
+                        f"{self.cohort.participants}: {column} of {name} is {path}, a file of a simulated scan\n"
+                        "  name your own file, or set cohort.simulate (simulate: {}) for a phantom cohort"
+                    )
 
     def _scan(self, wildcards) -> dict[str, str]:
         return self.scans[wildcards.participant]

@@ -77,7 +77,9 @@ class Configuration:
 
     def experiment(self, name: str) -> ExperimentSettings:
         """An experiment, planned or not."""
-        return self.experiments.get(name) or self.others[name]
+        known = self.experiments | self.others
+        check_known(name, known, "among the experiments")
+        return known[name]
 
     def network(self, name: str, fold: int | None) -> NetworkSettings:
         """Settings that a network is trained with in a fold; None: in the folds that have none of their own."""
@@ -88,12 +90,18 @@ class Configuration:
         """Number of iterations between checkpoints of a network's training in a fold."""
         return self.networks[name].of_fold(fold).checkpoint_every
 
+    def planned_method(self, name: str) -> PlannedMethod:
+        """A method of a planned experiment. Raises UserError for another."""
+        check_known(name, self.methods, "among the methods of the planned experiments")
+        return self.methods[name]
+
     def method(self, name: str) -> MethodSettings:
         """Settings that a method samples with."""
-        return self.methods[name].settings
+        return self.planned_method(name).settings
 
     def networks_of(self, experiment: str) -> list[str]:
         """Networks that an experiment trains in each fold: those of its methods, and those that they need."""
+        check_known(experiment, self._trained, "among the planned experiments")
         return self._trained[experiment]
 
     def training_sizes(self, experiment: str, network: str, fold: int) -> list[int]:
@@ -184,7 +192,7 @@ class Configuration:
                 what = f"{where}: {needed}" if fold is None else f"{where}: {needed} of fold {fold}"
                 check_needed(role, self.network(name, fold), self.network(needed, fold), what)
         check_circle([name], {other: each.settings.needs for other, each in self.networks.items()})
-        last = max(each.folds.number for each in self.experiments.values())
+        last = max(each.folds.number for each in [*self.experiments.values(), *self.others.values()])
         for fold in self._differing_folds(name):
             where, settings = f"networks.{name}", self.network(name, fold)
             where += "" if fold is None else f".folds.{fold}"

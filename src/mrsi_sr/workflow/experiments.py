@@ -19,7 +19,7 @@ class ExperimentPlan(CohortPlan):
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
         """raw: whole configuration. rows: of the participants table, which is read where they are not given."""
         super().__init__(Configuration.resolve(raw), rows)
-        self._homes: dict[tuple[str, str, int], str] = {}
+        self._chosen_homes: dict[tuple[str, str, int], str] = {}
         for name, experiment in self.configuration.experiments.items():
             check_participants(experiment, list(self.scans), f"experiments.{name}")
 
@@ -68,13 +68,13 @@ class ExperimentPlan(CohortPlan):
 
     def needed_networks(self, wildcards) -> list[str]:
         """Provenance of the networks that a training needs; it exists when they are complete."""
-        return [f"{folder}/provenance.json" for folder in self._needed(wildcards).values()]
+        return [f"{folder}/provenance.json" for folder in self._folders_of_needed(wildcards).values()]
 
     def needs_flags(self, wildcards) -> str:
         """`--needs role=WEIGHTS` for each needed network, and their settings."""
         needs = self.configuration.network(wildcards.network, None).needs
         settings = _plain(self._networks(needs, int(wildcards.fold)))
-        weights = {role: f"{folder}/best.safetensors" for role, folder in self._needed(wildcards).items()}
+        weights = {role: f"{folder}/best.safetensors" for role, folder in self._folders_of_needed(wildcards).items()}
         flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
         return " ".join([*flags, f"--needs-settings {shlex.quote(as_json(settings))}"] if needs else [])
 
@@ -82,20 +82,21 @@ class ExperimentPlan(CohortPlan):
         return self.configuration.method(wildcards.method).as_json()
 
     def sampling_batch(self, wildcards) -> int:
-        return self.configuration.methods[wildcards.method].batch_size
+        return self.configuration.planned_method(wildcards.method).batch_size
 
     def networks_of_method(self, wildcards) -> str:
-        roles = self.configuration.methods[wildcards.method].networks
+        roles = self.configuration.planned_method(wildcards.method).networks
         return as_json(_plain(self._networks(roles, int(wildcards.fold))))
 
     def trained_networks(self, wildcards) -> list[str]:
         """Provenance of a method's networks."""
-        return [f"{folder}/provenance.json" for folder in self._trained(wildcards).values()]
+        return [f"{folder}/provenance.json" for folder in self._folders_of_method(wildcards).values()]
 
     def weight_flags(self, wildcards) -> str:
-        method = self.configuration.methods[wildcards.method]
+        method = self.configuration.planned_method(wildcards.method)
         weights = {
-            role: f"{folder}/{method.weights_of(role)}.safetensors" for role, folder in self._trained(wildcards).items()
+            role: f"{folder}/{method.weights_of(role)}.safetensors"
+            for role, folder in self._folders_of_method(wildcards).items()
         }
         return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in weights.items())
 
@@ -108,11 +109,11 @@ class ExperimentPlan(CohortPlan):
         """Settings of networks in a fold, by role."""
         return {role: self.configuration.network(name, fold) for role, name in roles.items()}
 
-    def _trained(self, wildcards) -> dict[str, str]:
+    def _folders_of_method(self, wildcards) -> dict[str, str]:
         """Folders of a method's networks, by role."""
-        return self._network_folders(wildcards, self.configuration.methods[wildcards.method].networks)
+        return self._network_folders(wildcards, self.configuration.planned_method(wildcards.method).networks)
 
-    def _needed(self, wildcards) -> dict[str, str]:
+    def _folders_of_needed(self, wildcards) -> dict[str, str]:
         """Folders of the networks that a network needs, by role."""
         return self._network_folders(wildcards, self.configuration.network(wildcards.network, None).needs)
 
@@ -132,12 +133,12 @@ class ExperimentPlan(CohortPlan):
         change its own plan.
         """
         asked = experiment, network, fold
-        if asked not in self._homes:
+        if asked not in self._chosen_homes:
             planned, others = self.configuration.homes_of(*asked)
             folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in planned + others}
             begun = [home for home, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]
-            self._homes[asked] = (begun or planned)[0]
-        return self._homes[asked]
+            self._chosen_homes[asked] = (begun or planned)[0]
+        return self._chosen_homes[asked]
 
     def _participants(self, wildcards) -> list[str]:
         """Names of the experiment's participants: all of the cohort, the first so many, or those that it lists."""

@@ -50,9 +50,7 @@ class Failures(logging.Handler):
             return
         parts = [f"{len(jobs)} failed for good; all that does not need them is done:"]
         parts += [f"{title(job)}\n{self.reported.get(key(job)) or ends(job)}" for job in jobs]
-        parts.append(
-            "Mend the cause and run the same command again: what is done stays, training goes on where it was."
-        )
+        parts.append("Mend the cause and run the same command again: finished results are kept, training resumes.")
         logger.error("\n" + "\n\n".join(parts) + "\n")
 
 

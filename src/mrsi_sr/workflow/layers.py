@@ -1,15 +1,24 @@
 """The two layers of a configuration: the papers' study, and one user's file on top of it."""
 
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import read_yaml
 from mrsi_sr.settings.errors import check_known, listed, suggestion
+from mrsi_sr.settings.sampler import SAMPLERS
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")
 KEYS = ("cohort", *ENTRIES, "run")
+# Keys of samplers that allow null and have another default: their null is a value, such as `clip: null`, no bounds.
+NULL_VALUES = {
+    key
+    for sampler in SAMPLERS.values()
+    for key, field in sampler.model_fields.items()
+    if NoneType in get_args(field.annotation) and field.default is not None
+}
 
 
 def layered(user: Any, papers: dict | None = None) -> dict:
@@ -24,16 +33,19 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     papers = read_yaml(PAPERS, "the configuration") if papers is None else papers
     _check_shape(user)
     whole: dict[str, Any] = {key: user[key] for key in ["cohort"] if key in user}
+    removed: dict[str, set[str]] = {}
     for kind in ENTRIES:
         ours, yours = papers.get(kind, {}), user.get(kind) or {}
         whole[kind] = {name: _on_top(ours.get(name), yours[name]) if name in yours else ours[name] for name in ours}
         for name in [name for name in yours if name not in ours]:
             _check_new(kind, name, yours[name], ours)
             whole[kind][name] = yours[name]
-        whole[kind] = {name: entry for name, entry in whole[kind].items() if yours.get(name, entry) is not None}
+        removed[kind] = {name for name in yours if yours[name] is None}
+        whole[kind] = {name: entry for name, entry in whole[kind].items() if name not in removed[kind]}
     for kind in ("networks", "methods"):
         entries = whole[kind]
-        whole[kind] = {name: _inherited(kind, [name], entries) for name in entries}
+        inherited = {name: _inherited(kind, [name], entries, removed[kind]) for name in entries}
+        whole[kind] = {name: entry for name, entry in inherited.items() if entry is not None}
     own = [name for name, entry in (user.get("experiments") or {}).items() if entry is not None]
     run = user.get("run") or own or [name for name in papers.get("run", []) if name in whole["experiments"]]
     for name in run:
@@ -41,13 +53,21 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     return whole | {"run": list(run)}
 
 
-def overridden(entry: Any, changes: Any) -> Any:
-    """An entry with changes, key by key at any depth. None unsets a key; a sampler with a kind replaces the other."""
+def overridden(entry: Any, changes: Any, null_is_a_value: bool = False) -> Any:
+    """An entry with changes, key by key at any depth. A sampler with a kind replaces the other as a whole.
+
+    None unsets a key. It is a value for keys whose default is something else (NULL_VALUES), and in the settings of
+    single folds, which lie on top of the network's own.
+    """
     if not isinstance(entry, dict) or not isinstance(changes, dict) or "kind" in changes:
         return changes
-    kept = {key: value for key, value in entry.items() if key not in changes}
-    changed = {key: overridden(entry.get(key), value) for key, value in changes.items() if value is not None}
-    return {key: (kept | changed)[key] for key in [*entry, *changes] if key in kept | changed}
+    merged = dict(entry)
+    for key, value in changes.items():
+        if value is None and key in merged and not (null_is_a_value or key in NULL_VALUES):
+            del merged[key]
+        elif value is not None or null_is_a_value or key in NULL_VALUES:
+            merged[key] = overridden(entry.get(key), value, null_is_a_value or key == "folds")
+    return merged
 
 
 def _check_shape(user: Any) -> None:
@@ -83,16 +103,19 @@ def _is_complete(entry: Any) -> bool:
     return "architecture" in entry or "like" in entry or (isinstance(sampler, dict) and "kind" in sampler)
 
 
-def _inherited(kind: str, chain: list[str], entries: dict[str, Any]) -> Any:
-    """The last entry of a chain, each entry like the next, with what it inherits."""
+def _inherited(kind: str, chain: list[str], entries: dict[str, Any], removed: set[str]) -> Any:
+    """The last entry of a chain, each entry like the next, with what it inherits; None where that was removed."""
     entry = entries[chain[-1]]
     if not isinstance(entry, dict) or "like" not in entry:
         return entry
     other, where = entry["like"], f"{kind}.{chain[-1]}"
+    if isinstance(other, str) and other in removed:
+        return None
     check_known(other, entries, f"{where}.like")
     if other in chain:
         raise UserError(f"{where}.like goes in a circle: {' -> '.join([*chain[chain.index(other) :], other])}")
     if "architecture" in entry:
         raise UserError(f"{where} has both like and architecture: it inherits the architecture, or it is complete")
     own = {key: value for key, value in entry.items() if key != "like"}
-    return overridden(_inherited(kind, [*chain, other], entries), own)
+    inherited = _inherited(kind, [*chain, other], entries, removed)
+    return None if inherited is None else overridden(inherited, own)

@@ -119,23 +119,15 @@ class Plan(ExperimentPlan):
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""
-        return sorted(
-            {
-                f"{self._network_folder(name, fold, network)}/provenance.json"
-                for name, experiment in self.configuration.experiments.items()
-                for fold in experiment.folds.run
-                for network in self.configuration.networks_of(name)
-            }
-        )
+        return sorted({path for name, fold in self._folds_with_networks() for path in self._networks_of(name, fold)})
 
-    def trained_here(self, wildcards) -> list[str]:
-        """Networks that are trained in this fold of this experiment, for itself or for others too."""
-        place = f"results/{wildcards.experiment}/fold-{wildcards.fold}/"
-        return [network for network in self.all_networks() if network.startswith(place)]
+    def networks_of_fold(self, wildcards) -> list[str]:
+        """Provenance of the networks of one fold of an experiment, wherever they are trained."""
+        return self._networks_of(wildcards.experiment, int(wildcards.fold))
 
     def losses(self) -> list[str]:
-        """Loss curves of every fold that trains a network."""
-        return sorted({f"{network.split('/networks/')[0]}/losses.png" for network in self.all_networks()})
+        """Loss curves of every fold of every planned experiment with networks."""
+        return [f"results/{name}/fold-{fold}/losses.png" for name, fold in self._folds_with_networks()]
 
     def folds(self) -> list[int]:
         """Folds that some experiment runs."""
@@ -153,13 +145,23 @@ class Plan(ExperimentPlan):
 
     # --- inside
 
+    def _folds_with_networks(self) -> list[tuple[str, int]]:
+        """Planned experiments with networks, and their folds."""
+        planned = self.configuration.experiments
+        with_networks = [name for name in planned if self.configuration.networks_of(name)]
+        return [(name, fold) for name in with_networks for fold in planned[name].folds.run]
+
+    def _networks_of(self, experiment: str, fold: int) -> list[str]:
+        names = sorted(self.configuration.networks_of(experiment))
+        return [f"{self._network_folder(experiment, fold, network)}/provenance.json" for network in names]
+
     def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
         """Methods that a table or figure shows: its own list, or all of the experiment."""
         experiment = self._experiment(wildcards)
         return getattr(experiment, kind)[name].methods or experiment.methods
 
     def _labels(self, methods: list[str]) -> dict[str, str]:
-        return {name: self.configuration.methods[name].label for name in methods}
+        return {name: self.configuration.planned_method(name).label for name in methods}
 
     def _fold_of_figure(self, wildcards) -> int:
         experiment = self._experiment(wildcards)

@@ -30,7 +30,7 @@ def started_with(user: dict) -> tuple[dict, list[dict[str, str]]]:
         # A cohort that cannot be used is refused by its own message.
         table = raw["cohort"].get("participants") if isinstance(raw.get("cohort"), dict) else None
         rows = participants.read(table) if isinstance(table, str) else []
-        text = json.dumps({"configuration": raw, "participants": rows}, sort_keys=True, default=str)
+        text = json.dumps({"configuration": raw, "participants": rows}, default=str)
         file = (FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json").resolve()
         with writing(file) as temporary:
             temporary.write_text(text)

@@ -72,6 +72,19 @@ def test_an_entry_that_is_not_overrides_key_by_key_and_null_unsets():
     assert "two" not in whole({"experiments": {"two": None}})["experiments"]
 
 
+def test_null_is_a_value_where_the_keys_default_is_another_and_in_single_folds():
+    methods = {"ddpm": {"sampler": {"clip": None}}, "mine": {"like": "ddpm", "sampler": {"clip": None}}}
+    resolved = whole({"methods": methods})["methods"]
+    assert resolved["ddpm"]["sampler"]["clip"] is resolved["mine"]["sampler"]["clip"] is None
+    own = {"munet": {"folds": {1: {"epochs": 3}}}, "mine": {"like": "munet", "folds": {1: {"epochs": None}}}}
+    assert whole({"networks": own})["networks"]["mine"]["folds"] == {1: {"epochs": None}}
+
+
+def test_what_is_like_an_entry_that_is_removed_is_removed_with_it():
+    assert list(whole({"networks": {"munet": None}})["networks"]) == []
+    assert list(whole({"networks": {"munet_fs": None}})["networks"]) == ["munet"]
+
+
 def test_null_stays_a_value_where_it_overrides_nothing():
     networks = whole({"networks": {"new": {"architecture": "munet", "ema": None}}})["networks"]
     assert networks["new"] == {"architecture": "munet", "ema": None}

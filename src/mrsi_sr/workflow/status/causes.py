@@ -44,15 +44,28 @@ PLACES = {
     ("table", "settings"): "experiments.{experiment}.tables.{table}",
     ("qualitative", "settings"): "experiments.{experiment}.figures.{figure}",
 }
+# Keys of a script's settings that come from elsewhere in the configuration.
+OTHER_PLACES = {
+    ("simulate", "naming"): "participants.pattern",
+    ("simulate", "archive"): "participants.lcmodel",
+    ("simulate", "lesion"): "participants.lesion",
+    ("report", "folds"): "experiments.{experiment}.folds.run",
+    ("report", "folds_in_all"): "experiments.{experiment}.folds.number",
+    ("report", "protocol"): "experiments.{experiment}.protocol",
+    ("report", "phantom"): "cohort.simulate",
+    ("report", "cohort"): "cohort.name",
+}
+REPORT = ("compare", "table", "qualitative")
 PARTICIPANT = re.compile(r"results/cohorts/[A-Za-z0-9_-]+/([A-Za-z0-9_-]+)(?:/.*)?")
 
 
 def of_command(
-    script: str, recorded: list[str], today: list[str], wildcards: dict, configuration: Configuration
+    script: str, recorded: list[str], today: list[str], wildcards: dict, configuration: Configuration, row: dict
 ) -> Iterator[str]:
     """Causes in the command of a result, a line for each changed key: `networks.ddpm.learning_rate: 0.0001 -> 0.0002`.
 
-    script: name of the script. recorded, today: the words after it, when the result was made and now.
+    script: name of the script. recorded, today: the words after it, when the result was made and now. row: of the
+    participants table, where the result is a participant's.
     """
     old, new = (flags_of(words) for words in (recorded, today))
     for flag in [flag for flag in dict.fromkeys([*old, *new]) if flag not in NO_CAUSE]:
@@ -61,10 +74,10 @@ def of_command(
             yield from of_files(before, after)
         elif flag == "participants":
             yield from _participants_changed(*(",".join(words) for words in (before, after)))
-        else:
+        elif (script, flag) != ("train", "sizes") or not configuration.network(wildcards["network"], None).sizes:
             for keys, value, other in differences(_parsed(before), _parsed(after)):
                 if not set(FOLLOWS) & set(keys):
-                    place = _place(script, flag, keys, wildcards, configuration)
+                    place = _place(script, flag, keys, wildcards, configuration, row)
                     yield f"{place}: {_shown(value)} -> {_shown(other)}"
 
 
@@ -133,21 +146,26 @@ def _participants_changed(old: str, new: str) -> Iterator[str]:
             yield f"participants: fold of {name}: {before[name] or 'drawn'} -> {after[name] or 'drawn'}"
 
 
-def _place(script: str, flag: str, keys: tuple[str, ...], wildcards: dict, configuration: Configuration) -> str:
+def _place(
+    script: str, flag: str, keys: tuple[str, ...], wildcards: dict, configuration: Configuration, row: dict
+) -> str:
     """Full name of a changed key in the configuration."""
     roles = {}
     if (script, flag) == ("sample", "network-settings"):
-        roles = configuration.methods[wildcards["method"]].networks
+        roles = configuration.method(wildcards["method"]).networks
     elif (script, flag) == ("train", "needs-settings"):
-        roles = configuration.networks[wildcards["network"]].settings.needs
+        roles = configuration.network(wildcards["network"], None).needs
     if keys and keys[0] in roles:
         return ".".join(["networks", roles[keys[0]], *keys[1:]])
-    if keys[:1] == ("labels",):
+    if keys[:1] == ("labels",) and len(keys) > 1:
         return f"methods.{keys[1]}.label"
-    if flag.replace("-", "_") in participants.EMPTY:
-        return f"participants.{flag.replace('-', '_')}"
-    place = PLACES.get((script, flag)) or PLACES.get(("*", flag)) or f"{script}'s {flag}"
-    return ".".join([place.format(**wildcards), *keys])
+    column = flag.replace("-", "_")
+    if column in participants.EMPTY:
+        from_cohort = column in ("pattern", "flip") and not row.get(column)
+        return f"cohort.ingest.{column}" if from_cohort else f"participants.{column}"
+    other = OTHER_PLACES.get(("report" if script in REPORT else script, keys[0] if keys else ""))
+    place = other or PLACES.get((script, flag)) or PLACES.get(("*", flag)) or f"{script}'s {flag}"
+    return ".".join([place.format(**wildcards), *([] if other else keys)])
 
 
 def _parsed(words: list[str]) -> Any:

@@ -3,6 +3,7 @@
 import logging
 import shlex
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
@@ -143,12 +144,14 @@ async def _jobs(workflow, asked) -> list[Job]:
 def _causes_by_provenance(job, asked) -> list[str]:
     """What the command and the code of a result were, and are today."""
     record = read_record(record_of(job.output))
-    words = shlex.split(job.shellcmd)
-    script = next(position for position, word in enumerate(words) if word.endswith(".py"))
-    name, today = Path(words[script]).stem, words[script + 1 :]
+    if not {"command", "code"} <= record.keys():
+        return ["its provenance does not say how it was made"]
+    script, *today = dropwhile(lambda word: not word.endswith(".py"), shlex.split(job.shellcmd))
+    row = asked.scans.get(job.wildcards_dict.get("participant"), {})
+    settings = job.wildcards_dict, asked.configuration, row
     return [
-        *causes.of_command(name, record.get("command", today), today, job.wildcards_dict, asked.configuration),
-        *causes.of_code(record.get("code", {}), asked.code(job.rule.name, job.wildcards)),
+        *causes.of_command(Path(script).stem, record["command"], today, *settings),
+        *causes.of_code(record["code"], asked.code(job.rule.name, job.wildcards)),
     ]
 
 

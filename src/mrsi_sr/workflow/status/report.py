@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrsi_sr.results.ownership import Owner
+from mrsi_sr.results.provenance import record_of
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 
@@ -34,7 +35,7 @@ class Job:
     @property
     def record(self) -> Path | None:
         """Provenance of its result."""
-        return next((Path(path) for path in self.outputs if path.endswith("provenance.json")), None)
+        return record_of(self.outputs) if self.outputs else None
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Status:
             ("Stale because of", self.causes()),
             ("To do, from earlier timings", self.costs()),
             ("Provenance that cannot be read", self.unreadable),
-            ("Scans' files that are not there: what was made from them before is left as it is", self.absent),
+            ("Missing scan files (existing results are kept)", self.absent),
         )
         parts += ["\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections if lines]
         if not self.absent and not any(job.needed for job in self.jobs):
@@ -161,7 +162,7 @@ class Status:
             expected = [self.expected_seconds(position) for position in to_do[rule]]
             known = [each for each in expected if each is not None]
             unknown = len(expected) - len(known)
-            rows.append([rule, _jobs(len(expected)), _sum(known, unknown)])
+            rows.append([rule, _number_of_jobs(len(expected)), _sum(known, unknown)])
             total, unknown_in_all = total + sum(known), unknown_in_all + unknown
         others = {rule: len(positions) for rule, positions in to_do.items() if rule not in STAGES}
         lines = aligned(rows)
@@ -272,7 +273,7 @@ def _done(owner: Owner) -> str:
     return f"{owner.done}/{owner.total}" if owner.total else ""
 
 
-def _jobs(number: int) -> str:
+def _number_of_jobs(number: int) -> str:
     return "1 job" if number == 1 else f"{number} jobs"
 
 

@@ -13,10 +13,10 @@ def configuration(raw) -> Configuration:
     return Configuration.resolve(raw)
 
 
-def lines(configuration, script, flag, old, new, **wildcards) -> list[str]:
-    """Causes of one flag whose value was `old` when the result was made."""
+def lines(configuration, script, flag, old, new, row=(), **wildcards) -> list[str]:
+    """Causes of one flag whose value was `old` when the result was made. row: filled columns of the participant."""
     words = [[] if value is None else [f"--{flag}", value] for value in (old, new)]
-    return list(causes.of_command(script, *words, wildcards, configuration))
+    return list(causes.of_command(script, *words, wildcards, configuration, dict.fromkeys(row, "filled")))
 
 
 def test_a_changed_learning_rate_is_named_with_both_values(configuration):
@@ -49,6 +49,19 @@ def test_a_flag_that_a_script_has_no_more_is_said_and_a_new_one_too(configuratio
     assert lines(configuration, "train", "seed", None, "3", experiment="toy") == ["experiments.toy.seed: none -> 3"]
     assert lines(configuration, "train", "other", None, "3") == ["train's other: none -> 3"]
     assert lines(configuration, "ingest", "t1", None, "t1.nii.gz") == ["participants.t1: none -> t1.nii.gz"]
+
+
+def test_a_key_is_named_where_a_person_sets_it(configuration):
+    assert lines(configuration, "ingest", "flip", None, "x") == ["cohort.ingest.flip: none -> x"]
+    assert lines(configuration, "ingest", "flip", None, "x", row=["flip"]) == ["participants.flip: none -> x"]
+    old, new = '{"lesion": true, "matrix": [8]}', '{"lesion": false, "matrix": [9]}'
+    assert lines(configuration, "simulate", "settings", old, new) == [
+        "participants.lesion: true -> false", "cohort.simulate.matrix: [8] -> [9]"
+    ]  # fmt: skip
+    where = {"experiment": "toy", "table": "comparison"}
+    assert lines(configuration, "table", "settings", '{"folds": [1]}', '{"folds": [1, 2]}', **where) == [
+        "experiments.toy.folds.run: [1] -> [1, 2]"
+    ]
 
 
 def test_what_decides_no_result_is_no_cause(configuration):
