@@ -41,9 +41,10 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     SIGTERM ends it at once.
     """
     parser.allow_abbrev = False
+    _check_options(parser, sys.argv[1:])
     arguments, unknown = parser.parse_known_args()
     if unknown:
-        parser.error(_unknown_argument(unknown[0], parser))
+        parser.error(f"unknown argument {unknown[0]}: see --help for the options")
     # Of libraries only warnings are logged: fontTools, for example, logs every glyph of a PDF.
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
@@ -117,11 +118,15 @@ def paths_by_role(flag: str, words: Iterable[str]) -> dict[str, Path]:
     return paths
 
 
-def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
+def _check_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
+    """End the script with the nearest option for a mistyped one, before argparse misses the option that was meant."""
     options = [option for action in parser._actions for option in action.option_strings]
-    close = difflib.get_close_matches(argument.split("=")[0], options, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see --help for the options"
-    return f"unknown argument {argument}: {hint}"
+    for word in words:
+        option = word.partition("=")[0]
+        if option.startswith("--") and option not in ["--", *options]:
+            close = difflib.get_close_matches(option, options, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see --help for the options"
+            parser.error(f"unknown argument {word}: {hint}")
 
 
 def progress(items: Iterable, what: str, total: int | None = None) -> Iterator:

@@ -37,6 +37,18 @@ def test_what_the_system_refuses_is_one_message_with_what_to_do(number, to_do):
     assert done.stderr.startswith("x.py: some/file: ") and done.stderr.endswith(f"\n  {to_do}\n")
 
 
+def test_a_mistyped_option_is_named_with_the_nearest_before_the_one_that_is_missing():
+    body = """pass
+parser = argparse.ArgumentParser(prog="x.py")
+parser.add_argument("--settings", required=True)
+run(main, parser)
+import sys; sys.exit(0)
+"""
+    done = script(body, flags=["--setings", "{}"], capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.endswith("x.py: error: unknown argument --setings: did you mean --settings?\n")
+
+
 KILL = "os.kill(os.getpid(), signal.SIGTERM); raise AssertionError('not reached')"
 
 

@@ -98,8 +98,9 @@ def test_a_constant_is_defined_in_one_place(package):
     defined = Counter()
     for file in package.rglob("*.py"):
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            if isinstance(target, ast.Name):
+                name = target.id
                 if name in {"MRI_FACTOR", "FRAME", "SLICES", "METRICS", "REGIONS", "SIZES", "PROTOCOLS"}:
                     defined[name] += 1
     assert {name: count for name, count in defined.items() if count > 1} == {}

@@ -16,7 +16,7 @@ class IngestSettings(Settings):
 
     pattern: str = Field(
         "multivoxel",
-        description="how file names tell the voxel: multivoxel, vienna, or a regular expression with groups x, y, z (or"
+        description="voxel indices in file names: multivoxel, vienna, or a regular expression with groups x, y, z (or"
         " col, row, slice)",
     )
     flip: Literal["", "x", "y", "xy"] = Field("", description="axes whose voxel numbers run backwards")
