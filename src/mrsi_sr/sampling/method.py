@@ -16,7 +16,7 @@ from mrsi_sr.settings.method import (
     check_chain,
     check_needs,
     check_role,
-    check_sizes,
+    check_sizes_covered,
     size_of_role,
 )
 from mrsi_sr.settings.network import NetworkSettings
@@ -82,4 +82,4 @@ class Method:
             check_role(settings.sampler, role, network, f"--network-settings.{role}")
         check_chain(settings.sampler, network_settings, where)
         check_needs(settings, network_settings, where)
-        check_sizes(settings, sizes, where)
+        check_sizes_covered(settings, sizes, where)

@@ -134,7 +134,7 @@ def check_needed_weights(method: MethodSettings, networks: Networks, where: str)
             )
 
 
-def check_sizes(method: MethodSettings, sizes: Iterable[int], where: str) -> None:
+def check_sizes_covered(method: MethodSettings, sizes: Iterable[int], where: str) -> None:
     """Raise UserError unless a method with a network for each size has one for each of these."""
     present = {size_of_role(role) for role in method.networks} - {None}
     lacking = [f"size_{size}" for size in sizes if present and size not in present]

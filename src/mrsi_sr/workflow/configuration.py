@@ -20,7 +20,7 @@ from mrsi_sr.settings.method import (
     check_needed_weights,
     check_needs,
     check_role,
-    check_sizes,
+    check_sizes_covered,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
 from mrsi_sr.workflow.layers import layered
@@ -169,7 +169,7 @@ class Configuration:
 
     def _check_experiment(self, experiment: ExperimentSettings, where: str) -> None:
         for method in experiment.methods:
-            check_sizes(self.methods[method], experiment.evaluate_sizes, f"methods.{method}.networks")
+            check_sizes_covered(self.methods[method], experiment.evaluate_sizes, f"methods.{method}.networks")
         for key in ("sizes", "evaluate_sizes"):
             _sizes_fit(getattr(experiment, key), self.cohort.slices.frame, f"{where}.{key}")
         for name, table in experiment.tables.items():
