@@ -123,10 +123,9 @@ def _check_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
     options = [option for action in parser._actions for option in action.option_strings]
     for word in words:
         option = word.partition("=")[0]
-        if option.startswith("--") and option not in ["--", *options]:
-            close = difflib.get_close_matches(option, options, n=1)
-            hint = f"did you mean {close[0]}?" if close else "see --help for the options"
-            parser.error(f"unknown argument {word}: {hint}")
+        close = difflib.get_close_matches(option, options, n=1)
+        if option.startswith("--") and option not in options and close:
+            parser.error(f"unknown argument {word}: did you mean {close[0]}?")
 
 
 def progress(items: Iterable, what: str, total: int | None = None) -> Iterator:
