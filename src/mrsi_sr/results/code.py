@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.results.syntax import Import, decisive, imported, is_private
 
 PACKAGE = Path(__file__).parents[1]
@@ -22,7 +23,8 @@ def code_of(*roots: str | Path, package: Path = PACKAGE) -> dict[str, str]:
     roots: dotted names of modules and paths of scripts (ending in .py) that make the result. Imports are followed from
     there, also those inside functions. A module that is loaded by name (importlib) has to be named as a further root.
     package: the folder of the package. Files are read once per process.
-    Raises ValueError for a root that is no module of the package, OSError for a script that cannot be read.
+    Raises ValueError for a root that is no module of the package, OSError for a script that cannot be read, UserError
+    for a file with a syntax error.
     """
     scripts = [Path(root).resolve() for root in roots if str(root).endswith(".py")]
     modules = [str(root) for root in roots if not str(root).endswith(".py")]
@@ -114,7 +116,10 @@ class Module:
 @cache
 def _module(package: Path, file: Path, wanted: frozenset[str]) -> Module:
     here = file.relative_to(package.parent).parent.parts if file.is_relative_to(package) else ()
-    return Module(file.read_text(), ".".join(here), wanted, script=not here)
+    try:
+        return Module(file.read_text(), ".".join(here), wanted, script=not here)
+    except SyntaxError as error:
+        raise UserError(f"{file}, line {error.lineno}, is not Python: {error.msg}") from None
 
 
 def _is_hidden(dotted: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.results import code as codes
 from mrsi_sr.results.code import HIDDEN, code_of
 
@@ -496,3 +497,10 @@ def test_planning_may_ask_a_thousand_times(repository, scripts):
     for _ in range(1000):
         code_of(scripts[0])
     assert time.process_time() - started < 2  # a quarter of it on an idle core
+
+
+def test_a_syntax_error_is_named_with_its_file_and_line(tmp_path):
+    script = tmp_path / "broken.py"
+    script.write_text("x = 1\ny = = 2\n")
+    with pytest.raises(UserError, match=r"broken\.py, line 2, is not Python"):
+        code_of(script)
