@@ -125,10 +125,21 @@ class DpmSolver(_Clipped):
 
 
 class _Truncated(Sampler):
-    """Rule of the samplers of a truncated chain."""
+    """Keys of the samplers of a truncated chain, and their rule."""
 
     starts: ClassVar[str] = "draw"
     evaluations: ClassVar[str] = "1 + truncation, or steps + 2 with dpm_solver"
+
+    variance: Variance = Field("posterior", description=VARIANCE)
+    solver: Literal["ancestral", "dpm_solver"] = Field(
+        "ancestral", description="walk down the truncated chain: step by step, or by DPM-Solver++ in fewer steps"
+    )
+    steps: Steps | None = Field(
+        None,
+        description="number of steps of dpm_solver, fewer than the truncation; null for ancestral, which takes every"
+        " step",
+    )
+    spacing: Spacing = Field("time", description="spacing of dpm_solver's steps: even in time or in log-SNR")
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solver(self) -> Self:
@@ -141,11 +152,6 @@ class _Truncated(Sampler):
         return self
 
 
-SOLVER = "walk down the truncated chain: step by step, or by DPM-Solver++ in fewer steps"
-SOLVER_STEPS = "number of steps of dpm_solver, fewer than the truncation; null for ancestral, which takes every step"
-SOLVER_SPACING = "spacing of dpm_solver's steps: even in time or in log-SNR"
-
-
 class Tdpm(_Truncated):
     """TDPM (Zheng et al. 2022): a generator draws the map at the truncation point, then the truncated chain."""
 
@@ -153,10 +159,6 @@ class Tdpm(_Truncated):
 
     kind: Literal["tdpm"]
     temperature: Temperature = Field(1.0, description=f"{TEMPERATURE}; dpm_solver adds none")
-    variance: Variance = Field("posterior", description=VARIANCE)
-    solver: Literal["ancestral", "dpm_solver"] = Field("ancestral", description=SOLVER)
-    steps: Steps | None = Field(None, description=SOLVER_STEPS)
-    spacing: Spacing = Field("time", description=SOLVER_SPACING)
 
 
 class Ftddm(_Truncated):
@@ -169,10 +171,6 @@ class Ftddm(_Truncated):
         0.9, description="tau_f, factor of the standard deviation of the flow's base distribution"
     )
     temperature: Temperature = Field(0.9, description=f"tau_d, {TEMPERATURE}; dpm_solver adds none")
-    variance: Variance = Field("posterior", description=VARIANCE)
-    solver: Literal["ancestral", "dpm_solver"] = Field("ancestral", description=SOLVER)
-    steps: Steps | None = Field(None, description=SOLVER_STEPS)
-    spacing: Spacing = Field("time", description=SOLVER_SPACING)
 
 
 class FlowSample(Sampler):

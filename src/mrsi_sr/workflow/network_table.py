@@ -90,7 +90,7 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         ).rstrip()
         for line in lines
     ]
-    apart = [
+    differing = [
         f"{name}: fold {fold} has its own {listed(_differing(configuration.network(name, fold), network.settings))}"
         for name, network in configuration.networks.items()
         for fold in network.folds
@@ -106,7 +106,7 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         for network in configuration.networks_of(name)
     }
     counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")
-    return "\n".join([*table, "", *apart, *counts]) + "\n"
+    return "\n".join([*table, "", *differing, *counts]) + "\n"
 
 
 def _differing(one: NetworkSettings, other: NetworkSettings) -> list[str]:

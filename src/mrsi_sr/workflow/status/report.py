@@ -228,11 +228,12 @@ def seconds_of(record: Path, network: NetworkSettings | None = None) -> float | 
     Raises OSError or ValueError for a file that cannot be read.
     """
     try:
-        told = json.loads(record.read_text())
-        seconds = float(next(told[key] for key in ("training_seconds", "sampling_seconds", "seconds") if key in told))
+        content = json.loads(record.read_text())
+        timed = ("training_seconds", "sampling_seconds", "seconds")
+        seconds = float(next(content[key] for key in timed if key in content))
         for key in ("iterations", "epochs"):
-            if network and getattr(network, key) and told["settings"].get(key):
-                seconds *= getattr(network, key) / told["settings"][key]
+            if network and getattr(network, key) and content["settings"].get(key):
+                seconds *= getattr(network, key) / content["settings"][key]
         return seconds
     except FileNotFoundError:
         return None
