@@ -149,6 +149,6 @@ class CohortSettings(Settings):
     simulate: PhantomCohort | None = Field(
         None, description="settings of a phantom cohort; null or left out for real scans"
     )
-    ingest: IngestSettings = Field(IngestSettings.of(), description="how scans are read")
+    ingest: IngestSettings = Field(IngestSettings.of(), description="reading of the scans")
     quality: QualitySettings = Field(QualitySettings.of(), description="limits of the quality mask")
-    slices: SliceSettings = Field(SliceSettings.of(), description="which slices are used")
+    slices: SliceSettings = Field(SliceSettings.of(), description="choice of the slices")

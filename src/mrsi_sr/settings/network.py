@@ -21,9 +21,9 @@ SAME_IN_ALL_FOLDS = ("architecture", "objective", "needs", "folds")
 class NetworkSettings(Settings):
     """Keys of every network. The settings of one combine these with the keys of its architecture and its objective."""
 
-    architecture: Literal["munet", "denoising_unet", "flow"] = Field(description="what the network is made of")
+    architecture: Literal["munet", "denoising_unet", "flow"] = Field(description="architecture of the network")
     objective: Literal["regression", "adversarial", "likelihood", "noise_prediction"] = Field(
-        description="what the network learns"
+        description="training objective of the network"
     )
     needs: dict[str, str] = Field({}, description="networks to be trained first, by their role in the objective")
     sizes: Sizes | None = Field(

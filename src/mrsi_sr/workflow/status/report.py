@@ -73,18 +73,17 @@ class Status:
             if job.rule != "evaluate" and (owner := Owner.of(job.record.parent)):
                 status.owners[position] = owner
             try:
-                seconds = seconds_of(
-                    job.record,
-                    dry_run.configuration.network(job.name, int(job.wildcards["fold"]))
-                    if job.rule == "train"
-                    else None,
-                )
+                seconds = seconds_of(job.record, status.network_of(job))
             except (OSError, ValueError) as error:
                 status.unreadable.append(f"{job.record}: {error}")
             else:
                 if seconds is not None:
                     status.seconds[position] = seconds
         return status
+
+    def network_of(self, job: Job) -> NetworkSettings | None:
+        """Today's settings of the network that a job trains; None of other jobs."""
+        return self.configuration.network(job.name, int(job.wildcards["fold"])) if job.rule == "train" else None
 
     def report(self) -> str:
         """The whole report as text."""
