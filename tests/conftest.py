@@ -57,6 +57,17 @@ def run_script(tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """One thread for torch: more only wait for each other on maps and networks as small as those of tests."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def raw(repository) -> dict:
     """The toy configuration as its file has it, but of the demo's cohort, at every size and with four levels."""

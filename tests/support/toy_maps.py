@@ -49,3 +49,9 @@ def toy_batch(number: int = 3, grid: int = 32, protocol: str = "clean", sizes=(8
     metabolite = torch.arange(number) % 7
     condition = Condition(truncation.image(kspace), kspace, truncation, disc, t1, flair, size, metabolite)
     return SimpleNamespace(target=target, condition=condition)
+
+
+def noise_of(maps):
+    """Function that draws standard normal noise for a batch of these maps, each from a generator of its own."""
+    generators = [torch.Generator().manual_seed(index) for index in maps]
+    return lambda x: torch.stack([torch.randn(x.shape[1:], generator=generator) for generator in generators])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from gaussian_maps import MEAN, STD, agrees, composed, denoiser, noise_from
-from toy_maps import architecture, toy_batch, toy_sampler
+from toy_maps import architecture, noise_of, toy_batch, toy_sampler
 
 from mrsi_sr import networks
 from mrsi_sr.diffusion.schedule import Schedule
@@ -127,10 +127,6 @@ def test_clipping_bounds_the_clean_map_that_each_step_estimates_and_else_changes
 )
 def test_a_sample_depends_on_its_own_noise_and_not_on_its_batch(kind, settings):
     condition, sampler = toy_batch(4).condition, build_chain(kind, **settings)
-
-    def noise_of(maps):
-        generators = [torch.Generator().manual_seed(index) for index in maps]
-        return lambda x: torch.stack([torch.randn(x.shape[1:], generator=generator) for generator in generators])
 
     with torch.no_grad():
         together, _ = sampler(condition, noise_of([0, 1, 2, 3]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from gaussian_maps import MEAN, STD, agrees, composed, denoiser, marginal, noise_from
-from toy_maps import architecture, objective, toy_batch, toy_network, toy_sampler
+from toy_maps import architecture, noise_of, objective, toy_batch, toy_network, toy_sampler
 
 from mrsi_sr import networks, objectives
 from mrsi_sr.diffusion.schedule import Schedule
@@ -188,10 +188,6 @@ def test_a_truncated_method_counts_one_evaluation_more_than_its_chain_and_keeps_
 @pytest.mark.parametrize("kind", ["tdpm", "ftddm"])
 def test_a_sample_of_a_truncated_method_depends_on_its_own_noise_and_not_on_its_batch(kind):
     condition, sampler = toy_batch(4).condition, build(kind)
-
-    def noise_of(maps):
-        generators = [torch.Generator().manual_seed(index) for index in maps]
-        return lambda x: torch.stack([torch.randn(x.shape[1:], generator=generator) for generator in generators])
 
     with torch.no_grad():
         together, _ = sampler(condition, noise_of([0, 1, 2, 3]))

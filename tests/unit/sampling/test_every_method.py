@@ -16,13 +16,7 @@ FRAME = 64  # that of the papers: single-scale networks have sizes up to 32
 SIZES = [16, 32]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More threads only wait for each other on networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
