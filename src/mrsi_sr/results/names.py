@@ -1,0 +1,23 @@
+"""Names that become parts of paths: of participants, metabolites, experiments, networks and methods."""
+
+import re
+
+from mrsi_sr.cli import UserError
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+METABOLITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]*")  # combinations have a plus: GPC+PCh
+
+
+def check_name(name: object, where: str, pattern: re.Pattern = NAME) -> str:
+    """The name, where it can be part of a path and of a command: ASCII letters, digits, '-' and '_', no '-' first.
+
+    where: what has the name, and in which file or flag. pattern: NAME, or METABOLITE, which allows '+'.
+    Raises UserError for another name.
+    """
+    if not isinstance(name, str) or not pattern.fullmatch(name):
+        plus = ", '+'" if pattern is METABOLITE else ""
+        raise UserError(
+            f"{where} has the name {name!r}\n"
+            f"  expected letters from A to Z, digits{plus}, '-' and '_', not beginning with '-'"
+        )
+    return name
