@@ -14,7 +14,7 @@ MAP_NETWORK = ("regression", "adversarial")
 
 Temperature = Annotated[float, Field(ge=0, le=100)]
 Steps = Annotated[int, Field(ge=1, le=10_000)]
-Clip = Annotated[list[float], Field(min_length=2, max_length=2)]
+Clip = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=2, max_length=2)]
 Variance = Literal["posterior", "beta"]
 Spacing = Literal["time", "log_snr"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import Name, Settings, as_json, read_yaml
+from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import ExperimentSettings
@@ -23,6 +23,7 @@ from mrsi_sr.settings.method import (
     check_sizes_covered,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
+from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.layers import layered
 
 
