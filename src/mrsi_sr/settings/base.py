@@ -79,8 +79,13 @@ def _one_line(text: str) -> str:
 
 
 def _usable_path(path: str) -> str:
-    if unusable := unusable_in_paths(path.replace("{participant}", "")):
+    if unusable := unusable_in_paths(path):
         raise PydanticCustomError("path", "path", {"unusable": unusable})
+    return path
+
+
+def _usable_pattern(path: str) -> str:
+    _usable_path(path.replace("{participant}", ""))
     return path
 
 
@@ -98,5 +103,6 @@ Size = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]  # matrix size of a l
 Sizes = Annotated[list[Size], Field(min_length=1), Different]
 Words = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]  # shown in tables and figures
 File = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_path)]
+FileOfParticipant = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_pattern)]
 Metabolite = Annotated[str, AfterValidator(_metabolite)]
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$")]  # of cohorts and participants

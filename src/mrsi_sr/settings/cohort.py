@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mrsi_sr.settings.base import Different, File, FolderName, Metabolite, Settings, Words
+from mrsi_sr.settings.base import Different, FileOfParticipant, FolderName, Metabolite, Settings, Words
 from mrsi_sr.settings.errors import rule
 
-Matrix = Annotated[list[Annotated[int, Field(ge=1, le=256)]], Field(min_length=3, max_length=3)]
+MOST_VOXELS = 256  # along an axis
+Matrix = Annotated[list[Annotated[int, Field(ge=1, le=MOST_VOXELS)]], Field(min_length=3, max_length=3)]
 VoxelSize = Annotated[list[Annotated[float, Field(ge=0.1, le=100)]], Field(min_length=3, max_length=3)]
 MapKind = Literal["value", "sd", "snr", "fwhm", "brain_mask"]
 FilePattern = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -64,10 +65,10 @@ class QualitySettings(Settings):
     outlier_multiple: float | None = Field(
         8, ge=1, le=10**6, description="largest accepted multiple of the metabolite's median"
     )
-    snr_map: File | None = Field(
+    snr_map: FileOfParticipant | None = Field(
         None, description="NIfTI file in place of the volumes' S/N; its name may have {participant} in it"
     )
-    fwhm_map: File | None = Field(
+    fwhm_map: FileOfParticipant | None = Field(
         None, description="NIfTI file in place of the volumes' FWHM; its name may have {participant} in it"
     )
 

@@ -114,7 +114,7 @@ class Figure(Settings):
         None, description="metabolite; null: tCho, or else the first with a map there"
     )
     participant: FolderName | None = Field(None, description="participant; null: the one with the largest lesion")
-    slice: Annotated[int, Field(ge=0, le=1023)] | None = Field(
+    slice: Annotated[int, Field(ge=0, le=255)] | None = Field(
         None, description="index of the slice in the scan; null: the one with the largest lesion"
     )
     fold: FoldNumber | None = Field(None, description="fold; null: the first that is run")
