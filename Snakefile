@@ -8,6 +8,7 @@ from snakemake.logging import logger
 sys.path.insert(0, f"{workflow.basedir}/src")  # the package of this clone, installed or not
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow import start
 from mrsi_sr.workflow.failures import Failures
 from mrsi_sr.workflow.records import forget_inventories_of_lost_files, keep_with_results, lock_results
@@ -16,6 +17,8 @@ from mrsi_sr.workflow.plan import Plan
 
 try:
     start.check_place(workflow.basedir)
+    if not workflow.config_settings.configfiles:
+        read_yaml("config/config.yaml", "the configuration")  # Snakemake does not survive one that refers to itself
 except UserError as error:
     raise WorkflowError(str(error))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
@@ -123,8 +123,11 @@ class ExperimentPlan(CohortPlan):
         for figure_name, figure in experiment.figures.items():
             fold = figure.fold or experiment.folds.run[0]
             tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
-            if figure.participant is not None:
-                check_known(figure.participant, tested, f"{where}.figures.{figure_name}.participant of fold {fold}")
+            if figure.participant not in (None, *tested):
+                raise UserError(
+                    f"{where}.figures.{figure_name}.participant is {figure.participant}, but fold {fold} tests"
+                    f" {listed(tested)}"
+                )
             first, last = self.fitted_slices()
             if figure.slice is not None and not first <= figure.slice <= last:
                 raise UserError(

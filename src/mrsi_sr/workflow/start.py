@@ -35,7 +35,7 @@ def check(plan: Plan) -> list[str]:
     if missing:
         raise UserError(
             _listed(f"{_files(len(missing))} not there, or cannot be seen from here", missing)
-            + f"\n  correct {plan.cohort.participants} or the configuration; a scan with a reason under exclude is left out"
+            + f"\n  correct {plan.cohort.participants} or the configuration, or leave the scan out (exclude)"
         )
     lines = [participants.summary(plan.rows)]
     if gone:

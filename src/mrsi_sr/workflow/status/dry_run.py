@@ -22,6 +22,7 @@ from snakemake.settings.types import (
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.provenance import read_record, record_of
 from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow.start import absent
 from mrsi_sr.workflow.status import causes
 from mrsi_sr.workflow.status.report import DryRun, Job
@@ -70,8 +71,7 @@ def dry_run(invocation: Invocation) -> DryRun:
         enable_file_logging=False,
     )  # fmt: skip
     for path in invocation.config:
-        if not Path(path).is_file():
-            raise UserError(f"there is no configuration file {path}")
+        read_yaml(path, "the configuration")  # Snakemake's own reader does not survive one that refers to itself
     workflow = None
     with SnakemakeApi(output) as api:
         try:
