@@ -104,3 +104,4 @@ Names = Annotated[list[str], Field(min_length=1), Different]
 Size = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]  # matrix size of a low-resolution map
 Sizes = Annotated[list[Size], Field(min_length=1), Different]
 Name = Annotated[str, Field(pattern=NAME)]
+Label = Annotated[str, Field(min_length=1, max_length=200)]  # of a method, in tables and figures
