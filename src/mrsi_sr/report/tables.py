@@ -11,7 +11,7 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of, methods_of, select
 from mrsi_sr.report.agreement import check_agreement
 from mrsi_sr.report.caption import caption, terms
-from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.results.provenance import fingerprint, lineage
 from mrsi_sr.settings.experiment import TableSettings
 
 NOT_AVAILABLE = "not available"
@@ -78,7 +78,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
     records = list(records)
     mixed = check_agreement(scores, records, settings)
     rows = _costs(records, methods, folds, settings)
-    shown = [each for each in records if each["method"] in methods and each["fold"] in folds]
+    shown = [each for method in methods for each in records if each["method"] == method and each["fold"] in folds]
     # Population standard deviation; one missing value makes mean and standard deviation missing.
     values = chosen.groupby(["method", "metric", "group"]).value.agg([("mean", _mean), ("sd", _sd)])
     facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
@@ -88,8 +88,8 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "device": _joined(dict.fromkeys(each["sampling_device"] for each in shown)),
         "training_device": _joined(_training_devices(shown)),
         "mixed": "; ".join(mixed),
-        "terms": terms(sorted(shown, key=lambda each: methods.index(each["method"])), settings.labels),
-        "configuration": settings.configuration or fingerprint(settings.plain()),
+        "terms": terms(shown, settings.labels),
+        "configuration": fingerprint(*sorted([each["method"], each["fold"], lineage(each)] for each in shown)),
     }
     best = {
         each for metric in settings.metrics for group in groups_of(settings)
