@@ -21,6 +21,7 @@ from mrsi_sr.settings.errors import rule
 Protocol = Literal["clean", "paper"]
 Region = Literal["mask", "frame"]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
+Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 Metrics = Annotated[list[Metric], Field(min_length=1), Different]
 MOST_FOLDS = 1000
 MOST_PANELS = 40  # methods side by side that a page has room for
@@ -69,12 +70,30 @@ class Shown(Settings):
 
 
 class Table(Settings):
-    """One table: methods in rows, metrics at some sizes in columns."""
+    """One table: methods in rows; in columns their costs, and metrics at each size or over all sizes together."""
 
     title: Words = Field("Comparison of methods", description="first sentence of the caption")
     sizes: Sizes = Field([8, 16, 32], description="low-resolution matrix sizes, in the order shown")
+    pool_sizes: bool = Field(
+        False,
+        description="mean, standard deviation and test over the maps of all sizes together; false: each size apart",
+    )
     metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, in the order shown")
+    more_decimals: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="decimals beyond the usual ones, which are 3 of NRMSE and SSIM, 1 of PSNR, 4 of LPIPS",
+    )
+    costs: Annotated[list[Cost], Different] = Field(
+        ["nfe", "seconds_per_slice", "parameters"],
+        description="columns of cost, in the order shown; parameters and training_hours are sums over the method's"
+        " networks",
+    )
     methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+    labels: dict[str, Words] = Field(
+        {}, description="labels of methods in this table by name; others have their method's label"
+    )
     region: Region | None = Field(
         None,
         description="voxels that count; null: the protocol's, which is the quality mask (clean) or the whole frame"

@@ -124,8 +124,8 @@ class DpmSolver(_Clipped):
     clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP} (near pure noise its errors are magnified)")
 
 
-class _Truncated(Sampler):
-    """Keys of the samplers of a truncated chain, and their rule."""
+class _Truncated(_Clipped):
+    """Keys of the samplers of a truncated chain, and their rules."""
 
     starts: ClassVar[str] = "draw"
     evaluations: ClassVar[str] = "1 + truncation, or steps + 2 with dpm_solver"
@@ -140,6 +140,7 @@ class _Truncated(Sampler):
         " step",
     )
     spacing: Spacing = Field("time", description="spacing of dpm_solver's steps: even in time or in log-SNR")
+    clip: Clip | None = Field(None, description=CLIP)
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solver(self) -> Self:

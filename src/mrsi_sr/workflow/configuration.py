@@ -178,6 +178,8 @@ class Configuration:
             _sizes_fit(getattr(experiment, key), self.cohort.slices.frame, f"{where}.{key}")
         for name, table in experiment.tables.items():
             _check_shown(table.methods, table.sizes, experiment, f"{where}.tables.{name}")
+            for method in table.labels:
+                check_known(method, table.methods or experiment.methods, f"{where}.tables.{name}.labels")
             for metric in table.metrics:
                 check_known(metric, experiment.metrics, f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
