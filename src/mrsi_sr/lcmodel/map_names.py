@@ -40,7 +40,7 @@ def choose(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[s
     """
     folder = Path(folder)
     _check(folder, patterns)
-    files = _images(folder)
+    files = images(folder)
     chosen: Chosen = {kind: {} for kind in (*PER_METABOLITE, *PER_SCAN) if kind in patterns}
     for kind, maps in chosen.items():
         for metabolite in metabolites if kind in PER_METABOLITE else [""]:
@@ -61,8 +61,10 @@ def map_files(folder: str | Path, patterns: dict[str, str], metabolites: Sequenc
         return []
 
 
-def _images(folder: Path) -> list[str]:
-    """Names of the NIfTI files below a folder; of a pair, that of the data."""
+def images(folder: str | Path) -> list[str]:
+    """Names of the NIfTI files below a folder, of a pair that of the data; none where there is no folder."""
+    if not Path(folder).is_dir():
+        return []
     names = [path[len(str(folder)) :].lstrip("/") for path in listing(str(folder))]
     names = sorted(name for name in names if name.lower().endswith(nifti.ENDINGS))
     data = {_without_ending(name) for name in names if name.lower().endswith((".img", ".img.gz"))}

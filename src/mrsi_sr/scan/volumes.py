@@ -9,8 +9,7 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan.nifti import read_nifti, write_nifti
-
-MAX_SCAN_VOXELS = 2**24  # a hundred times the largest scan; more are the matrix of another image
+from mrsi_sr.settings.cohort import MOST_VOXELS
 
 
 class Status(IntEnum):
@@ -124,13 +123,11 @@ def axial_order(affine: np.ndarray) -> tuple[int, int, int]:
 
 
 def check_matrix(shape: Iterable[int], what: str | Path) -> None:
-    """Raise UserError for a scan's matrix [X, Y, Z] that is too large to be one. what: what has it."""
-    shape = [int(size) for size in shape]
-    voxels = int(np.prod(shape, dtype=object))
-    if voxels > MAX_SCAN_VOXELS:
+    """Raise UserError for a matrix [X, Y, Z] that is too large to be a scan's. what: what has it."""
+    if max(shape) > MOST_VOXELS:
         raise UserError(
-            f"{what} has a matrix of {' x '.join(map(str, shape))}, {voxels:,} voxels\n"
-            f"  expected a spectroscopic scan's, of at most {MAX_SCAN_VOXELS:,}"
+            f"{what} has a matrix of {' x '.join(map(str, shape))} voxels\n"
+            f"  expected a spectroscopic scan's, of at most {MOST_VOXELS} along an axis"
         )
 
 
