@@ -23,7 +23,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 keep_with_results()
-forget_inventories_of_lost_files(plan.inventories())
+forget_inventories_of_lost_files()
 failures = Failures()
 
 
