@@ -6,9 +6,11 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mrsi_sr.cli import UserError
 
@@ -54,7 +56,21 @@ def check_is_file(path: str | Path, what: str = "a file") -> None:
 def read_json(path: str | Path, what: str, to_do: str) -> dict:
     """JSON object in a file. Raises UserError where there is none, or something else."""
     with reading(path, what, to_do):
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(), object_pairs_hook=without_repetition)
         if not isinstance(content, dict):
             raise ValueError(f"it has a {type(content).__name__}, expected an object")
     return content
+
+
+def without_repetition(pairs: Iterable[tuple[str, Any]]) -> dict:
+    """Object of a JSON text, by its keys and values. Raises ValueError for a key that is given twice."""
+    pairs = list(pairs)
+    check_once(key for key, _ in pairs)
+    return dict(pairs)
+
+
+def check_once(keys: Iterable[str], where: str = "") -> None:
+    """Raise ValueError for a key that is given twice, of which a reader would take the last. where: for the error."""
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if twice:
+        raise ValueError(f"the key {', '.join(twice)} is given twice{where}, and only one of them could count")

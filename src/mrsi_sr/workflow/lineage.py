@@ -38,10 +38,10 @@ class Lineage:
                 content(plan.external_maps),
             ],
             "slices": [
-                plan.metabolites(), plan.cohort.unit, plan.settings("slices"),
+                plan.metabolites, plan.unit, plan.settings("slices"),
                 plan.file_flags("t1", "flair", "brain_mask", "lesion"), files("t1", "flair", "brain_mask", "lesion"),
             ],
-            "truncate": [plan.cohort_sizes()],
+            "truncate": [plan.cohort_sizes],
             "inventory": [],
             "folds": [plan.participants, plan.fold_settings],
             "train": [

@@ -51,7 +51,7 @@ class Plan(ExperimentPlan):
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
         table = experiment.tables[wildcards.table]
         return as_json(
-            {key: getattr(table, key) for key in ("sizes", "metrics", "region", "mix_folds")}
+            {key: getattr(table, key) for key in ("sizes", "pool_sizes", "metrics", "region", "mix_folds")}
             | {
                 "methods": methods,
                 "experiment": wildcards.experiment,
@@ -68,7 +68,7 @@ class Plan(ExperimentPlan):
             experiment.tables[wildcards.table].plain()
             | {
                 "methods": methods,
-                "labels": self._labels(methods),
+                "labels": self._labels(methods) | experiment.tables[wildcards.table].labels,
                 "experiment": wildcards.experiment,
                 "cohort": self.cohort.name,
                 "phantom": self.cohort.simulate is not None,
