@@ -29,11 +29,11 @@ if not workflow.config_settings.configfiles:
 
 try:
     plan = Plan(*started_with(config, workflow.configfiles))
+    keep_with_results()
     if workflow.is_main_process:
         for line in start.check(plan):
             logger.info(line)
-    keep_with_results()
-    forget_inventories_of_lost_files(plan.inventories())
+        forget_inventories_of_lost_files()
 except UserError as error:
     raise WorkflowError(str(error))
 

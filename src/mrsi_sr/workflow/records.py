@@ -1,6 +1,7 @@
 """Snakemake's records of how each result was made, kept with the results, and the lock on the results folder."""
 
 import contextlib
+import csv
 import fcntl
 import getpass
 import os
@@ -35,16 +36,17 @@ def keep_with_results() -> None:
                 link.symlink_to(Path("..") / KEPT / name)
 
 
-def forget_inventories_of_lost_files(inventories: dict[Path, list[str]]) -> None:
-    """Delete inventories of files that are not there any more.
+def forget_inventories_of_lost_files() -> None:
+    """Delete inventories that list files which are not there any more.
 
     Trainings and samplings depend on an inventory in place of its hundreds of files. Where one of these was deleted,
     the inventory has to be made again, with that file, once something needs it.
-    inventories: files of slices and low-resolution maps by inventory.
     """
-    for inventory, files in inventories.items():
-        if inventory.exists() and not all(map(os.path.exists, files)):
-            with contextlib.suppress(OSError):  # of results that can only be read
+    for inventory in KEPT.parent.glob("*/inventory.csv"):
+        with contextlib.suppress(OSError, ValueError, csv.Error):  # read-only results; a damaged file
+            with inventory.open(newline="") as stream:
+                listed = [row["file"] for row in csv.DictReader(stream) if row.get("file")]
+            if not all(map(os.path.exists, listed)):
                 inventory.unlink()
 
 
