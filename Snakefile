@@ -29,11 +29,11 @@ if not workflow.config_settings.configfiles:
 
 try:
     plan = Plan(*started_with(config, workflow.configfiles))
+    keep_with_results()
     if workflow.is_main_process:
         for line in start.check(plan):
             logger.info(line)
-    keep_with_results()
-    forget_inventories_of_lost_files(plan.inventories())
+        forget_inventories_of_lost_files()
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -44,13 +44,17 @@ onstart:
     try:
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
-            plan.contents.keep()
     except UserError as error:
         raise WorkflowError(str(error))
     failures.listen()
 
 
+onsuccess:
+    plan.contents.keep()
+
+
 onerror:
+    plan.contents.keep()
     failures.summarise(workflow.scheduler.failed)
 
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ UNREADABLE = (
     RecursionError, NotImplementedError, AssertionError, RuntimeError, SyntaxError,
     csv.Error, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+
+POINTERS = {  # first bytes of what stands for a file that was not fetched
+    b"version https://git-lfs.github.com/spec/": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
 
 
 @contextmanager
@@ -35,6 +40,7 @@ def reading(path: str | Path, what: str, to_do: str, *more: type[Exception]) -> 
     except PermissionError:
         raise  # says what it is by itself
     except (*UNREADABLE, *more) as error:
+        check_is_content(path)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{path} cannot be read as {what}: {reason}\n  {to_do}") from error
 
@@ -51,6 +57,17 @@ def check_is_file(path: str | Path, what: str = "a file") -> None:
     if path.exists():
         raise UserError(f"{path} is a pipe or a device, expected {what}")
     raise UserError(f"no file {path}, expected {what}")
+
+
+def check_is_content(path: str | Path, start: bytes | None = None) -> None:
+    """Raise UserError where a file is a pointer that Git LFS or git-annex left in its place. start: its first bytes."""
+    if start is None:
+        start = b""
+        with suppress(OSError), Path(path).open("rb") as file:
+            start = file.read(64)
+    for mark, program in POINTERS.items():
+        if start.startswith(mark):
+            raise UserError(f"{path} is a pointer of {program[0]}, not the file itself\n  fetch it: {program[1]}")
 
 
 def read_json(path: str | Path, what: str, to_do: str) -> dict:

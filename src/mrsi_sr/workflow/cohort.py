@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.lcmodel import map_names
 from mrsi_sr.lcmodel.names import PRESETS
-from mrsi_sr.results.provenance import RECORD
+from mrsi_sr.results.provenance import RECORD, read_record
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.cohort import MOST_VOXELS
 from mrsi_sr.settings.experiment import SIZES
@@ -25,6 +26,7 @@ class CohortPlan:
         self.folder = f"results/cohorts/{self.cohort.name}"
         self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
+        self._maps: dict[str, list[str]] = {}  # files of each participant's maps, listed once
         for name, row in self.scans.items():
             self._check_scan(name, row)
 
@@ -46,6 +48,11 @@ class CohortPlan:
             return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
 
         return paths
+
+    def scan_files(self, wildcards) -> list[str]:
+        """Files that the ingestion of a scan reads: each map by itself, but a folder of 100,000 tables as a folder."""
+        maps = self._maps_of(wildcards.participant) if self._scan(wildcards)["maps"] else []
+        return sorted({*self.files("lcmodel", "maps", "reference")(wildcards), *maps})
 
     def file_flags(self, *columns: str) -> Callable:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
@@ -142,6 +149,17 @@ class CohortPlan:
                 f"{where} has ready-made maps, but cohort.ingest.maps lacks value: the pattern of their files, such as"
                 " {metabolite}_conc.nii.gz"
             )
+
+    def _maps_of(self, participant: str) -> list[str]:
+        """Files of a participant's ready-made maps; where all are gone, those that existing volumes were made from."""
+        if participant not in self._maps:
+            folder = self.scans[participant]["maps"]
+            found = map_names.map_files(folder, self.cohort.ingest.maps, self.cohort.metabolites)
+            if not map_names.images(folder):
+                record = read_record(Path(self.folder, participant, "volumes", RECORD))
+                found = [path for path in record.get("inputs_sha256", {}) if Path(path).is_relative_to(folder)]
+            self._maps[participant] = found
+        return self._maps[participant]
 
     def _pattern(self, row: dict[str, str]) -> str:
         return row["pattern"] or self.cohort.ingest.pattern

@@ -32,7 +32,7 @@ class Lineage:
         # contents of files that no rule makes.
         self._deciding = {
             "simulate": [plan.phantom_settings, plan.phantom_seed],
-            "ingest": [plan.ingest_flags, files("lcmodel", "maps", "reference")],
+            "ingest": [plan.ingest_flags, content(plan.scan_files)],
             "mask": [
                 plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
                 content(plan.external_maps),
