@@ -44,13 +44,17 @@ onstart:
     try:
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
-            plan.contents.keep()
     except UserError as error:
         raise WorkflowError(str(error))
     failures.listen()
 
 
+onsuccess:
+    plan.contents.keep()
+
+
 onerror:
+    plan.contents.keep()
     failures.summarise(workflow.scheduler.failed)
 
 

@@ -1,5 +1,6 @@
 """Snakemake's records of how each result was made, kept with the results, and the lock on the results folder."""
 
+import base64
 import contextlib
 import csv
 import fcntl
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.results.provenance import read_record
 
 KEPT = Path("results/.snakemake")
 MOVED = ("metadata", "incomplete")  # folders of .snakemake: parameters and inputs of each result; unfinished results
@@ -34,6 +36,15 @@ def keep_with_results() -> None:
         if not link.exists():
             with contextlib.suppress(FileExistsError):  # jobs that start at the same moment read the Snakefile too
                 link.symlink_to(Path("..") / KEPT / name)
+
+
+def recorded_parameters(path: str) -> list[str] | None:
+    """Parameters that a result was made with, as Snakemake recorded them; None where it has no record of it."""
+    key = base64.urlsafe_b64encode(path.encode()).decode()
+    longest = os.pathconf(KEPT, "PC_NAME_MAX") - 1 if KEPT.exists() else 254
+    parts = [key[start : start + longest] for start in range(0, len(key), longest)]
+    record = read_record(KEPT.joinpath("metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]))
+    return record.get("params")
 
 
 def forget_inventories_of_lost_files() -> None:

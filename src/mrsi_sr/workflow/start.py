@@ -10,6 +10,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.cohort import is_simulated
 from mrsi_sr.workflow.plan import Plan
+from mrsi_sr.workflow.records import recorded_parameters
 
 NAMES_SHOWN = 20
 
@@ -37,11 +38,29 @@ def check(plan: Plan) -> list[str]:
             _listed(f"{_files(len(missing))} not there, or cannot be seen from here", missing)
             + f"\n  correct {plan.cohort.participants} or the configuration, or leave the scan out (exclude)"
         )
+    _check_archived(plan, {where.partition(":")[0] for where, _ in gone} & set(plan.scans))
     lines = [participants.summary(plan.rows)]
     if gone:
         kept = [f"{where} {path}" for where, path in gone]
         lines.append(_listed(f"{_files(len(gone))} not there any more; results made from them are kept", kept))
     return lines
+
+
+def _check_archived(plan: Plan, names: set[str]) -> None:
+    """Raise UserError where results of scans whose files are gone are not of today's settings and code.
+
+    Snakemake takes such results as given, so that today's configuration would be studied with scans of another.
+    """
+    protocols = {experiment.protocol for experiment in plan.configuration.experiments.values()}
+    for name in sorted(names):
+        today = plan.made_from("truncate")(SimpleNamespace(participant=name))
+        for protocol in sorted(protocols):
+            recorded = recorded_parameters(f"{plan.folder}/{name}/low_resolution-{protocol}.npz")
+            if recorded is not None and repr(today) not in recorded:
+                raise UserError(
+                    f"files of {name} are not there any more, and its results were made with other settings or code\n"
+                    "  put them back, return to the configuration and version of then, or leave the scan out (exclude)"
+                )
 
 
 def absent(plan: Plan) -> list[tuple[str, str]]:

@@ -1,11 +1,14 @@
 """What a workflow checks when it starts: its folder, the files that are named, what experiments ask of the cohort."""
 
+import base64
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.workflow import start
+from mrsi_sr.workflow import records, start
 from mrsi_sr.workflow.plan import Plan
 
 FILES = ("lcmodel", "t1", "flair", "lesion")
@@ -73,6 +76,26 @@ def test_a_file_that_results_were_made_from_may_be_archived_and_no_other(cohort)
     Path("data/p2.t1").unlink()
     said = refused(start.check, cohort())
     assert "p2: t1 data/p2.t1" in said and "p1" not in said
+
+
+def recorded(plan, name: str, protocol: str = "clean") -> None:
+    """A record of Snakemake's of the participant's low-resolution maps, as made with today's configuration."""
+    path = f"{plan.folder}/{name}/low_resolution-{protocol}.npz"
+    made_from = plan.made_from("truncate")(SimpleNamespace(participant=name))
+    records.KEPT.joinpath("metadata").mkdir(parents=True, exist_ok=True)
+    key = base64.urlsafe_b64encode(path.encode()).decode()
+    (records.KEPT / "metadata" / key).write_text(json.dumps({"params": ["'8,16'", repr(made_from)]}))
+
+
+def test_results_of_archived_scans_are_studied_with_the_settings_that_they_were_made_with_alone(cohort, raw):
+    before = cohort()
+    recorded(before, "p1")
+    before.contents.keep()
+    Path("data/p1.t1").unlink()
+    assert len(start.check(cohort())) == 2
+    raw["cohort"]["slices"] = {"max_slices": 30}
+    assert "files of p1 are not there any more, and its results were made with other" in refused(start.check, cohort())
+    assert start.check(cohort(p1={"exclude": "archived"}))
 
 
 def test_phantoms_are_made_by_the_workflow(raw, repository, monkeypatch):
