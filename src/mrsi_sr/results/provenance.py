@@ -25,11 +25,14 @@ class Provenance:
         self.started = time.time()
         self.settings, self.code = settings, code
         self.inputs: dict[str, str] = {}
+        self.made_from: dict[str, str] = {}  # lineage of the inputs that have a record
         self.add(inputs)
 
     def add(self, inputs: Iterable[str | Path]) -> None:
-        """Take the checksums of further inputs. Raises UserError for one that is not there."""
-        self.inputs |= {str(path): checksum(path) for path in inputs}
+        """Take the checksums of further inputs, and how they were made. Raises UserError for one that is not there."""
+        paths = [Path(path) for path in inputs]
+        self.inputs |= {str(path): checksum(path) for path in paths}
+        self.made_from |= {str(path): lineage(record) for path in paths if (record := record_of_input(path))}
 
     def fingerprint(self, **facts) -> str:
         """Hash of all that decides the result: settings, contents of inputs, code, and further facts (seed, fold)."""
@@ -43,6 +46,7 @@ class Provenance:
         record = {
             "settings": self.settings,
             "inputs_sha256": self.inputs,
+            "made_from": self.made_from,
             "code": self.code,
             "command": sys.argv[1:],
             "version": __version__,
@@ -124,6 +128,18 @@ def record_of(outputs: Sequence[str | Path]) -> Path:
     """Path of a result's provenance: the one among its files, else `NAME.provenance.json` beside the first file."""
     files = [Path(path) for path in outputs]
     return next((file for file in files if file.name.endswith(RECORD)), files[0].with_suffix(f".{RECORD}"))
+
+
+def record_of_input(path: Path) -> dict:
+    """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
+    places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
+    records = (read_record(place) for place in places)
+    return next((record for record in records if {"settings", "code"} <= record.keys()), {})
+
+
+def lineage(record: dict) -> str:
+    """Hash of all settings and code that made a result, from its record: its own and those of what it was made from."""
+    return fingerprint(record["settings"], record["code"], sorted(record.get("made_from", {}).values()))
 
 
 def read_record(path: Path) -> dict:
