@@ -14,16 +14,16 @@ from mrsi_sr.cli import UserError, run
 
 SIZE = 16  # upscaling factor 4
 MUNET = {
-    "architecture": "munet", "channels": 4, "batch_size": 4, "learning_rate": 1e-3, "adam_betas": [0.5, 0.9],
+    "architecture": "munet", "channels": 4, "batch_size": 2, "learning_rate": 1e-3, "adam_betas": [0.5, 0.9],
 }  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slices", type=Path, nargs="+", required=True, metavar="NPZ", help="two participants or more")
-    parser.add_argument("--iterations", type=int, default=220, metavar="N", help="of each training")
+    parser.add_argument("--iterations", type=int, default=120, metavar="N", help="of each training")
     parser.add_argument("--weights", type=float, nargs="+", default=[0.003, 0.03], metavar="W")
-    parser.add_argument("--critic-channels", type=int, default=16, metavar="N", help="of the critic's first layer")
+    parser.add_argument("--critic-channels", type=int, default=8, metavar="N", help="of the critic's first layer")
     return parser
 
 

@@ -20,7 +20,10 @@ Spacing = Literal["time", "log_snr"]
 
 TEMPERATURE = "factor of the standard deviation of each step's noise"
 VARIANCE = "variance of a reverse step's noise"
-CLIP = "lowest and highest value of the clean map estimated at each step, in units of the map's scale; null: no bounds"
+CLIP = (
+    "lowest and highest value of the clean map estimated at each step, in units of the highest value that maps can have"
+    " (protocol paper: their maximum, clean: twice its estimate); null: no bounds"
+)
 
 
 class Sampler(Settings):
@@ -88,7 +91,7 @@ class Ancestral(_Clipped):
     kind: Literal["ancestral"]
     temperature: Temperature = Field(1.0, description=TEMPERATURE)
     variance: Variance = Field("posterior", description=VARIANCE)
-    clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP}, as in the papers' equation")
+    clip: Clip | None = Field([0.0, 1.0], description=CLIP)
 
 
 class Respaced(_Clipped):
@@ -124,7 +127,7 @@ class DpmSolver(_Clipped):
     clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP} (near pure noise its errors are magnified)")
 
 
-class _Truncated(Sampler):
+class _Truncated(_Clipped):
     """Keys of the samplers of a truncated chain, and their rule."""
 
     starts: ClassVar[str] = "draw"
@@ -140,6 +143,7 @@ class _Truncated(Sampler):
         " step",
     )
     spacing: Spacing = Field("time", description="spacing of dpm_solver's steps: even in time or in log-SNR")
+    clip: Clip | None = Field(None, description=f"{CLIP}, with either solver")
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solver(self) -> Self:
