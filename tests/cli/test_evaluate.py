@@ -81,6 +81,7 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
         record["networks"]["network"]["channels"] == 2
         and record["parameters"] == 967_601
         and record["sampling_device"] == "a CPU"
+        and record["training"] == {"munet": {"seconds": 1.0, "device": "a CPU"}}
     )
     assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
 

@@ -50,6 +50,7 @@ def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protoco
         "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,
         "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU", "settings": SETTINGS[method],
         "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()),
+        "training": {name: {"seconds": 1.0, "device": "a CPU"} for name in SETTINGS[method]["networks"].values()},
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(record))
     return folder

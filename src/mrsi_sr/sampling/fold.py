@@ -14,7 +14,7 @@ from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.results.ownership import Ownership
-from mrsi_sr.results.provenance import Provenance, device_name
+from mrsi_sr.results.provenance import RECORD, Provenance, device_name, read_record
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
@@ -54,7 +54,7 @@ def sample_fold(
         ownership.check()
         provenance.write(
             out / "provenance.json", sampler=settings.sampler.plain(), seed=settings.seed,
-            parameters=method.parameters, **facts, **_total(costs),
+            parameters=method.parameters, training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
 
 
@@ -102,6 +102,15 @@ def cost_of(file: Path, fingerprint: str) -> dict | None:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         log.warning("%s cannot be read (%r): it is sampled again", file, error)
         return None
+
+
+def _training(settings: MethodSettings, weights: Mapping[str, Path]) -> dict[str, dict]:
+    """Seconds and device of each network's training by its name, from the record beside its weights, or null."""
+    records = {name: read_record(weights[role].with_name(RECORD)) for role, name in settings.networks.items()}
+    return {
+        name: {"seconds": record.get("training_seconds"), "device": record.get("device")}
+        for name, record in records.items()
+    }
 
 
 def _total(costs: Sequence[dict]) -> dict:

@@ -48,7 +48,8 @@ class Method:
             )
             for role, path in weights.items()
         }  # fmt: skip
-        self.parameters = sum(each.parameters for each in loaded.values())
+        by_name = {settings.networks[role]: each.parameters for role, each in loaded.items()}
+        self.parameters = sum(by_name.values())  # a network of several roles counts once
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
         check_same_scale({f"the weights of {role}": each.factors for role, each in loaded.items()})
         self.factors = next((each.factors for each in loaded.values()), None)

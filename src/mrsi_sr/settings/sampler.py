@@ -14,15 +14,15 @@ MAP_NETWORK = ("regression", "adversarial")
 
 Temperature = Annotated[float, Field(ge=0, le=100)]
 Steps = Annotated[int, Field(ge=1, le=10_000)]
-Clip = Annotated[list[float], Field(min_length=2, max_length=2)]
+Clip = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=2, max_length=2)]
 Variance = Literal["posterior", "beta"]
 Spacing = Literal["time", "log_snr"]
 
 TEMPERATURE = "factor of the standard deviation of each step's noise"
 VARIANCE = "variance of a reverse step's noise"
 CLIP = (
-    "lowest and highest value of the clean map estimated at each step, in units of the highest value that maps can have"
-    " (protocol paper: their maximum, clean: twice its estimate); null: no bounds"
+    "lowest and highest value of the clean map estimated at each step, in units of the highest value that is meant"
+    " (protocol paper: the map's maximum, clean: twice its estimate); null: no bounds"
 )
 
 
@@ -91,7 +91,7 @@ class Ancestral(_Clipped):
     kind: Literal["ancestral"]
     temperature: Temperature = Field(1.0, description=TEMPERATURE)
     variance: Variance = Field("posterior", description=VARIANCE)
-    clip: Clip | None = Field([0.0, 1.0], description=CLIP)
+    clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP}, as in the papers' equation")
 
 
 class Respaced(_Clipped):
@@ -128,7 +128,7 @@ class DpmSolver(_Clipped):
 
 
 class _Truncated(_Clipped):
-    """Keys of the samplers of a truncated chain, and their rule."""
+    """Keys of the samplers of a truncated chain, and their rules."""
 
     starts: ClassVar[str] = "draw"
     evaluations: ClassVar[str] = "1 + truncation, or steps + 2 with dpm_solver"
@@ -143,7 +143,7 @@ class _Truncated(_Clipped):
         " step",
     )
     spacing: Spacing = Field("time", description="spacing of dpm_solver's steps: even in time or in log-SNR")
-    clip: Clip | None = Field(None, description=f"{CLIP}, with either solver")
+    clip: Clip | None = Field(None, description=CLIP)
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solver(self) -> Self:

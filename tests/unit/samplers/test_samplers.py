@@ -15,10 +15,10 @@ DENOISER = architecture(
 )
 
 
-def build_chain(kind="ancestral", **settings):
+def build_chain(kind="ancestral", spread=0.1, **settings):
     torch.manual_seed(0)
     network = networks.build(DENOISER)
-    torch.nn.init.normal_(network.last.weight, std=0.1)
+    torch.nn.init.normal_(network.last.weight, std=spread)
     given = {"denoiser": Denoiser.trained(network, DENOISER), **drawn_by(kind)}
     return toy_sampler(kind, given, **settings)
 
@@ -132,10 +132,12 @@ def test_clipping_bounds_the_clean_map_of_every_chain_by_the_ceiling_and_else_ch
 
     def image(clip):
         with torch.no_grad():
-            return build_chain(kind, clip=clip, **settings)(condition, noise_from(0))[0][condition.mask > 0]
+            return build_chain(kind, spread=0.02, clip=clip, **settings)(condition, noise_from(0))[0][
+                condition.mask > 0
+            ]
 
     whole = image(None)
-    assert torch.allclose(image([-1e6, 1e6]), whole, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(image([-1000.0, 1000.0]), whole, rtol=1e-3, atol=1e-2)  # rounding alone
     # The last step is the estimate itself; this network, which has learned nothing, is far out of these bounds.
     low, high = 0.25 * ceiling, 0.5 * ceiling
     inside = image([0.25, 0.5])
