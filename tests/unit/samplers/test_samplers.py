@@ -27,7 +27,7 @@ def drawn_by(kind: str) -> dict:
     """The network that draws the map at the truncation point, of the samplers that have one."""
     if kind == "ftddm":
         return {"flow": networks.build(architecture("flow", features=4, levels=2, steps=1))}
-    return {"generator": lambda x, step, condition: 3 * x} if kind == "tdpm" else {}
+    return {"generator": lambda x, step, condition: x} if kind == "tdpm" else {}
 
 
 @pytest.mark.parametrize(("variance", "theirs"), [("posterior", "fixed_small"), ("beta", "fixed_large")])
@@ -137,7 +137,7 @@ def test_clipping_bounds_the_clean_map_of_every_chain_by_the_ceiling_and_else_ch
             ]
 
     whole = image(None)
-    assert torch.allclose(image([-1000.0, 1000.0]), whole, rtol=1e-3, atol=1e-2)  # rounding alone
+    assert (image([-1000.0, 1000.0]) - whole).norm() < 1e-3 * whole.norm()  # rounding alone
     # The last step is the estimate itself; this network, which has learned nothing, is far out of these bounds.
     low, high = 0.25 * ceiling, 0.5 * ceiling
     inside = image([0.25, 0.5])
