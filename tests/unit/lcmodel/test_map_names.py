@@ -198,6 +198,9 @@ def test_pairs_links_and_capitals_are_maps_like_others(tmp_path):
     patterns = {"value": "*{metabolite}.*"}
     assert chosen(folder, "linked/deep/{metabolite}*", "NAA") == "NAA.NII.GZ"
     assert read_maps(folder, patterns, ["tCr"]).concentration["tCr"].max() == 2
+    assert chosen(folder, "linked/deep/{metabolite}.nii.gz", "NAA") == "NAA.NII.GZ"
+    assert chosen(folder, "linked/deep/{metabolite}.NII.GZ", "NAA") == "NAA.NII.GZ"
+    assert chosen(folder, "{metabolite}.hdr", "tCr") == "tCr.hdr"
     assert [path[-7:] for path in map_files(folder, patterns, ["tCr"])] == ["tCr.hdr", "tCr.img"]
     (folder / "Glu.nii").symlink_to("gone.nii")
     with pytest.raises(UserError, match=r"Glu.nii is a broken link"):
