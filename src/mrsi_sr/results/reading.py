@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import pickle
 import struct
 import zipfile
@@ -49,6 +50,13 @@ def check_is_file(path: str | Path, what: str = "a file") -> None:
     if path.exists():
         raise UserError(f"{path} is a pipe or a device, expected {what}")
     raise UserError(f"no file {path}, expected {what}")
+
+
+def check_memory(size_bytes: int) -> None:
+    """Raise MemoryError for content that the whole machine has no memory for: a damaged header may promise anything."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size_bytes > total:
+        raise MemoryError(f"its {size_bytes / 1e9:.3g} GB are more than this machine's memory of {total / 1e9:.3g} GB")
 
 
 def read_json(path: str | Path, what: str, to_do: str) -> dict:

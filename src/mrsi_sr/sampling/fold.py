@@ -13,6 +13,7 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.results.outputs import RECORD, check_outputs, check_whole
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
@@ -34,6 +35,7 @@ def sample_fold(
     low-resolution sizes to start from. Participants that `out` has with the same fingerprint are not sampled again.
     Raises UserError for files and settings that do not fit together.
     """
+    check_outputs([out], [*weights.values(), *slices, *low_resolution, table])
     check_sizes(sizes)
     participants = folds.participants_of(folds.read(table), fold, "test")
     if not participants:
@@ -52,8 +54,9 @@ def sample_fold(
             method, slices, low_resolution, protocol, sizes, ownership, provenance.fingerprint(**facts)
         )
         ownership.check()
+        checksums = ownership.checksums(f"{participant}.npz" for participant in participants)
         provenance.write(
-            out / "provenance.json", sampler=settings.sampler.plain(), seed=settings.seed,
+            out / RECORD, checksums, sampler=settings.sampler.plain(), seed=settings.seed,
             parameters=method.parameters, **facts, **_total(costs),
         )  # fmt: skip
 
@@ -81,8 +84,8 @@ def sample_participants(
             )  # fmt: skip
             cost["device"] = device_name()
             ownership.check()
-            (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
-            with ownership.writing(file) as temporary:
+            (out / RECORD).unlink(missing_ok=True)  # of the samples that are replaced
+            with ownership.output(file) as temporary:
                 np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
         costs.append(cost)
     ownership.check()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.provenance import RECORD
+from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
