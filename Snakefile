@@ -8,7 +8,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")  # the package of this clone, inst
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.workflow.failures import Failures
-from mrsi_sr.workflow.records import keep_with_results, lock_results
+from mrsi_sr.workflow.records import forget_inventories_of_lost_files, keep_with_results, lock_results
 from mrsi_sr.workflow.snapshot import started_with
 from mrsi_sr.workflow.plan import Plan
 
@@ -23,6 +23,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 keep_with_results()
+forget_inventories_of_lost_files(plan.inventories())
 failures = Failures()
 
 
@@ -30,6 +31,7 @@ onstart:
     try:
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
+            plan.contents.keep()
     except UserError as error:
         raise WorkflowError(str(error))
     failures.listen()

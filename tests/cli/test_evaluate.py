@@ -13,7 +13,7 @@ from pyarrow import parquet
 SETTINGS = {
     "title": "Methods", "experiment": "demo", "cohort": "toys", "phantom": True, "protocol": "clean", "folds": [1, 2],
     "folds_in_all": 2, "sizes": [4, 8], "metrics": ["nrmse", "psnr", "ssim", "lpips_alex"],
-    "methods": ["zero_filled", "munet"], "configuration": "abc",
+    "methods": ["zero_filled", "munet"],
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ rule losses:
         mem_mb=2000,
     params:
         code=plan.code_hash("losses"),
+        made_from=plan.made_from("losses"),
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.networks],
     shell:
         "python workflow/scripts/losses.py --networks {params.folders:q}"
@@ -45,6 +46,7 @@ rule compare:
         mem_mb=4000,
     params:
         code=plan.code_hash("compare"),
+        made_from=plan.made_from("compare"),
         settings=plan.test_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -74,6 +76,7 @@ rule table:
         mem_mb=4000,
     params:
         code=plan.code_hash("table"),
+        made_from=plan.made_from("table"),
         settings=plan.table_settings,
     shell:
         "python workflow/scripts/table.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -103,6 +106,7 @@ rule qualitative:
         mem_mb=4000,
     params:
         code=plan.code_hash("qualitative"),
+        made_from=plan.made_from("qualitative"),
         settings=plan.figure_settings,
         samples=plan.figure_folders,
         slices=plan.slices,

@@ -16,6 +16,7 @@ rule sample:
         mem_mb=8000,
     params:
         code=plan.code_hash("sample"),
+        made_from=plan.made_from("sample"),
         slices=plan.slices,
         low_resolution=plan.low_resolution,
         settings=plan.method_settings,

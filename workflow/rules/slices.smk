@@ -16,6 +16,7 @@ rule slices:
         mem_mb=3000,
     params:
         code=plan.code_hash("slices"),
+        made_from=plan.made_from("slices"),
         metabolites=plan.metabolites(),
         unit=plan.cohort.unit,
         settings=plan.settings("slices"),
@@ -43,6 +44,7 @@ rule cohort_summary:
         mem_mb=2000,
     params:
         code=plan.code_hash("cohort_summary"),
+        made_from=plan.made_from("cohort_summary"),
         folders=plan.cohort_files(""),
         excluded=plan.excluded(),
     shell:

@@ -15,7 +15,16 @@ from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.experiment import TableSettings
 
 ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
-NEEDED = ("method", "fold", "settings", "inputs_sha256", "sampling_settings", "networks")  # keys of a record
+NEEDED = (
+    "method",
+    "fold",
+    "settings",
+    "code",
+    "inputs_sha256",
+    "made_from",
+    "sampling_settings",
+    "networks",
+)  # keys of a record
 EVALUATE = "expected a provenance.json that evaluate.py wrote: run it again"
 
 

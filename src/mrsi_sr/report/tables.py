@@ -10,7 +10,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import methods_of, select
 from mrsi_sr.report.agreement import check_agreement
-from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.results.provenance import fingerprint, lineage
 from mrsi_sr.settings.experiment import TableSettings
 
 NOT_AVAILABLE = "not available"
@@ -76,6 +76,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
     records = list(records)
     mixed = check_agreement(scores, records, settings)
     rows, devices = _costs(records, methods, folds, settings)
+    shown = [each for each in records if each["method"] in methods and each["fold"] in folds]
     # Population standard deviation; one missing value makes mean and standard deviation missing.
     values = chosen.groupby(["method", "metric", "size"]).value.agg([("mean", _mean), ("sd", _sd)])
     facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
@@ -84,7 +85,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
         "device": ", ".join(devices),
         "mixed": "; ".join(mixed),
-        "configuration": settings.configuration or fingerprint(settings.plain()),
+        "configuration": fingerprint(*sorted([each["method"], each["fold"], lineage(each)] for each in shown)),
     }
     sizes, metrics = list(settings.sizes), list(settings.metrics)
     best = {each for metric in metrics for size in sizes for each in _best(values, methods, metric, size)}

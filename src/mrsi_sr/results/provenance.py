@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mrsi_sr import __version__
-from mrsi_sr.results import outputs
 from mrsi_sr.results.files import checksum, writing, writing_folder
+from mrsi_sr.results.outputs import (
+    RECORD, check_nothing_else, check_outputs, checksums_of, facts_of, files_below, read_record, record_of, script_name,
+    write_mark,
+)  # fmt: skip
 
 
 class Provenance:
@@ -25,11 +28,14 @@ class Provenance:
         self.started = time.time()
         self.settings, self.code = settings, code
         self.inputs: dict[str, str] = {}
+        self.made_from: dict[str, str] = {}  # lineage of the inputs that have a record
         self.add(inputs)
 
     def add(self, inputs: Iterable[str | Path]) -> None:
-        """Take the checksums of further inputs. Raises UserError for one that is not there."""
-        self.inputs |= {str(path): checksum(path) for path in inputs}
+        """Take the checksums of further inputs, and how they were made. Raises UserError for one that is not there."""
+        paths = [Path(path) for path in inputs]
+        self.inputs |= {str(path): checksum(path) for path in paths}
+        self.made_from |= {str(path): lineage(record) for path in paths if (record := record_of_input(path))}
 
     def fingerprint(self, **facts) -> str:
         """Hash of all that decides the result: settings, contents of inputs, code, and further facts (seed, fold)."""
@@ -44,10 +50,11 @@ class Provenance:
         record = {
             "settings": self.settings,
             "inputs_sha256": self.inputs,
+            "made_from": self.made_from,
             "code": self.code,
             "command": sys.argv[1:],
             "version": __version__,
-            **outputs.facts_of(outputs.script_name(), dict(checksums)),
+            **facts_of(script_name(), dict(checksums)),
             **self.circumstances(),
             **facts,
         }
@@ -71,13 +78,13 @@ class Provenance:
         Raises UserError where that would replace anything but a former result of the same script.
         """
         path = Path(path)
-        outputs.check_outputs([path], self.inputs)
-        outputs.check_nothing_else(path)
+        check_outputs([path], self.inputs)
+        check_nothing_else(path)
         with writing_folder(path) as temporary:
             yield temporary
-            checksums = outputs.checksums_of(outputs.files_below(temporary), temporary)
-            outputs.write_mark(temporary, checksums)
-            self.write(temporary / outputs.RECORD, checksums, **facts)
+            checksums = checksums_of(files_below(temporary), temporary)
+            write_mark(temporary, checksums)
+            self.write(temporary / RECORD, checksums, **facts)
 
     @contextmanager
     def beside(self, *files: str | Path, record: Path | None = None, **facts) -> Iterator[None]:
@@ -87,17 +94,17 @@ class Provenance:
         finished: one of earlier files would belong to those. Raises UserError where a file, or the record, would
         replace anything but a former result of the same script.
         """
-        record = record or outputs.record_of(files)
-        outputs.check_outputs([*files, record], self.inputs)
+        record = record or record_of(files)
+        check_outputs([*files, record], self.inputs)
         unfinished = {os.path.relpath(file, record.parent): None for file in files}
-        _write_json(outputs.facts_of(outputs.script_name(), unfinished), record)
+        _write_json(facts_of(script_name(), unfinished), record)
         try:
             yield
         except BaseException:
             if not any(Path(file).exists() for file in files):
                 record.unlink(missing_ok=True)
             raise
-        self.write(record, outputs.checksums_of(files, record.parent), **facts)
+        self.write(record, checksums_of(files, record.parent), **facts)
 
 
 def _write_json(record: dict, path: str | Path) -> None:
@@ -138,3 +145,15 @@ def peak_memory_mb() -> dict[str, float]:
     if torch is not None and torch.cuda.is_available():
         peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return peak
+
+
+def record_of_input(path: Path) -> dict:
+    """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
+    places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
+    records = (read_record(place) for place in places)
+    return next((record for record in records if {"settings", "code"} <= record.keys()), {})
+
+
+def lineage(record: dict) -> str:
+    """Hash of all settings and code that made a result, from its record: its own and those of what it was made from."""
+    return fingerprint(record["settings"], record["code"], sorted(record.get("made_from", {}).values()))

@@ -82,9 +82,6 @@ class TableSettings(Shown, Table):
         None, description="folds that must be present; null: the folds in the files"
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
-    configuration: str | None = Field(
-        None, description="fingerprint of the configuration; null: that of these settings"
-    )
     expected: dict[str, dict[str, str]] | None = Field(
         None,
         description="fingerprint of the settings that the metrics must have been made with, by method and fold; null:"

@@ -115,10 +115,14 @@ class CohortPlan:
 
 def _phantom_record(path: str) -> str | None:
     """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
-    place = Path(path)
-    if not place.is_relative_to(SIMULATED):
+    if not is_simulated(path):
         return None
-    return str(SIMULATED / place.relative_to(SIMULATED).parts[0] / RECORD)
+    return str(SIMULATED / Path(path).relative_to(SIMULATED).parts[0] / RECORD)
+
+
+def is_simulated(path: str) -> bool:
+    """Whether a path is a file of a phantom, which the workflow makes."""
+    return Path(path).is_relative_to(SIMULATED)
 
 
 def _flags(values: dict) -> str:

@@ -43,7 +43,7 @@ class ExperimentPlan(CohortPlan):
 
     def participants(self, wildcards) -> str:
         """Participants of the experiment, each with the fold that tests it where the table says one."""
-        folds = {name: self.scans[name]["fold"] for name in self._participants(wildcards)}
+        folds = {name: self.scans[name]["fold"] for name in self.participants_of(wildcards.experiment)}
         return ",".join(f"{name}={fold}" if fold else name for name, fold in folds.items())
 
     def slices(self, wildcards) -> list[str]:
@@ -140,13 +140,13 @@ class ExperimentPlan(CohortPlan):
             self._chosen_homes[asked] = (begun or planned)[0]
         return self._chosen_homes[asked]
 
-    def _participants(self, wildcards) -> list[str]:
-        """Names of the experiment's participants: all of the cohort, the first so many, or those that it lists."""
-        chosen = self._experiment(wildcards).participants
+    def participants_of(self, experiment: str) -> list[str]:
+        """Names of an experiment's participants: all of the cohort, the first so many, or those that it lists."""
+        chosen = self.configuration.experiment(experiment).participants
         return chosen if isinstance(chosen, list) else list(self.scans)[:chosen]
 
     def _files_of(self, wildcards, name: str) -> list[str]:
-        return [f"{self.folder}/{participant}/{name}" for participant in self._participants(wildcards)]
+        return [f"{self.folder}/{participant}/{name}" for participant in self.participants_of(wildcards.experiment)]
 
 
 def _plain(networks: dict[str, NetworkSettings]) -> dict[str, dict]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 from mrsi_sr import sampling, training
 from mrsi_sr.evaluation.lpips import weights_files
@@ -10,12 +11,23 @@ from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.method import sampling_fingerprint
 from mrsi_sr.workflow.experiments import ExperimentPlan
+from mrsi_sr.workflow.lineage import Lineage
+from mrsi_sr.workflow.scan_files import Contents
 
+CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
+SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
+SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
 class Plan(ExperimentPlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
+
+    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
+        """As ExperimentPlan."""
+        super().__init__(raw, rows)
+        self.contents = Contents(CONTENTS)
+        self._lineage = Lineage(self, self.contents)
 
     # --- scores, tables and figures
 
@@ -30,10 +42,10 @@ class Plan(ExperimentPlan):
         return weights_files(self._experiment(wildcards).lpips_weights)
 
     def metric_files(self, wildcards) -> list[str]:
-        return self._of_table(wildcards, "metrics/{method}.parquet")
+        return [f"{SCORES.format(**place)}.parquet" for place in self.scored_in_table(wildcards)]
 
     def metric_provenance(self, wildcards) -> list[str]:
-        return self._of_table(wildcards, "metrics/{method}.provenance.json")
+        return [f"{SCORES.format(**place)}.provenance.json" for place in self.scored_in_table(wildcards)]
 
     def test_settings(self, wildcards) -> str:
         """Settings of the tests between a table's methods: which scores there must be, made with which settings."""
@@ -53,7 +65,6 @@ class Plan(ExperimentPlan):
     def table_settings(self, wildcards) -> str:
         """Settings of a table, and what its caption says of where the numbers come from."""
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
-        expected = self._expected(methods, experiment.folds.run)
         return as_json(
             experiment.tables[wildcards.table].plain()
             | {
@@ -65,8 +76,7 @@ class Plan(ExperimentPlan):
                 "protocol": experiment.protocol,
                 "folds": experiment.folds.run,
                 "folds_in_all": experiment.folds.number,
-                "configuration": self._fingerprint(wildcards.experiment, expected),
-                "expected": expected,
+                "expected": self._expected(methods, experiment.folds.run),
             }
         )
 
@@ -89,8 +99,20 @@ class Plan(ExperimentPlan):
         return [f"{folder}/provenance.json" for folder in self.figure_folders(wildcards)]
 
     def figure_folders(self, wildcards) -> list[str]:
+        return [SAMPLES.format(**place) for place in self.sampled_in_figure(wildcards)]
+
+    def sampled_in_figure(self, wildcards) -> list[dict[str, str]]:
+        """Wildcards of the samplings that a figure shows."""
         fold, methods = self._fold_of_figure(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
-        return [f"results/{wildcards.experiment}/fold-{fold}/samples/{method}" for method in methods]
+        return [{"experiment": wildcards.experiment, "fold": str(fold), "method": method} for method in methods]
+
+    def scored_in_table(self, wildcards) -> list[dict[str, str]]:
+        """Wildcards of the scorings that a table shows."""
+        return [
+            {"experiment": wildcards.experiment, "fold": str(fold), "method": method}
+            for method in self._methods_of("tables", wildcards.table, wildcards)
+            for fold in self._experiment(wildcards).folds.run
+        ]
 
     def code(self, rule: str, wildcards) -> dict[str, str]:
         """Code that can change the result of a rule's job: a hash of each module, by its name."""
@@ -107,6 +129,10 @@ class Plan(ExperimentPlan):
         """Function that gives the hash of the code of a rule's jobs."""
         return lambda wildcards: fingerprint(self.code(rule, wildcards))
 
+    def made_from(self, rule: str) -> Callable:
+        """Function that gives the hash of all that makes the inputs of a rule's jobs."""
+        return lambda wildcards: self._lineage.before(rule, wildcards)
+
     # --- targets
 
     def tables_and_figures(self) -> list[str]:
@@ -116,6 +142,14 @@ class Plan(ExperimentPlan):
                 targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
             targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
         return targets
+
+    def inventories(self) -> dict[Path, list[str]]:
+        """Files that each planned experiment's inventory lists."""
+        places = [SimpleNamespace(experiment=name) for name in self.configuration.experiments]
+        return {
+            Path(f"results/{place.experiment}/inventory.csv"): self.slices(place) + self.low_resolution(place)
+            for place in places
+        }
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""
@@ -167,13 +201,6 @@ class Plan(ExperimentPlan):
         experiment = self._experiment(wildcards)
         return experiment.figures[wildcards.figure].fold or experiment.folds.run[0]
 
-    def _of_table(self, wildcards, pattern: str) -> list[str]:
-        return [
-            f"results/{wildcards.experiment}/fold-{fold}/{pattern.format(method=method)}"
-            for method in self._methods_of("tables", wildcards.table, wildcards)
-            for fold in self._experiment(wildcards).folds.run
-        ]
-
     def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
         """Fingerprint of the settings of a method's maps, by method and fold."""
         settings = {name: self.configuration.method(name) for name in methods}
@@ -181,9 +208,3 @@ class Plan(ExperimentPlan):
             name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
             for name, each in settings.items()
         }
-
-    def _fingerprint(self, experiment: str, expected: dict) -> str:
-        """Fingerprint of all that decides a table's numbers: cohort, experiment, and its methods in each fold."""
-        studied = self.configuration.experiment(experiment).plain()
-        parts = {key: value for key, value in studied.items() if key not in ("methods", "tables", "figures")}
-        return fingerprint(self.cohort.plain(), parts, expected)

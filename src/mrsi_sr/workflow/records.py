@@ -35,6 +35,19 @@ def keep_with_results() -> None:
                 link.symlink_to(Path("..") / KEPT / name)
 
 
+def forget_inventories_of_lost_files(inventories: dict[Path, list[str]]) -> None:
+    """Delete inventories of files that are not there any more.
+
+    Trainings and samplings depend on an inventory in place of its hundreds of files. Where one of these was deleted,
+    the inventory has to be made again, with that file, once something needs it.
+    inventories: files of slices and low-resolution maps by inventory.
+    """
+    for inventory, files in inventories.items():
+        if inventory.exists() and not all(map(os.path.exists, files)):
+            with contextlib.suppress(OSError):  # of results that can only be read
+                inventory.unlink()
+
+
 def lock_results() -> None:
     """Lock the results folder for this process. Raises UserError where another workflow holds the lock."""
     file = (KEPT / "lock").open("a+")

@@ -14,7 +14,7 @@ from mrsi_sr.settings.experiment import TableSettings
 
 SETTINGS = TableSettings.of(
     sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,
-    folds=[1, 2], folds_in_all=5, configuration="abc123",
+    folds=[1, 2], folds_in_all=5,
     labels={"zero_filled": "Zero-filled", "munet": "MUNet & co_1"},
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 
 def record(method, fold, **changes):
     facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
-    facts |= {"settings": {"lpips_weights": {}}, "inputs_sha256": {}}
+    facts |= {"settings": {"lpips_weights": {}}, "code": {}, "inputs_sha256": {}, "made_from": {}}
     facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET.plain())
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
     return facts | {"sampling_device": "a CPU"} | changes
@@ -85,9 +85,22 @@ def test_the_caption_says_where_the_figures_come_from(table, write):
     text = re.sub(r"\\(.)", r"\1", write(table))
     for fact in (
         "Table 1", "Experiment demo", "protocol clean", "inside the quality mask", "cohort toys",
-        "phantom", "folds 1, 2 of 5", "2 participants", "6 maps", "population standard deviation", "on a CPU", "abc123",
+        "phantom", "folds 1, 2 of 5", "2 participants", "6 maps", "population standard deviation", "on a CPU",
+        "Configuration ",
     ):  # fmt: skip
         assert fact in text
+
+
+def test_the_fingerprint_of_a_table_is_that_of_the_scores_it_shows_and_of_nothing_else():
+    def fingerprint(changes=None, **settings):
+        records = [record(each["method"], each["fold"], **(changes or {}).get(each["fold"], {})) for each in RECORDS]
+        return tables.build(long_table(), records, SETTINGS | settings).facts["configuration"]
+
+    asked = fingerprint()
+    assert fingerprint(title="Another") == asked == fingerprint({1: {"seconds_per_slice": 7.0}})
+    assert fingerprint({1: {"made_from": {"slices.npz": "of another quality mask"}}}) != asked
+    assert fingerprint({2: {"code": {"mrsi_sr/evaluation/metrics.py": "changed"}}}) != asked
+    assert fingerprint(methods=["munet"]) != asked
 
 
 def test_markdown_has_as_many_cells_in_every_row_and_the_best_in_bold(table):

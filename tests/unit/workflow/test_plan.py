@@ -118,7 +118,14 @@ def set_methods(raw):
         (set_metrics, {"plan.table_settings", "plan.test_settings"}),
         (
             set_methods,
-            {"plan.table_settings", "plan.test_settings", "plan.metric_files", "plan.metric_provenance"},
+            {
+                "plan.table_settings",
+                "plan.test_settings",
+                "plan.metric_files",
+                "plan.metric_provenance",
+                'plan.made_from("compare")',
+                'plan.made_from("table")',
+            },
         ),
     ],
 )
@@ -140,11 +147,11 @@ def test_a_changed_list_of_one_table_leaves_the_other_tables_as_they_are(papers)
     assert given(papers, "table_settings", table="sharpness") == before
 
 
-def test_a_changed_network_changes_the_fingerprint_of_the_tables_that_use_it_and_no_other(papers):
+def test_a_changed_network_changes_what_is_expected_of_the_tables_that_use_it_and_no_other(papers):
     tables = ("table1", "sharpness")
-    before = {table: given(papers, "table_settings", table=table)["configuration"] for table in tables}
+    before = {table: given(papers, "table_settings", table=table)["expected"] for table in tables}
     papers["networks"]["munet_am_layer"]["learning_rate"] = 2e-4
-    after = {table: given(papers, "table_settings", table=table)["configuration"] for table in tables}
+    after = {table: given(papers, "table_settings", table=table)["expected"] for table in tables}
     assert after["table1"] != before["table1"] and after["sharpness"] == before["sharpness"]
 
 

@@ -15,7 +15,7 @@ LONGEST_VALUE = 60  # characters of a setting's value that are shown
 # Flags that decide how a job runs, or that follow from others, but not what comes out.
 NO_CAUSE = ("out", "out-csv", "out-md", "out-tex", "out-png", "out-pdf", "provenance", "threads", "batch-size",
             "checkpoint-every", "device", "weights", "needs")  # fmt: skip
-FOLLOWS = ("configuration", "expected")  # keys of a table's settings: hashes of what its methods and networks are
+FOLLOWS = ("expected",)  # keys of a table's settings: hashes of what its methods and networks are
 FILES = ("slices", "low-resolution", "samples", "metrics", "networks", "cohort", "volumes", "mask")  # flags of paths
 # Key of the configuration that a script's flag comes from, by script (* for any) and flag.
 PLACES = {

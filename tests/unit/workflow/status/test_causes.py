@@ -38,7 +38,7 @@ def test_the_networks_of_a_method_are_called_by_their_names_not_by_their_roles(c
 
 
 def test_what_a_table_is_told_of_a_method_is_called_as_the_method_has_it(configuration):
-    old, new = ({"labels": {"ddpm": label}, "configuration": label} for label in ("DDPM", "Other"))
+    old, new = ({"labels": {"ddpm": label}, "expected": label} for label in ("DDPM", "Other"))
     wildcards = {"experiment": "toy", "table": "comparison"}
     said = lines(configuration, "table", "settings", json.dumps(old), json.dumps(new), **wildcards)
     assert said == ["methods.ddpm.label: DDPM -> Other"]

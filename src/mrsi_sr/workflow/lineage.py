@@ -1,0 +1,123 @@
+"""Lineage of results: one hash of all that made the inputs of a job, from the scan's files to the stage before it.
+
+Snakemake removes the output of a job that fails, and does not make it again as long as its consumers exist and their
+own parameters are unchanged. So the lineage is a parameter of each consumer: a job that died once after a change runs
+again, as does one whose output was deleted; and results that are kept without their intermediates stay as they are.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from mrsi_sr.results.provenance import fingerprint
+from mrsi_sr.workflow.cohort import is_simulated
+from mrsi_sr.workflow.scan_files import Contents
+
+Job = tuple[str, dict[str, str]]  # rule, wildcards
+
+
+class Lineage:
+    """Hashes of what makes the results of a plan's jobs."""
+
+    def __init__(self, plan, contents: Contents):
+        self._plan = plan
+        self._known: dict[str, str] = {}
+
+        def files(*columns: str) -> Callable:
+            return content(plan.files(*columns))
+
+        def content(paths: Callable) -> Callable:
+            return lambda wildcards: [contents.of(path) for path in paths(wildcards) if not is_simulated(path)]
+
+        # What decides the result of each rule that others follow, beside its code: the parameters in its file, and the
+        # contents of files that no rule makes.
+        self._deciding = {
+            "simulate": [plan.phantom_settings, plan.phantom_seed],
+            "ingest": [plan.ingest_flags, files("lcmodel", "maps", "reference")],
+            "mask": [
+                plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
+                content(plan.external_maps),
+            ],
+            "slices": [
+                plan.metabolites(), plan.cohort.unit, plan.settings("slices"),
+                plan.file_flags("t1", "flair", "brain_mask", "lesion"), files("t1", "flair", "brain_mask", "lesion"),
+            ],
+            "truncate": [plan.cohort_sizes()],
+            "inventory": [],
+            "folds": [plan.participants, plan.fold_settings],
+            "train": [
+                plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.seed, plan.needs_flags,
+            ],
+            "sample": [
+                plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
+                plan.evaluation_sizes, plan.protocol,
+            ],
+            "evaluate": [
+                plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
+                content(plan.lpips_files),
+            ],
+        }  # fmt: skip
+
+    def before(self, rule: str, wildcards) -> str:
+        """Hash of all that makes the inputs of a job."""
+        return fingerprint([self._of(*job) for job in self._before(rule, wildcards)])
+
+    def _of(self, rule: str, named: dict[str, str]) -> str:
+        """Hash of all that makes a job's result: its code, what decides it, and the jobs before it."""
+        key = fingerprint(rule, named)
+        if key not in self._known:
+            wildcards = SimpleNamespace(**named)
+            deciding = [part(wildcards) if callable(part) else part for part in self._deciding[rule]]
+            code = self._plan.code(rule, wildcards)
+            self._known[key] = fingerprint(code, deciding, self.before(rule, wildcards))
+        return self._known[key]
+
+    def _before(self, rule: str, wildcards) -> list[Job]:
+        """Jobs whose results a rule's job reads."""
+        plan = self._plan
+        match rule:
+            case "simulate" | "folds":
+                return []
+            case "ingest" | "mask" | "montage" | "slices" | "truncate":
+                return [(before, {"participant": wildcards.participant}) for before in self._of_participant(rule)]
+            case "cohort_summary":
+                return [("slices", {"participant": name}) for name in plan.scans]
+            case "inventory":
+                return [("truncate", {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
+            case "train":
+                return [*_data(wildcards), *map(_training, plan.needed_networks(wildcards))]
+            case "sample":
+                return [*_data(wildcards), *map(_training, plan.trained_networks(wildcards))]
+            case "evaluate":
+                return [
+                    *_data(wildcards),
+                    ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
+                ]
+            case "losses":
+                return [_training(path) for path in plan.networks_of_fold(wildcards)]
+            case "compare" | "table":
+                return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "qualitative":
+                return [*_data(wildcards), *(("sample", place) for place in plan.sampled_in_figure(wildcards))]
+        raise ValueError(f"no lineage of {rule}")
+
+    def _of_participant(self, rule: str) -> list[str]:
+        """Rules before one of a participant's; phantoms are simulated first."""
+        phantom = ["simulate"] if self._plan.cohort.simulate else []
+        return {
+            "ingest": phantom,
+            "mask": [*phantom, "ingest"],
+            "montage": [*phantom, "ingest", "mask"],
+            "slices": [*phantom, "ingest", "mask"],
+            "truncate": ["slices"],
+        }[rule]
+
+
+def _data(wildcards) -> list[Job]:
+    """Jobs that make the data and the folds of an experiment."""
+    return [(rule, {"experiment": wildcards.experiment}) for rule in ("inventory", "folds")]
+
+
+def _training(path: str) -> Job:
+    """Job that makes results/EXPERIMENT/fold-FOLD/networks/NETWORK/provenance.json."""
+    _, experiment, fold, _, network, _ = path.split("/")
+    return "train", {"experiment": experiment, "fold": fold.removeprefix("fold-"), "network": network}
