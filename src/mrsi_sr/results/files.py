@@ -149,4 +149,3 @@ def checksum(path: str | Path) -> str:
         if file.is_file():
             digest.update(f"{file.relative_to(path).as_posix()} {checksum(file)}\n".encode())
     return digest.hexdigest()
-

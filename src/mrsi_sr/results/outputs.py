@@ -105,15 +105,13 @@ def check_whole(path: str | Path) -> None:
     A file without a record, such as one that a person made, is taken as it is.
     """
     path = Path(path)
-    places = (record_of([path]), path.parent / RECORD, path.parent / MARK)
-    where = next((place for place in places if place.exists()), None)
-    if where is None or not path.exists():
+    beside = record_of([path])
+    where = _describing((beside, path.parent / MARK, path.parent / RECORD)) if path.exists() else None
+    if where is None:
         return
-    made = path if where == places[0] else path.parent / RECORD
-    content = read_json(where, "a record of a result", f"delete {made}, and run what makes it again")
-    script, checksums = _facts(content)
-    again = f"delete {made}, and run the workflow or {script or 'its script'} again"
-    if where == places[0]:
+    script, checksums = _facts(read_record(where))
+    again = f"delete {path if where == beside else path.parent / RECORD}, and run the workflow or {script} again"
+    if where == beside:
         again += f"; where the change is your own, delete {where.name} alone"
     name = os.path.relpath(path, where.parent)
     if name not in checksums:
@@ -135,6 +133,16 @@ def check_made_from(path: str | Path, source: str | Path) -> None:
             f"{path} was not made from {source}, or that has changed since\n"
             f"  delete {path}, and run what makes it again"
         )
+
+
+def _describing(places: Iterable[Path]) -> Path | None:
+    """The first of these files that is a record of ours. Raises UserError where none is, and one cannot be read."""
+    present = [place for place in places if place.exists()]
+    if found := next((place for place in present if all(_facts(read_record(place)))), None):
+        return found
+    for place in present:  # of other software, unless it is damaged
+        read_json(place, "a record of a result", "delete it together with its result, and run what makes them again")
+    return None
 
 
 def _check_apart(output: Path, given: Path) -> None:

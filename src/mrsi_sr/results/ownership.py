@@ -128,12 +128,11 @@ class Ownership:
             outputs.write_mark(self.folder, known | {path.name: files.checksum(temporary)})
 
     def checksums(self, names: Iterable[str]) -> dict[str, str]:
-        """Checksums of files of the result, as they were written. Forgets all others."""
-        known = outputs.checksums_in(self.folder)
-        kept = {name: known[name] for name in names}
-        if kept != known:
-            outputs.write_mark(self.folder, kept)
-        return kept
+        """Checksums of the result's files, when all are written: the folder's mark forgets any other."""
+        found = outputs.checksums_of([self.folder / name for name in names], self.folder)
+        if found != outputs.checksums_in(self.folder):
+            outputs.write_mark(self.folder, found)
+        return found
 
     def _holds(self) -> bool:
         """Whether the file names this run. One that cannot be read for the moment counts as such."""

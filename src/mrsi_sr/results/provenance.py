@@ -15,7 +15,15 @@ from pathlib import Path
 from mrsi_sr import __version__
 from mrsi_sr.results.files import checksum, writing, writing_folder
 from mrsi_sr.results.outputs import (
-    RECORD, check_nothing_else, check_outputs, checksums_of, facts_of, files_below, read_record, record_of, script_name,
+    RECORD,
+    check_nothing_else,
+    check_outputs,
+    checksums_of,
+    facts_of,
+    files_below,
+    read_record,
+    record_of,
+    script_name,
     write_mark,
 )  # fmt: skip
 

@@ -7,9 +7,10 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mrsi_sr.cli import UserError
 
@@ -62,7 +63,47 @@ def check_memory(size_bytes: int) -> None:
 def read_json(path: str | Path, what: str, to_do: str) -> dict:
     """JSON object in a file. Raises UserError where there is none, or something else."""
     with reading(path, what, to_do):
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_each_once)
         if not isinstance(content, dict):
             raise ValueError(f"it has a {type(content).__name__}, expected an object")
     return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict:
+    """A JSON object with each key once. Raises ValueError for a key that is given twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice")
+    return content
+
+
+def read_csv(path: str | Path, columns: Sequence[str], what: str, to_do: str) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a CSV table, each with the number of its line in the file. Further columns are kept.
+
+    Raises UserError for a file without these columns, or with a row of another length.
+    """
+    with reading(path, what, to_do), Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        names = reader.fieldnames or []
+        if missing := [name for name in columns if names.count(name) != 1]:
+            raise ValueError(
+                f"it has the columns {','.join(names) or 'none'}, expected one {' and one '.join(missing)}"
+            )
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} does not have {len(names)} cells as the header")
+            rows.append((reader.line_num, row))
+        return rows
+
+
+def shaped(kind: type, content: Any) -> Any:
+    """Content of a file as a pydantic model or dataclass. Raises ValueError with the first key that does not fit."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.outputs import check_whole
 
 
 class Status(IntEnum):
@@ -114,8 +115,9 @@ def _read(folder: Path, names: list[str], shape: tuple[int, ...]) -> list[np.nda
 def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Values [X, Y, Z] and affine [4, 4] of a 3-D NIfTI file; further axes of length one are dropped.
 
-    Raises UserError where the file does not exist, cannot be read or is not 3-D.
+    Raises UserError where the file does not exist, cannot be read, is not 3-D, or is a damaged file of a result.
     """
+    check_whole(path)
     image = open_nifti(path)
     try:
         values = np.asarray(image.dataobj).reshape(image.shape[:3])

@@ -295,5 +295,5 @@ def test_foreign_weights_are_refused(tmp_path):
         ("text", lambda path: path.write_text("{}")),
     ):
         save(tmp_path / name)
-        with pytest.raises(UserError, match="is not a file of weights"):
+        with pytest.raises(UserError, match="cannot be read as weights of a network"):
             Weights.load(tmp_path / name)
