@@ -81,6 +81,7 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
         record["networks"]["network"]["channels"] == 2
         and record["parameters"] == 967_601
         and record["sampling_device"] == "a CPU"
+        and record["training"] == {"munet": {"seconds": 1.0, "device": "a CPU"}}
     )
     assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
 
@@ -173,7 +174,8 @@ def test_table_refuses(metrics, run_script, tmp_path, changes, message):
 def test_a_file_that_is_no_metrics_file_is_named(metrics, run_script, tmp_path):
     (tmp_path / "bad.parquet").write_text("not parquet")
     refused(
-        compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"), "bad.parquet cannot be read as a metrics"
+        compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"),
+        "bad.parquet cannot be read as a metrics",
     )
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from synthetic_scan import scan, write_mri
 
-from mrsi_sr.scan.volumes import read_nifti
+from mrsi_sr.scan.nifti import read_nifti
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,11 @@ from mrsi_sr.results.outputs import MARK
 
 GRID = Path(__file__).parents[1] / "data/lcmodel/grid"
 NETWORK = (DENOISER | {"iterations": 6, "validate_every": 3}).plain()
-MEASURED = {"provenance.json", "training.json", MARK}  # duration, memory and time of day: they differ between equal runs
+MEASURED = {
+    "provenance.json",
+    "training.json",
+    MARK,
+}  # duration, memory and time of day: they differ between equal runs
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,7 @@ def _samples(
         "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()), "fold": fold, "sizes": SIZES,
         "participants": [truth.participant for truth in truths], "maps": len(rows) * len(truths), "script": "sample.py",
         "inputs_sha256": {str(path): checksum(path) for path in slices},
+        "training": {name: {"seconds": 1.0, "device": "a CPU"} for name in SETTINGS[method]["networks"].values()},
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(content))
     record(folder)

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--brain-mask",
         metavar="NIFTI",
-        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
+        help="brain mask; default: that of the volumes, else the T1's brain",
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
     result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)

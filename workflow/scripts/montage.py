@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--brain-mask",
         metavar="NIFTI",
-        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
+        help="brain mask; default: that of the volumes, else the T1's brain",
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
     result.add_argument("--unit", required=True, help="unit of the concentrations, such as mM or a.u.")
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
-    reasons = quality.load_reasons(arguments.mask, metabolites)
+    reasons = quality.load_reasons(arguments.mask, metabolites, scan.shape)
     brain = None
     if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)

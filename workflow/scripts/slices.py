@@ -24,9 +24,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--brain-mask",
         metavar="NIFTI",
-        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
+        help="brain mask; default: that of the volumes, else the T1's brain",
     )
-    result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, lesion above zero, to outline in figures")
+    result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, to outline in figures")
     result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="NPZ", help="NPZ file to write")
     return result

@@ -15,7 +15,7 @@ from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import LpipsWeights
 
-COPIED = ("networks", "nfe", "seconds_per_slice", "parameters")  # keys copied from the samples' provenance
+COPIED = ("networks", "nfe", "seconds_per_slice", "parameters", "training")  # keys copied from the samples' provenance
 
 
 def score_fold(

@@ -23,6 +23,13 @@ class SamplingSettings(BaseModel):
     samples: PositiveInt
 
 
+class Training(BaseModel):
+    """Cost of the training of a network; null where its record was missing."""
+
+    seconds: FiniteFloat | None
+    device: str | None
+
+
 class SamplesRecord(BaseModel):
     """Provenance of a folder of samples, which sample.py wrote."""
 
@@ -38,6 +45,7 @@ class SamplesRecord(BaseModel):
     nfe: FiniteFloat
     seconds_per_slice: FiniteFloat
     parameters: NonNegativeInt
+    training: dict[str, Training]
     device: str
     inputs_sha256: dict[str, str]
     outputs_sha256: dict[str, str]
@@ -65,6 +73,7 @@ class ScoresRecord(BaseModel):
     nfe: FiniteFloat
     seconds_per_slice: FiniteFloat
     parameters: NonNegativeInt
+    training: dict[str, Training]
     frame: PositiveInt
 
 

@@ -17,6 +17,7 @@ MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a 
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
 KINDS = {"slice": "iu", "size": "iu", "fold": "iu", "sample": "iu", "value": "f"}  # NumPy's; of others: objects
 BYTES_PER_ROW = 200  # memory that a row takes
+ALL_SIZES = "all"  # group of a table that pools its sizes
 SHOWN = 5  # maximum number of maps listed in an error text
 
 
@@ -113,9 +114,9 @@ def _check_values(path: str, table: pd.DataFrame) -> None:
 def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
     """Rows of the long table that a table or its tests need, averaged over repeated samples.
 
-    Columns: MAP, method, fold, metric, value; value is missing where the metric is not available. Raises UserError
-    where a method, metric, region or size is missing, files are of other folds, or the methods were not scored on the
-    same maps.
+    Columns: MAP, method, fold, metric, value, group; value is missing where the metric is not available. group is the
+    column of the table that a map belongs to, one of `groups_of`. Raises UserError where a method, metric, region or
+    size is missing, files are of other folds, or the methods were not scored on the same maps.
     """
     wanted = {"region": [settings.region], "metric": settings.metrics, "size": settings.sizes}
     wanted["method"] = methods_of(table, settings)
@@ -134,7 +135,13 @@ def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
             f"the metrics files are of fold {listed(folds)}, the settings ask for {listed(settings.folds)}\n"
             "  give the metrics files of all these folds"
         )
-    return table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
+    values = table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
+    return values.assign(group=ALL_SIZES if settings.pool_sizes else values["size"])
+
+
+def groups_of(settings: TableSettings) -> list[int | str]:
+    """Groups of maps that a table and its tests take together: the maps of each size, or of all sizes."""
+    return [ALL_SIZES] if settings.pool_sizes else list(settings.sizes)
 
 
 def methods_of(table: pd.DataFrame, settings: TableSettings) -> list[str]:

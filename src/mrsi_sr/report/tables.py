@@ -8,13 +8,16 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import methods_of, select
+from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of, methods_of, select
 from mrsi_sr.report.agreement import check_agreement
+from mrsi_sr.report.caption import caption, terms
 from mrsi_sr.results.provenance import fingerprint, lineage
 from mrsi_sr.settings.experiment import TableSettings
 
 NOT_AVAILABLE = "not available"
-COST = {"nfe": "NFE", "seconds_per_slice": "Time (s)", "parameters": "Params (M)"}
+COST = {
+    "nfe": "NFE", "seconds_per_slice": "Time (s)", "training_hours": "Train time (h)", "parameters": "Params (M)",
+}  # fmt: skip
 LATEX_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     character: "\\" + character for character in "&%$#_{}"
 }
@@ -25,43 +28,42 @@ LATEX_SYMBOLS = {"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "
 class Table:
     """Content of a table.
 
-    rows: one per method, columns method, label, nfe, seconds_per_slice, parameters; values: indexed by (method, metric,
-    size), columns mean, sd; best: (method, metric, size) printed in bold; frame: voxels of a map along each axis.
+    settings: of the table. facts: where the numbers come from, for the caption. rows: one per method, columns method,
+    label and costs. values: indexed by (method, metric, group), columns mean, sd. best: (method, metric, group) printed
+    in bold. A group is a size, or all of them together (scores.groups_of). frame: voxels of a map along each axis.
     """
 
-    title: str
+    settings: TableSettings
     facts: dict
     rows: pd.DataFrame
     values: pd.DataFrame
     best: set
-    sizes: list[int]
-    metrics: list[str]
     frame: int
+
+    @property
+    def groups(self) -> list[int | str]:
+        """Groups of maps, in the order shown."""
+        return groups_of(self.settings)
+
+    @property
+    def columns(self) -> list[tuple[str, int | str]]:
+        """Metric and group of each column of values, in the order shown."""
+        return [(metric, group) for group in self.groups for metric in self.settings.metrics]
 
     def factor(self, size: int) -> str:
         """Upscaling factor of a size, as printed."""
         return f"{self.frame / size:.1f}".removesuffix(".0")
 
-    def cell(self, method: str, metric: str, size: int) -> str:
+    def cell(self, method: str, metric: str, group: int | str) -> str:
         """Mean±sd as printed, or `not available`."""
-        mean, sd = self.values.loc[(method, metric, size), ["mean", "sd"]]
-        decimals = METRICS[metric].decimals
+        mean, sd = self.values.loc[(method, metric, group), ["mean", "sd"]]
+        decimals = decimals_of(metric, self.settings)
         return NOT_AVAILABLE if np.isnan(mean) else f"{mean:.{decimals}f}±{sd:.{decimals}f}"
 
     @property
     def caption(self) -> str:
-        """Caption in full sentences: experiment, protocol, cohort, folds, and how the numbers were computed."""
-        f = self.facts
-        where = "inside the quality mask" if f["region"] == "mask" else "over the whole frame"
-        phantom = " (phantom: simulated, not patients)" if f["phantom"] else ""
-        mixed = f" Folds of different settings are averaged: {f['mixed']}." if f["mixed"] else ""
-        return (
-            f"{self.title}. Experiment {f['experiment']}, protocol {f['protocol']}: metrics {where}; "
-            f"cohort {f['cohort']}{phantom}; {f['folds']}; {_count(f['participants'], 'participant')}, "
-            f"{_count(f['maps'], 'map')} at each size. "
-            "Mean ± population standard deviation over maps; s is the upscaling factor. "
-            f"Time is seconds per slice on {f['device']}.{mixed} Configuration {f['configuration']}."
-        )
+        """Caption in full sentences: what the numbers are, and where they come from."""
+        return caption(self.settings, self.facts)
 
 
 def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> Table:
@@ -75,21 +77,30 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
     folds = sorted(int(fold) for fold in chosen.fold.unique())
     records = list(records)
     mixed = check_agreement(scores, records, settings)
-    rows, devices = _costs(records, methods, folds, settings)
-    shown = [each for each in records if each["method"] in methods and each["fold"] in folds]
+    rows = _costs(records, methods, folds, settings)
+    shown = [each for method in methods for each in records if each["method"] == method and each["fold"] in folds]
     # Population standard deviation; one missing value makes mean and standard deviation missing.
-    values = chosen.groupby(["method", "metric", "size"]).value.agg([("mean", _mean), ("sd", _sd)])
+    values = chosen.groupby(["method", "metric", "group"]).value.agg([("mean", _mean), ("sd", _sd)])
     facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
         "folds": f"fold{'s' * (len(folds) > 1)} {_joined(folds)} of {settings.folds_in_all or len(folds)}",
         "participants": chosen.participant.nunique(),
         "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
-        "device": ", ".join(devices),
+        "device": _joined(dict.fromkeys(each["sampling_device"] for each in shown)),
+        "training_device": _joined(_training_devices(shown)),
         "mixed": "; ".join(mixed),
+        "terms": terms(shown, settings.labels),
         "configuration": fingerprint(*sorted([each["method"], each["fold"], lineage(each)] for each in shown)),
     }
-    sizes, metrics = list(settings.sizes), list(settings.metrics)
-    best = {each for metric in metrics for size in sizes for each in _best(values, methods, metric, size)}
-    return Table(settings.title, facts, rows, values, best, sizes, metrics, _one_frame(records))
+    best = {
+        each for metric in settings.metrics for group in groups_of(settings)
+        for each in _best(values, methods, metric, group, decimals_of(metric, settings))
+    }  # fmt: skip
+    return Table(settings, facts, rows, values, best, _one_frame(records))
+
+
+def decimals_of(metric: str, settings: TableSettings) -> int:
+    """Decimals that a table prints of a metric."""
+    return METRICS[metric].decimals + settings.more_decimals
 
 
 def _one_frame(records: list[dict]) -> int:
@@ -99,11 +110,9 @@ def _one_frame(records: list[dict]) -> int:
     return frames.pop()
 
 
-def _costs(
-    records: list[dict], methods: list[str], folds: list[int], settings: TableSettings
-) -> tuple[pd.DataFrame, list[str]]:
-    """Label of each method with means over folds of NFE, seconds and parameters; and the devices of the timing."""
-    rows, devices = [], {}
+def _costs(records: list[dict], methods: list[str], folds: list[int], settings: TableSettings) -> pd.DataFrame:
+    """Label of each method with means over folds of its costs."""
+    rows = []
     for method in methods:
         own = [record for record in records if record["method"] == method and record["fold"] in folds]
         for key in ("nfe", "parameters"):
@@ -114,10 +123,21 @@ def _costs(
                     + ", ".join(f"fold {fold}: {value}" for fold, value in found.items())
                     + "\n  the files come from different configurations: sample and evaluate all folds again"
                 )
-        devices |= dict.fromkeys(record["sampling_device"] for record in own)
-        means = {key: _mean_of([record[key] for record in own]) for key in COST}
+        costs = [record | {"training_hours": _training_hours(record)} for record in own]
+        means = {key: _mean_of([each[key] for each in costs]) for key in COST}
         rows.append({"method": method, "label": settings.labels.get(method, method), **means})
-    return pd.DataFrame(rows), list(devices)
+    return pd.DataFrame(rows)
+
+
+def _training_hours(record: dict) -> float:
+    """Hours of training of all networks of a method in a fold; NaN where the record of one of them was missing."""
+    seconds = [each["seconds"] for each in record["training"].values()]
+    return np.nan if None in seconds else sum(seconds) / 3600
+
+
+def _training_devices(records: list[dict]) -> list[str]:
+    devices = [each["device"] for record in records for each in record["training"].values()]
+    return list(dict.fromkeys(filter(None, devices)))
 
 
 def _mean_of(values: list[float]) -> float:
@@ -133,24 +153,27 @@ def _sd(values: pd.Series) -> float:
     return values.to_numpy().std(ddof=0)
 
 
-def _best(values: pd.DataFrame, methods: list[str], metric: str, size: int) -> list[tuple]:
-    """Best of two or more methods at a metric and size, with all that are equal as printed; else none."""
-    means = {method: values.loc[(method, metric, size), "mean"] for method in methods}
-    means = {method: round(mean, METRICS[metric].decimals) for method, mean in means.items() if not np.isnan(mean)}
+def _best(values: pd.DataFrame, methods: list[str], metric: str, group: int | str, decimals: int) -> list[tuple]:
+    """Best of two or more methods at a metric and group, with all that are equal as printed; else none."""
+    means = {method: values.loc[(method, metric, group), "mean"] for method in methods}
+    means = {method: round(mean, decimals) for method, mean in means.items() if not np.isnan(mean)}
     if len(means) < 2:
         return []
     best = min(means.values()) if METRICS[metric].lower_is_better else max(means.values())
-    return [(method, metric, size) for method, mean in means.items() if mean == best]
+    return [(method, metric, group) for method, mean in means.items() if mean == best]
 
 
 def csv(table: Table) -> pd.DataFrame:
-    """The table as CSV data, one row per method and size: cost, mean and sd of each metric, facts of the caption."""
+    """The table as CSV data, one row per method and size: costs, mean and sd of each metric, facts of the caption.
+
+    The size of maps of several sizes that are pooled is `all`, their upscaling factor is missing.
+    """
     rows = []
     for row in table.rows.to_dict("records"):
-        for size in table.sizes:
-            values = {"size": size, "upscaling_factor": table.frame / size}
-            for metric in table.metrics:
-                mean, sd = table.values.loc[(row["method"], metric, size), ["mean", "sd"]]
+        for group in table.groups:
+            values = {"size": group, "upscaling_factor": np.nan if group == ALL_SIZES else table.frame / group}
+            for metric in table.settings.metrics:
+                mean, sd = table.values.loc[(row["method"], metric, group), ["mean", "sd"]]
                 values |= {f"{metric}_mean": mean, f"{metric}_sd": sd}
             rows.append(row | values | table.facts)
     return pd.DataFrame(rows)
@@ -159,9 +182,11 @@ def csv(table: Table) -> pd.DataFrame:
 def markdown(table: Table) -> str:
     """The table as Markdown, best values in bold, with the caption below."""
     metrics = [
-        f"{METRICS[m].label} {METRICS[m].arrow} s={table.factor(size)}" for size in table.sizes for m in table.metrics
+        f"{METRICS[m].label} {METRICS[m].arrow}" + ("" if group == ALL_SIZES else f" s={table.factor(group)}")
+        for m, group in table.columns
     ]
-    lines = [["Method", *COST.values(), *metrics], ["---"] + ["---:"] * (len(COST) + len(metrics))]
+    costs = [COST[key] for key in table.settings.costs]
+    lines = [["Method", *costs, *metrics], ["---"] + ["---:"] * (len(costs) + len(metrics))]
     for label, cells in _cells(table):
         lines.append([label.replace("|", r"\|"), *(f"**{text}**" if best else text for text, best in cells)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}\n"
@@ -169,16 +194,13 @@ def markdown(table: Table) -> str:
 
 def latex(table: Table) -> str:
     """The table as LaTeX table* with booktabs rules, best values in bold; needs \\usepackage{booktabs} and UTF-8."""
-    width = len(table.metrics)
-    columns = "l" + "r" * len(COST) + ("c" * width) * len(table.sizes)
-    starts = [2 + len(COST) + i * width for i in range(len(table.sizes))]
-    groups = [f"\\multicolumn{{{width}}}{{c}}{{$s={table.factor(n)}$ (${n}\\times{n}$)}}" for n in table.sizes]
+    width, costs = len(table.settings.metrics), [COST[key] for key in table.settings.costs]
+    columns = "l" + "r" * len(costs) + "c" * len(table.columns)
+    starts = [2 + len(costs) + i * width for i in range(len(table.groups))]
+    groups = [f"\\multicolumn{{{width}}}{{c}}{{{_latex_group(table, group)}}}" for group in table.groups]
     rules = [f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    metrics = [_escaped(f"{METRICS[m].label}{METRICS[m].arrow}") for m in table.metrics]
-    header = [
-        " & ".join([""] * (len(COST) + 1) + groups),
-        " & ".join(["Method", *COST.values(), *metrics * len(table.sizes)]),
-    ]
+    metrics = [_escaped(f"{METRICS[m].label}{METRICS[m].arrow}") for m, _ in table.columns]
+    header = [" & ".join([""] * (len(costs) + 1) + groups), " & ".join(["Method", *costs, *metrics])]
     rows = []
     for label, cells in _cells(table):
         texts = [f"\\textbf{{{_escaped(text)}}}" if best else _escaped(text) for text, best in cells]
@@ -204,12 +226,18 @@ def latex(table: Table) -> str:
     )
 
 
+def _latex_group(table: Table, group: int | str) -> str:
+    if group == ALL_SIZES:
+        return f"{len(table.settings.sizes)} sizes"
+    return f"$s={table.factor(group)}$ (${group}\\times{group}$)"
+
+
 def _cells(table: Table) -> Iterable[tuple[str, list[tuple[str, bool]]]]:
     """Label and printed cells of each method; a cell is its text and whether it is the best of its column."""
     for row in table.rows.to_dict("records"):
-        cost = [_number(row["nfe"]), _seconds(row["seconds_per_slice"]), _millions(row["parameters"])]
-        keys = [(row["method"], metric, size) for size in table.sizes for metric in table.metrics]
-        yield row["label"], [(text, False) for text in cost] + [(table.cell(*key), key in table.best) for key in keys]
+        costs = [(PRINTED[key](row[key]), False) for key in table.settings.costs]
+        keys = [(row["method"], *column) for column in table.columns]
+        yield row["label"], costs + [(table.cell(*key), key in table.best) for key in keys]
 
 
 def _number(number: float) -> str:
@@ -225,12 +253,17 @@ def _millions(parameters: int) -> str:
     return f"{millions:.1f}" if millions >= 1 else f"{millions:.2g}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _hours(hours: float) -> str:
+    if np.isnan(hours):
+        return NOT_AVAILABLE
+    return f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
 
 
-def _joined(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))
+PRINTED = {"nfe": _number, "seconds_per_slice": _seconds, "training_hours": _hours, "parameters": _millions}
+
+
+def _joined(parts: Iterable) -> str:
+    return ", ".join(map(str, parts))
 
 
 def _escaped(text: str) -> str:

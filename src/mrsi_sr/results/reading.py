@@ -7,8 +7,9 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ UNREADABLE = (
     RecursionError, NotImplementedError, AssertionError, RuntimeError, SyntaxError,
     csv.Error, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+
+POINTERS = {  # first bytes of what stands for a file that was not fetched
+    b"version https://git-lfs.github.com/spec/": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
 
 
 @contextmanager
@@ -35,6 +41,7 @@ def reading(path: str | Path, what: str, to_do: str, *more: type[Exception]) -> 
     except PermissionError:
         raise  # says what it is by itself
     except (*UNREADABLE, *more) as error:
+        check_is_content(path)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{path} cannot be read as {what}: {reason}\n  {to_do}") from error
 
@@ -60,22 +67,38 @@ def check_memory(size_bytes: int) -> None:
         raise MemoryError(f"its {size_bytes / 1e9:.3g} GB are more than this machine's memory of {total / 1e9:.3g} GB")
 
 
+def check_is_content(path: str | Path, start: bytes | None = None) -> None:
+    """Raise UserError where a file is a pointer that Git LFS or git-annex left in its place. start: its first bytes."""
+    if start is None:
+        start = b""
+        with suppress(OSError), Path(path).open("rb") as file:
+            start = file.read(64)
+    for mark, program in POINTERS.items():
+        if start.startswith(mark):
+            raise UserError(f"{path} is a pointer of {program[0]}, not the file itself\n  fetch it: {program[1]}")
+
+
 def read_json(path: str | Path, what: str, to_do: str) -> dict:
     """JSON object in a file. Raises UserError where there is none, or something else."""
     with reading(path, what, to_do):
-        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_each_once)
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=without_repetition)
         if not isinstance(content, dict):
             raise ValueError(f"it has a {type(content).__name__}, expected an object")
     return content
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict:
-    """A JSON object with each key once. Raises ValueError for a key that is given twice."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice")
-    return content
+def without_repetition(pairs: Iterable[tuple[str, Any]]) -> dict:
+    """Object of a JSON text, by its keys and values. Raises ValueError for a key that is given twice."""
+    pairs = list(pairs)
+    check_once(key for key, _ in pairs)
+    return dict(pairs)
+
+
+def check_once(keys: Iterable[str], where: str = "") -> None:
+    """Raise ValueError for a key that is given twice, of which a reader would take the last. where: for the error."""
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if twice:
+        raise ValueError(f"the key {', '.join(twice)} is given twice{where}, and only one of them could count")
 
 
 def read_csv(path: str | Path, columns: Sequence[str], what: str, to_do: str) -> list[tuple[int, dict[str, str]]]:

@@ -13,7 +13,7 @@ from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.results.npz import read_npz
-from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in
+from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in, read_record
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
@@ -60,7 +60,7 @@ def sample_fold(
         provenance.write(
             out / RECORD, checksums, sampler=settings.sampler.plain(), seed=settings.seed,
             parameters=method.parameters,
-            threads=torch.get_num_threads(), **facts, **_total(costs),
+            threads=torch.get_num_threads(), training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
 
 
@@ -110,6 +110,15 @@ def cost_of(file: Path, fingerprint: str) -> dict | None:
     except UserError as error:
         log.warning("%s is sampled again: %s", file, error)
     return None
+
+
+def _training(settings: MethodSettings, weights: Mapping[str, Path]) -> dict[str, dict]:
+    """Seconds and device of each network's training by its name, from the record beside its weights, or null."""
+    records = {name: read_record(weights[role].with_name(RECORD)) for role, name in settings.networks.items()}
+    return {
+        name: {"seconds": record.get("training_seconds"), "device": record.get("device")}
+        for name, record in records.items()
+    }
 
 
 def _total(costs: Sequence[dict]) -> dict:

@@ -46,7 +46,8 @@ class Method:
             )
             for role, path in weights.items()
         }  # fmt: skip
-        self.parameters = sum(each.parameters for each in loaded.values())
+        by_name = {settings.networks[role]: each.parameters for role, each in loaded.items()}
+        self.parameters = sum(by_name.values())  # a network of several roles counts once
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
         self.networks = {role: each.network for role, each in loaded.items()}
         if "denoiser" in loaded:  # imported by name: chains are part of the code of their own samplers' methods alone

@@ -29,11 +29,11 @@ class NetworkSettings(Settings):
     sizes: Sizes | None = Field(
         None, description="low-resolution sizes to train on, as of a single-scale network; null: the experiment's"
     )
-    iterations: int | None = Field(None, ge=1, le=10**9, description="training length in iterations; or give epochs")
+    iterations: int | None = Field(None, ge=1, le=10**8, description="training length in iterations; or give epochs")
     epochs: int | None = Field(
-        None, ge=1, le=10**7, description="training length in epochs (one epoch: every map once)"
+        None, ge=1, le=10**6, description="training length in epochs (one epoch: every map once)"
     )
-    batch_size: int = Field(ge=1, le=10_000, description="number of maps in one iteration")
+    batch_size: int = Field(ge=1, le=1024, description="number of maps in one iteration")
     learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate")
     adam_betas: Annotated[list[Beta], Field(min_length=2, max_length=2)] = Field(
         [0.9, 0.999], description="decay rates of Adam's two moments"

@@ -14,7 +14,7 @@ MAP_NETWORK = ("regression", "adversarial")
 
 Temperature = Annotated[float, Field(ge=0, le=100)]
 Steps = Annotated[int, Field(ge=1, le=10_000)]
-Clip = Annotated[list[float], Field(min_length=2, max_length=2)]
+Clip = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=2, max_length=2)]
 Variance = Literal["posterior", "beta"]
 Spacing = Literal["time", "log_snr"]
 
@@ -124,8 +124,8 @@ class DpmSolver(_Clipped):
     clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP} (near pure noise its errors are magnified)")
 
 
-class _Truncated(Sampler):
-    """Keys of the samplers of a truncated chain, and their rule."""
+class _Truncated(_Clipped):
+    """Keys of the samplers of a truncated chain, and their rules."""
 
     starts: ClassVar[str] = "draw"
     evaluations: ClassVar[str] = "1 + truncation, or steps + 2 with dpm_solver"
@@ -140,6 +140,7 @@ class _Truncated(Sampler):
         " step",
     )
     spacing: Spacing = Field("time", description="spacing of dpm_solver's steps: even in time or in log-SNR")
+    clip: Clip | None = Field(None, description=CLIP)
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solver(self) -> Self:

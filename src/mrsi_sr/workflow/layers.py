@@ -5,9 +5,9 @@ from types import NoneType
 from typing import Any, get_args
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import read_yaml
 from mrsi_sr.settings.errors import check_known, listed, suggestion
 from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.text import read_yaml
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 from mrsi_sr import sampling, training
 from mrsi_sr.evaluation.lpips import weights_files
@@ -52,7 +51,7 @@ class Plan(ExperimentPlan):
         experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
         table = experiment.tables[wildcards.table]
         return as_json(
-            {key: getattr(table, key) for key in ("sizes", "metrics", "region", "mix_folds")}
+            {key: getattr(table, key) for key in ("sizes", "pool_sizes", "metrics", "region", "mix_folds")}
             | {
                 "methods": methods,
                 "experiment": wildcards.experiment,
@@ -69,7 +68,7 @@ class Plan(ExperimentPlan):
             experiment.tables[wildcards.table].plain()
             | {
                 "methods": methods,
-                "labels": self._labels(methods),
+                "labels": self._labels(methods) | experiment.tables[wildcards.table].labels,
                 "experiment": wildcards.experiment,
                 "cohort": self.cohort.name,
                 "phantom": self.cohort.simulate is not None,
@@ -142,14 +141,6 @@ class Plan(ExperimentPlan):
                 targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
             targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
         return targets
-
-    def inventories(self) -> dict[Path, list[str]]:
-        """Files that each planned experiment's inventory lists."""
-        places = [SimpleNamespace(experiment=name) for name in self.configuration.experiments]
-        return {
-            Path(f"results/{place.experiment}/inventory.csv"): self.slices(place) + self.low_resolution(place)
-            for place in places
-        }
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""

@@ -1,6 +1,8 @@
 """Snakemake's records of how each result was made, kept with the results, and the lock on the results folder."""
 
+import base64
 import contextlib
+import csv
 import fcntl
 import getpass
 import os
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.results.outputs import read_record
 
 KEPT = Path("results/.snakemake")
 MOVED = ("metadata", "incomplete")  # folders of .snakemake: parameters and inputs of each result; unfinished results
@@ -35,16 +38,26 @@ def keep_with_results() -> None:
                 link.symlink_to(Path("..") / KEPT / name)
 
 
-def forget_inventories_of_lost_files(inventories: dict[Path, list[str]]) -> None:
-    """Delete inventories of files that are not there any more.
+def recorded_parameters(path: str) -> list[str] | None:
+    """Parameters that a result was made with, as Snakemake recorded them; None where it has no record of it."""
+    key = base64.urlsafe_b64encode(path.encode()).decode()
+    longest = os.pathconf(KEPT, "PC_NAME_MAX") - 1 if KEPT.exists() else 254
+    parts = [key[start : start + longest] for start in range(0, len(key), longest)]
+    record = read_record(KEPT.joinpath("metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]))
+    return record.get("params")
+
+
+def forget_inventories_of_lost_files() -> None:
+    """Delete inventories that list files which are not there any more.
 
     Trainings and samplings depend on an inventory in place of its hundreds of files. Where one of these was deleted,
     the inventory has to be made again, with that file, once something needs it.
-    inventories: files of slices and low-resolution maps by inventory.
     """
-    for inventory, files in inventories.items():
-        if inventory.exists() and not all(map(os.path.exists, files)):
-            with contextlib.suppress(OSError):  # of results that can only be read
+    for inventory in KEPT.parent.glob("*/inventory.csv"):
+        with contextlib.suppress(OSError, ValueError, csv.Error):  # read-only results; a damaged file
+            with inventory.open(newline="") as stream:
+                listed = [row["file"] for row in csv.DictReader(stream) if row.get("file")]
+            if not all(map(os.path.exists, listed)):
                 inventory.unlink()
 
 

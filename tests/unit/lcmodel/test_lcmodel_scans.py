@@ -122,7 +122,7 @@ def test_an_archive_that_was_cut_short_is_never_read_as_a_whole_one(tmp_path, na
     whole = (tmp_path / name).read_bytes()
     whole = whole if name.endswith("gz") else whole.rstrip(b"\0")  # tar pads with zeros
     (tmp_path / name).write_bytes(whole[:-cut])
-    with pytest.raises(UserError, match=rf"cannot read the archive .*{name}"):
+    with pytest.raises(UserError, match=rf"{name} cannot be read as an archive"):
         read(tmp_path / name)
 
 

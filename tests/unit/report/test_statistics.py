@@ -147,6 +147,40 @@ def test_what_the_files_do_not_have_is_named(key, value):
         statistics.compare(long_table(), SETTINGS | {key: value})
 
 
+def test_pooled_sizes_are_one_test_over_the_maps_of_all_sizes():
+    table = long_table(protocol="paper").assign(protocol="paper")
+    paper = SETTINGS | {"protocol": "paper", "region": "frame", "pool_sizes": True}
+    result = statistics.compare(table, paper)
+    assert len(result) == 3 * 2 and set(result["size"]) == {"all"} and set(result.pairs) == {8 * 3 * 2 * 2}
+    row = result.query("metric == 'psnr' and method_a == 'a' and method_b == 'b'").iloc[0]
+    psnr = table.query("metric == 'psnr' and region == 'frame'")
+    maps = psnr.pivot(index=["participant", "slice", "metabolite", "size"], columns="method", values="value")
+    assert row.p == pytest.approx(stats.wilcoxon(maps["a"], maps["b"]).pvalue)
+
+
+def test_pooled_sizes_are_one_value_of_a_participant_in_the_clean_protocol():
+    table = long_table(seed=3)
+    row = (
+        statistics.compare(table, SETTINGS | {"pool_sizes": True}).query("metric == 'psnr' and method_b == 'b'").iloc[0]
+    )
+    means = table.query("metric == 'psnr' and region == 'mask'").groupby(["method", "participant"]).value.mean()
+    assert row.pairs == 8 and row.pairs_maps == 96
+    assert row.p == pytest.approx(stats.wilcoxon(means["a"], means["b"]).pvalue)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_averages_of_pairs_are_ranked_without_being_listed(monkeypatch, tied):
+    monkeypatch.setattr(statistics, "LISTED", 50)
+    random = np.random.default_rng(0)
+    for pairs in (1, 2, 15, 60, 121):
+        values = random.normal(size=pairs)
+        values = np.sort(np.round(values) / 2 if tied else values)
+        first, second = np.triu_indices(pairs)
+        averages = np.sort((values[first] + values[second]) / 2)
+        ranks = random.integers(0, len(averages), 10).tolist()
+        assert [statistics.walsh_average(values, k) for k in ranks] == pytest.approx(averages[ranks], abs=1e-12)
+
+
 def test_one_method_has_no_pair():
     with pytest.raises(UserError, match="at least two methods"):
         statistics.compare(long_table(), SETTINGS | {"methods": ["a"]})

@@ -10,6 +10,7 @@ from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report import tables
+from mrsi_sr.report.caption import terms
 from mrsi_sr.settings.experiment import TableSettings
 
 SETTINGS = TableSettings.of(
@@ -37,6 +38,7 @@ def record(method, fold, **changes):
     facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
     facts |= {"settings": {"lpips_weights": {}}, "code": {}, "inputs_sha256": {}, "made_from": {}}
     facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET.plain())
+    facts["training"] = {name: {"seconds": 1800.0 * fold, "device": "a GPU"} for name in facts["networks"]}
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
     return facts | {"sampling_device": "a CPU"} | changes
 
@@ -165,6 +167,80 @@ def test_folds_of_different_settings_are_averaged_where_the_table_says_so_and_th
     assert tables.csv(mixed).query("method == 'munet'").parameters.tolist() == [1_017_601] * 2
     equal = tables.build(long_table(), RECORDS, SETTINGS | {"mix_folds": True})
     assert "Folds of different settings" not in equal.caption
+
+
+def test_pooled_sizes_are_one_value_over_the_maps_of_all_sizes():
+    table = tables.build(long_table(), RECORDS, SETTINGS | {"pool_sizes": True, "more_decimals": 1})
+    maps = long_table().query("method == 'munet' and metric == 'psnr'")
+    maps = maps.groupby(["participant", "slice", "size"]).value.mean()
+    assert len(maps) == 12
+    assert table.cell("munet", "psnr", "all") == f"{maps.mean():.2f}±{maps.std(ddof=0):.2f}"
+    head, *_, munet = (line for line in tables.markdown(table).splitlines() if line.startswith("|"))
+    assert head.count("PSNR") == 1 and "s=" not in head and munet.count("**") == 6
+    assert tables.csv(table)["size"].tolist() == ["all", "all"]
+    assert "over maps of the sizes 8, 16 together" in table.caption and "upscaling factor;" not in table.caption
+    latex = tables.latex(table)
+    assert "\\multicolumn{3}{c}{2 sizes}" in latex and "\\cmidrule(lr){5-7}" in latex
+
+
+def test_bold_is_decided_by_the_decimals_that_are_printed():
+    close = long_table()
+    close["value"] = np.where(close.method == "munet", 0.30004, 0.3)
+    assert len(tables.build(close, RECORDS, SETTINGS).best) == 12
+    finer = tables.build(close, RECORDS, SETTINGS | {"more_decimals": 2, "metrics": ["nrmse"]})
+    assert finer.best == {("zero_filled", "nrmse", 8), ("zero_filled", "nrmse", 16)}
+
+
+def test_training_time_is_that_of_all_networks_of_a_method_and_the_mean_over_folds():
+    nine = {f"munet_{n}": {"seconds": 3600.0, "device": "a GPU"} for n in range(16, 34, 2)}
+    records = [*RECORDS[:2], record("munet", 1, training=nine), record("munet", 2, training=nine | nine)]
+    settings = SETTINGS | {"costs": ["training_hours", "parameters"]}
+    table = tables.build(long_table(), records, settings)
+    assert tables.csv(table).training_hours.tolist() == [0, 0, 9, 9]
+    lines = tables.markdown(table).splitlines()
+    assert lines[0].startswith("| Method | Train time (h) | Params (M) | NRMSE") and "| 9.0 | 0.97 |" in lines[3]
+    assert "on a GPU" in table.caption and "per slice" not in table.caption
+    usual = tables.build(long_table(), RECORDS, settings)
+    assert tables.csv(usual).training_hours.tolist() == [0, 0, 0.75, 0.75]
+
+
+def test_a_network_without_a_record_of_its_training_leaves_the_time_open():
+    unknown = record("munet", 1, training={"munet": {"seconds": None, "device": None}})
+    table = tables.build(long_table(), [*RECORDS[:2], unknown, RECORDS[3]], SETTINGS | {"costs": ["training_hours"]})
+    lines = tables.markdown(table).splitlines()
+    assert "| 0 |" in lines[2] and "| not available |" in lines[3]
+
+
+def chain(method: str, network: dict, **sampler) -> dict:
+    """A record of scores of a chain with these settings."""
+    settings = {"sampler": {"kind": "ancestral", "variance": "posterior"} | sampler, "networks": {"denoiser": method}}
+    return record("munet", 1, sampling_settings=settings, networks={"denoiser": network}) | {"method": method}
+
+
+def test_the_caption_says_which_methods_differ_in_what_moves_a_score_by_itself():
+    unet = {"architecture": "denoising_unet", "upscaling_factor": True}
+    published = chain("ddpm", unet | {"upscaling_factor": False}, temperature=1.0, clip=[0.0, 1.0])
+    ftddm = chain("ftddm", unet, temperature=0.9, clip=None)
+    labels = {"ddpm": "DDPM", "ftddm": "FTDDM"}
+    said = terms([published, ftddm], labels)
+    assert "temperature 1 (DDPM), 0.9 (FTDDM)" in said and "variance of a step's noise posterior" in said
+    assert "bounds of the estimated clean map [0, 1] (DDPM), none (FTDDM)" in said
+    assert "U-Nets conditioned on the upscaling factor no (DDPM), yes (FTDDM)" in said
+    assert "temperature 0.9; bounds of the estimated clean map none" in terms([ftddm], labels)
+    deterministic = chain("ftddm", unet, solver="dpm_solver", temperature=0.9, clip=None)
+    assert "temperature" not in terms([deterministic], labels)  # it has no effect there
+    single = record("munet", 1, sampling_settings={"sampler": {"kind": "single_pass", "adversarial_weight": 0.03}})
+    assert terms([single], {}) == "adversarial weight 0.03"
+    plain = record("munet", 1)
+    assert terms([plain], {}) == ""
+
+
+def test_the_caption_has_the_terms_of_the_methods_that_the_table_shows():
+    chains = [record(method, fold) for method in ("zero_filled", "munet") for fold in (1, 2)]
+    for each in chains[2:]:
+        each["sampling_settings"] = each["sampling_settings"] | {"sampler": {"kind": "flow", "temperature": 0.8}}
+    assert "Settings: temperature 0.8." in tables.build(long_table(), chains, SETTINGS).caption
+    assert "Settings" not in tables.build(long_table(), chains, SETTINGS | {"methods": ["zero_filled"]}).caption
 
 
 def test_a_method_without_a_label_is_called_by_its_name():

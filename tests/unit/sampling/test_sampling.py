@@ -2,12 +2,13 @@
 
 import dataclasses
 import io
+import json
 
 import numpy as np
 import pytest
 import torch
 from damage import flipped, rewrite
-from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate
+from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate, write
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
@@ -141,6 +142,36 @@ def test_nfe_and_parameters_are_those_of_the_method(tmp_path):
         path = truncate(slices, tmp_path / "low.npz", "clean", [8])
         measured = Measurements(path, slices, "clean", [8])
         assert sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == nfe
+
+
+def test_a_network_of_two_roles_counts_once(tmp_path):
+    path, roles = weights_file(tmp_path, MUNET), ("size_4", "size_8")
+    known = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "device": CPU, "batch_size": 64}
+    counted = [
+        Method(
+            "single", MethodSettings.of(sampler={"kind": "single_pass"}, networks=dict(zip(roles, names, strict=True))),
+            dict.fromkeys(roles, MUNET), dict.fromkeys(roles, path), **known,
+        ).parameters
+        for names in (("one", "one"), ("one", "other"))
+    ]  # fmt: skip
+    assert counted[1] == 2 * counted[0] > 0
+
+
+def test_samples_carry_the_seconds_that_the_training_of_each_network_took(tmp_path):
+    paths = write(tmp_path / "cohort")
+    settings = MethodSettings.of(sampler={"kind": "single_pass"}, networks={"network": "munet"})
+
+    def training(out) -> dict:
+        sampling.sample_fold(
+            "munet", settings, networks={"network": MUNET}, weights={"network": weights_file(tmp_path, MUNET)},
+            slices=paths["slices"], low_resolution=paths["low_resolution"], table=paths["folds"], fold=1,
+            protocol="clean", sizes=[4, 8], batch_size=64, out=out, device=CPU,
+        )  # fmt: skip
+        return json.loads((out / "provenance.json").read_text())["training"]
+
+    assert training(tmp_path / "unknown") == {"munet": {"seconds": None, "device": None}}
+    (tmp_path / "provenance.json").write_text(json.dumps({"training_seconds": 12.5, "device": "a GPU", "seconds": 99}))
+    assert training(tmp_path / "known") == {"munet": {"seconds": 12.5, "device": "a GPU"}}
 
 
 def test_a_measurement_that_does_not_belong_is_refused(tmp_path):

@@ -7,8 +7,9 @@ from synthetic_scan import METABOLITES, VOXEL_MM, scan
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import quality_montage, style
 from mrsi_sr.scan import grid, quality
+from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.scan.quality import BIT, RULES
-from mrsi_sr.scan.volumes import Status, write_nifti
+from mrsi_sr.scan.volumes import Status
 from mrsi_sr.settings.cohort import QualitySettings
 
 OFF = {

@@ -150,8 +150,8 @@ def test_settings_may_be_in_a_file_of_json_or_yaml(name, text, tmp_path):
         ("{", "--settings is not JSON"),
         ("[1]", "--settings is [1]"),
         ("@list.yaml", "--settings is @list.yaml"),
-        ("@wrong.yaml", "--settings wrong.yaml is not YAML"),
-        ("@absent.yaml", "--settings absent.yaml cannot be read: No such file"),
+        ("@wrong.yaml", "wrong.yaml cannot be read as the YAML file of --settings"),
+        ("@absent.yaml", "no file absent.yaml, expected the YAML file of --settings"),
     ],
 )
 def test_text_that_is_no_object_is_refused(text, said, tmp_path, monkeypatch):

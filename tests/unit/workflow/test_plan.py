@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Plan
 
@@ -185,5 +186,16 @@ def test_snakemake_does_not_compare_what_is_untracked():
 
 def test_tests_are_given_nothing_that_only_captions_say(papers):
     assert set(given(papers, "test_settings", table="table1")) == {
-        "sizes", "metrics", "region", "mix_folds", "methods", "experiment", "protocol", "folds", "expected",
+        "sizes", "pool_sizes", "metrics", "region", "mix_folds", "methods", "experiment", "protocol", "folds",
+        "expected",
     }  # fmt: skip
+
+
+def test_a_label_of_a_table_stands_in_that_table_alone(papers):
+    papers["experiments"]["multiscale"]["tables"]["table1"]["labels"] = {"munet": "Plain"}
+    assert given(papers, "table_settings", table="table1")["labels"]["munet"] == "Plain"
+    papers["experiments"]["multiscale"]["tables"]["sharpness"]["methods"].append("munet")
+    assert given(papers, "table_settings", table="sharpness")["labels"]["munet"] == "Unconditioned"
+    papers["experiments"]["multiscale"]["tables"]["table1"]["labels"] = {"sharpness_0": "Elsewhere"}
+    with pytest.raises(UserError, match=r"multiscale\.tables\.table1\.labels.*sharpness_0"):
+        Plan(papers)

@@ -1,0 +1,89 @@
+"""Caption of a table: what its numbers are, where they come from, and on which terms its methods are compared."""
+
+from collections.abc import Iterable
+
+from mrsi_sr.settings.experiment import TableSettings
+
+# Settings that move a score by themselves: of samplers, and of U-Nets.
+SAMPLER_TERMS = {
+    "temperature": "temperature",
+    "flow_temperature": "temperature of the flow",
+    "clip": "bounds of the estimated clean map",
+    "variance": "variance of a step's noise",
+    "adversarial_weight": "adversarial weight",
+}
+CONDITIONED = "U-Nets conditioned on the upscaling factor"
+WITHOUT_NOISE = ("temperature", "variance")  # keys that have no effect where a truncated chain is solved by dpm_solver
+
+
+def caption(settings: TableSettings, facts: dict) -> str:
+    """Caption in full sentences. facts: those of tables.Table."""
+    where = "inside the quality mask" if settings.region == "mask" else "over the whole frame"
+    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
+    sentences = [
+        f"{settings.title}.",
+        f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {where}; cohort"
+        f" {settings.cohort}{phantom}; {facts['folds']}; {_count(facts['participants'], 'participant')},"
+        f" {_count(facts['maps'], 'map')} at each size.",
+        _what(settings),
+    ]
+    if "seconds_per_slice" in settings.costs:
+        sentences.append(f"Time is seconds per slice on {facts['device']}.")
+    if "training_hours" in settings.costs and facts["training_device"]:
+        sentences.append(f"Train time is the hours of all networks of a method on {facts['training_device']}.")
+    if facts["terms"]:
+        sentences.append(f"Settings: {facts['terms']}.")
+    if facts["mixed"]:
+        sentences.append(f"Folds of different settings are averaged: {facts['mixed']}.")
+    return " ".join([*sentences, f"Configuration {facts['configuration']}."])
+
+
+def terms(records: Iterable[dict], labels: dict[str, str]) -> str:
+    """Settings that move a score by themselves, each with the methods that have one value of it and another.
+
+    records: provenance of scores, in the order of methods. labels: of the methods by name.
+    """
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for record in records:
+        for term, value in _terms_of(record):
+            label = labels.get(record["method"], record["method"])
+            found.setdefault(term, {}).setdefault(value, {})[label] = None
+    return "; ".join(f"{term} {_by_method(values)}" for term, values in found.items())
+
+
+def _terms_of(record: dict) -> Iterable[tuple[str, str]]:
+    """Each term that has an effect on a method's maps, and its value in words."""
+    sampler = record["sampling_settings"]["sampler"]
+    without = WITHOUT_NOISE if sampler.get("solver") == "dpm_solver" else ()
+    for key, term in SAMPLER_TERMS.items():
+        if key in sampler and key not in without and (sampler[key] is not None or key == "clip"):
+            yield term, _in_words(sampler[key])
+    for network in record["networks"].values():
+        if network["architecture"] == "denoising_unet":
+            yield CONDITIONED, _in_words(network["upscaling_factor"])
+
+
+def _in_words(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(_in_words, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _by_method(values: dict[str, Iterable[str]]) -> str:
+    if len(values) == 1:
+        return next(iter(values))
+    return ", ".join(f"{value} ({', '.join(labels)})" for value, labels in values.items())
+
+
+def _what(settings: TableSettings) -> str:
+    """What a cell is: a mean and a standard deviation over which maps."""
+    what = "Mean ± population standard deviation over maps"
+    if settings.pool_sizes:
+        return f"{what} of the sizes {', '.join(map(str, settings.sizes))} together."
+    return f"{what}; s is the upscaling factor."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
