@@ -173,10 +173,8 @@ def test_table_refuses(metrics, run_script, tmp_path, changes, message):
 
 def test_a_file_that_is_no_metrics_file_is_named(metrics, run_script, tmp_path):
     (tmp_path / "bad.parquet").write_text("not parquet")
-    refused(
-        compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"),
-        "bad.parquet cannot be read as a metrics",
-    )
+    done = compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv")
+    refused(done, "bad.parquet cannot be read as a metrics file")
 
 
 def of_another_network(metrics, folder):
