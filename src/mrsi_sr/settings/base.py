@@ -1,6 +1,7 @@
 """The base class of all settings: strict types, errors in words; and the types of values that several settings have."""
 
 import json
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +13,11 @@ from mrsi_sr.settings.errors import explained, listed
 from mrsi_sr.settings.text import as_json, read_object
 
 NAME = r"^[A-Za-z0-9_]{1,100}$"  # of networks, methods, experiments, tables, figures: parts of file names
+
+
+@cache
+def _schema(settings: type[BaseModel]) -> dict:
+    return settings.model_json_schema()
 
 
 class Settings(BaseModel):
@@ -32,7 +38,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise UserError(explained(cls.model_json_schema(), given, error.errors(), where)) from None
+            raise UserError(explained(_schema(cls), given, error.errors(), where)) from None
 
     @classmethod
     def of(cls, **keys) -> Self:

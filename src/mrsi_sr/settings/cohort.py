@@ -10,6 +10,7 @@ from mrsi_sr.settings.errors import rule
 MOST_VOXELS = 256  # along an axis
 Matrix = Annotated[list[Annotated[int, Field(ge=1, le=MOST_VOXELS)]], Field(min_length=3, max_length=3)]
 VoxelSize = Annotated[list[Annotated[float, Field(ge=0.1, le=100)]], Field(min_length=3, max_length=3)]
+Unit = Annotated[Words, Field(max_length=40, pattern=r"^[^<>]+$")]  # a parameter of rules, which the report shows
 MapKind = Literal["value", "sd", "snr", "fwhm", "brain_mask"]
 FilePattern = Annotated[str, Field(min_length=1, max_length=1000)]
 PER_METABOLITE = ("value", "sd")  # kinds of maps of which each metabolite has its own
@@ -157,7 +158,7 @@ class CohortSettings(Settings):
     metabolites: Annotated[list[Metabolite], Field(min_length=1, max_length=100), Different] = Field(
         ["tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly"], description="metabolites to study"
     )
-    unit: Words = Field("mM", description="unit of the concentrations; a.u. without water scaling")
+    unit: Unit = Field("mM", description="unit of the concentrations; a.u. without water scaling")
     simulate: PhantomCohort | None = Field(
         None, description="settings of a phantom cohort; null or left out for real scans"
     )

@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings, Sizes
-from mrsi_sr.settings.errors import check_known, join, listed, rule, suggestion
+from mrsi_sr.settings.errors import check_known, join, listed, rule, shown, suggestion
 from mrsi_sr.settings.objective import OBJECTIVES
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -190,11 +190,11 @@ def _of_folds(folds: dict, where: str) -> dict[int, dict]:
     own: dict[int, dict] = {}
     for key, changes in sorted(folds.items(), key=str):
         if isinstance(key, bool) or not str(key).isdecimal() or int(key) < 1:
-            raise UserError(f"{where} has the fold {json.dumps(key, default=str)}, expected whole numbers from 1")
+            raise UserError(f"{where} has the fold {shown(key)}, expected whole numbers from 1")
         if int(key) in own:
             raise UserError(f"{where} names fold {key} twice, as a number and as text: put its settings together")
         if not isinstance(changes, dict):
-            raise UserError(f"{where}.{key} is {json.dumps(changes, default=str)}, expected an object of settings")
+            raise UserError(f"{where}.{key} is {shown(changes)}, expected an object of settings")
         for name in SAME_IN_ALL_FOLDS:
             if name in changes:
                 raise UserError(f"{where}.{key}.{name} is given, but a fold cannot have its own {name}: name a network")

@@ -48,8 +48,10 @@ def read_yaml(path: str | Path, what: str) -> Any:
     Raises UserError where the file is absent or not YAML, gives a key twice, or refers to itself.
     """
     with reading(path, f"the YAML file of {what}", "correct that"):
-        loader = YAML(Path(path).read_bytes())
+        content = Path(path).read_bytes()
+        loader = YAML(content)
         try:
+            _check_depth(content)
             root = loader.get_single_node()
             _check_nodes(root)
             return None if root is None else loader.construct_document(root)
@@ -57,6 +59,15 @@ def read_yaml(path: str | Path, what: str) -> Any:
             raise ValueError(" ".join(str(error).split())) from None
         finally:
             loader.dispose()
+
+
+def _check_depth(content: bytes) -> None:
+    """Raise ValueError for brackets in brackets without end: libyaml composes their nodes until its stack is full."""
+    depth = 0
+    for event in yaml.parse(content, YAML):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"it is more than {DEEPEST} levels deep")
 
 
 def _check_nodes(root: yaml.Node | None) -> None:

@@ -14,7 +14,7 @@ from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import ExperimentSettings
+from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
@@ -184,6 +184,11 @@ class Configuration:
                 check_known(metric, experiment.metrics, f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
             _check_shown(figure.methods, [figure.size], experiment, f"{where}.figures.{name}")
+            if len(figure.methods or experiment.methods) > MOST_PANELS:
+                raise UserError(
+                    f"{where}.figures.{name} shows {len(experiment.methods)} methods, all of them, expected at"
+                    f" most {MOST_PANELS}: list its methods"
+                )
             for key, known in (("metabolite", self.cohort.metabolites), ("fold", experiment.folds.run)):
                 if getattr(figure, key) is not None:
                     check_known(getattr(figure, key), known, f"{where}.figures.{name}.{key}")
