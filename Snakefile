@@ -12,6 +12,7 @@ from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow import start
 from mrsi_sr.workflow.failures import Failures
 from mrsi_sr.workflow.records import forget_inventories_of_lost_files, keep_with_results, lock_results
+from mrsi_sr.workflow.slurm import check_partition
 from mrsi_sr.workflow.snapshot import started_with
 from mrsi_sr.workflow.plan import Plan
 
@@ -42,6 +43,8 @@ failures = Failures()
 
 onstart:
     try:
+        if workflow.executor_plugin.name == "slurm":
+            check_partition(workflow.dag.needrun_jobs())
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
     except UserError as error:

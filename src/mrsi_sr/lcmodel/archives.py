@@ -86,7 +86,7 @@ def _linked(
     for member in _members(path) if wanted else ():
         found = leading_to.pop(_normal(member.name), None) if member.read else None
         if found:
-            check_size(member.name, member.size)
+            check_size(found[0][0], member.size)
             data = member.read()
             yield from ((key, data) for _, key in found)
     for (name, _), *_ in leading_to.values():

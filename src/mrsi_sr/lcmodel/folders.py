@@ -21,7 +21,7 @@ def listing(folder: str) -> Iterator[str]:
     except OSError as error:
         raise UserError(f"cannot list {error.filename}: {error.strerror}\n  check its permissions") from None
     if broken:
-        log.warning("%s broken links in %s, such as %s", f"{len(broken):,}", folder, broken[0])
+        log.warning("links that are broken in %s: %s, such as %s", folder, f"{len(broken):,}", broken[0])
 
 
 def _below(folder: str, seen: set[tuple[int, int]], broken: list[str]) -> Iterator[str]:

@@ -134,7 +134,7 @@ def _header(path, stream) -> tuple:
     order, size = next((found for found in _SIZES if block == found[1].to_bytes(4, found[0])), ("", 0))
     if not size:
         raise ValueError("it does not begin with a NIfTI header")
-    block += stream.read(size - len(block))
+    block += b"".join(_pieces(stream, size - len(block)))
     header_class = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header
     header = header_class(block, endianness=order, check=False)
     if bytes(header["magic"])[:3] not in (b"n+1", b"ni1", b"n+2", b"ni2"):
@@ -232,7 +232,7 @@ def check_affine(affine: np.ndarray, what: str | Path, unit: str = "mm") -> None
             "  its header is damaged: take the image again from where it comes from"
         )
     if edges.min() < EDGES_MM[0] or edges.max() > EDGES_MM[1]:
-        words = " x ".join(f"{edge:.4g}" for edge in edges)
+        words = " x ".join(f"{edge:.6g}" for edge in edges)
         raise UserError(
             f"{what} has voxels of {words} mm; its header says {unit}\n"
             f"  expected {EDGES_MM[0]:g} to {EDGES_MM[1]:g} mm: correct the voxel size, or the unit (xyzt_units)"

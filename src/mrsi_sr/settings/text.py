@@ -48,17 +48,29 @@ def read_yaml(path: str | Path, what: str) -> Any:
     Raises UserError where the file is absent or not YAML, gives a key twice, or refers to itself.
     """
     with reading(path, f"the YAML file of {what}", "correct that"):
-        content = Path(path).read_bytes()
-        loader = YAML(content)
-        try:
-            _check_depth(content)
-            root = loader.get_single_node()
-            _check_nodes(root)
-            return None if root is None else loader.construct_document(root)
-        except yaml.YAMLError as error:
-            raise ValueError(" ".join(str(error).split())) from None
-        finally:
-            loader.dispose()
+        return _content(Path(path).read_bytes())
+
+
+def read_value(text: str, what: str) -> Any:
+    """The value of a flag as YAML. Raises UserError where it is not YAML, or gives a key twice."""
+    try:
+        return _content(text.encode())
+    except UNREADABLE as error:
+        raise UserError(f"{what} is not YAML: {error}") from None
+
+
+def _content(yaml_text: bytes) -> Any:
+    """Content of a YAML text. Raises ValueError, and whatever else the reader raises, where it cannot be used."""
+    loader = YAML(yaml_text)
+    try:
+        _check_depth(yaml_text)
+        root = loader.get_single_node()
+        _check_nodes(root)
+        return None if root is None else loader.construct_document(root)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    finally:
+        loader.dispose()
 
 
 def _check_depth(content: bytes) -> None:

@@ -135,10 +135,13 @@ class Plan(ExperimentPlan):
     # --- targets
 
     def tables_and_figures(self) -> list[str]:
+        """Tables, tests between the methods of those that have more than one, and figures."""
         targets = []
         for name, experiment in self.configuration.experiments.items():
-            for table in experiment.tables:
-                targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
+            for table, settings in experiment.tables.items():
+                compared = len(settings.methods or experiment.methods) > 1
+                targets += [f"results/{name}/tables/{table}.csv"]
+                targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
             targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
         return targets
 

@@ -9,9 +9,10 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import WHAT_TO_DO, UserError, log
 from mrsi_sr.results.outputs import read_record
 
 KEPT = Path("results/.snakemake")
@@ -25,9 +26,11 @@ def keep_with_results() -> None:
 
     Without its records Snakemake takes any file in results/ for the result of today's configuration.
     To be called when the Snakefile is read, before Snakemake makes its own folders.
+    Raises UserError where results/ is a link to nowhere, or cannot be written and has no such folder.
     """
     for name in MOVED:
-        (KEPT / name).mkdir(parents=True, exist_ok=True)
+        with _in_results():
+            (KEPT / name).mkdir(parents=True, exist_ok=True)
         link = Path(".snakemake") / name
         link.parent.mkdir(exist_ok=True)
         if link.is_dir() and not link.is_symlink():  # made before there was a link
@@ -62,8 +65,12 @@ def forget_inventories_of_lost_files() -> None:
 
 
 def lock_results() -> None:
-    """Lock the results folder for this process. Raises UserError where another workflow holds the lock."""
-    file = (KEPT / "lock").open("a+")
+    """Lock the results folder for this process.
+
+    Raises UserError where another workflow holds the lock, and where the folder cannot be written.
+    """
+    with _in_results():
+        file = (KEPT / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -80,3 +87,20 @@ def lock_results() -> None:
     )
     file.flush()
     _open_locks.append(file)
+
+
+@contextlib.contextmanager
+def _in_results() -> Iterator[None]:
+    """A block that writes to the results folder. Raises UserError where that is not possible."""
+    results = KEPT.parent
+    try:
+        yield
+    except OSError as error:
+        if results.is_symlink() and not results.exists():
+            raise UserError(
+                f"{results} is a link to {results.readlink()}, which is not there\n"
+                f"  make that folder (mkdir -p {results.readlink()}), or remove the link to have the results made here"
+            ) from None
+        raise UserError(
+            f"{error.filename} cannot be written: {error.strerror}\n  {WHAT_TO_DO.get(error.errno, 'mend that')}"
+        ) from None
