@@ -23,6 +23,7 @@ def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     paths = tiny_cohort.write(folder)
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
+    facts["scale_factors"] = tiny_cohort.FACTORS["clean"]
     torch.manual_seed(1)
     for settings in (MUNET, DENOISER):
         path = folder / f"{settings.architecture}.best.safetensors"

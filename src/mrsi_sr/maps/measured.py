@@ -11,6 +11,7 @@ from torch import Tensor
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.dataset import conditioned
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import ParticipantSlices
 
@@ -41,14 +42,16 @@ class Batches:
     """Conditions of a participant's maps, with the participant's arrays on the device."""
 
     def __init__(
-        self, slices: ParticipantSlices, valid: np.ndarray, measurements: Measurements, truncation: Truncation
-    ):
-        """valid: bool [S, M, H, W], the valid voxels of the maps."""
+        self, slices: ParticipantSlices, valid: np.ndarray, measurements: Measurements, truncation: Truncation,
+        factors: ScaleFactors,
+    ):  # fmt: skip
+        """valid: bool [S, M, H, W], the valid voxels of the maps. factors: those of the networks."""
         self.measurements, self.truncation = measurements, truncation
         self.t1, self.flair = self._on_device(slices.t1), self._on_device(slices.flair)
         self.mask = self._on_device(valid.astype(np.float32))
         # The paper protocol scales by the high-resolution maximum, which a real low-resolution scan does not have.
         self.highest = self._on_device(slices.maps.max(axis=(2, 3))) if truncation.protocol == "paper" else None
+        self.factors = factors
 
     def condition(self, tasks: Sequence[Task]) -> tuple[Condition, Tensor]:
         """The scaled condition of the tasks' maps, and the scale [B, 1, 1, 1] in the map's unit."""
@@ -56,10 +59,10 @@ class Batches:
             self._on_device(np.array([getattr(task, name) for task in tasks]))
             for name in ("slice", "metabolite", "size")
         )
-        highest = None if self.highest is None else self.highest[slice_, metabolite].view(-1, 1, 1, 1)
+        scaled_by = self.factors if self.highest is None else self.highest[slice_, metabolite].view(-1, 1, 1, 1)
         return conditioned(
             self.truncation, self._on_device(self.measurements.of(tasks)), self.mask[slice_, metabolite][:, None],
-            highest, self.t1[slice_], self.flair[slice_], size, metabolite,
+            scaled_by, self.t1[slice_], self.flair[slice_], size, metabolite,
         )  # fmt: skip
 
     def _on_device(self, array: np.ndarray) -> Tensor:

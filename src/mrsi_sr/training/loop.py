@@ -17,7 +17,7 @@ from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
 from mrsi_sr.results.reading import reading, shaped
 from mrsi_sr.settings.network import NetworkSettings
-from mrsi_sr.training.learning_rate import learning_rate, total_iterations
+from mrsi_sr.training.learning_rate import iterations_between_validations, learning_rate, total_iterations
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
@@ -65,7 +65,7 @@ def train(
     with stop_noted() as stop:
         while run.iteration < run.total:
             run.step()
-            if run.is_due(run.settings.validate_every):
+            if run.is_due(run.validate_every):
                 run.validate()
             stopping = stop()
             if stopping or run.is_due(checkpoint_every):
@@ -117,6 +117,7 @@ class Run:
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
+        self.validate_every = iterations_between_validations(settings, len(training))
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network

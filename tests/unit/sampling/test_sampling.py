@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from damage import flipped, rewrite
-from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate, write
+from tiny_cohort import DENOISER, FACTORS, FRAME, METABOLITES, MUNET, participant, truncate, write
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.results.outputs import MARK
 from mrsi_sr.results.ownership import Ownership
@@ -41,8 +42,9 @@ def weights_file(folder, settings: NetworkSettings, **changes):
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 4}
+    facts |= {"scale_factors": FACTORS[changes.get("protocol", "clean")]} | changes
     path = folder / f"{settings.architecture}.best.safetensors"
-    Weights(network.state_dict(), settings.plain(), **facts | changes).save(path)
+    Weights(network.state_dict(), settings.plain(), **facts).save(path)
     return path
 
 
@@ -220,6 +222,29 @@ def one_value_of_another(whole: bytes) -> bytes:
     changed = io.BytesIO()
     np.savez_compressed(changed, **arrays)
     return changed.getvalue()
+
+
+def test_maps_of_another_frame_than_trained_on_are_refused(tmp_path):
+    """A low-resolution size of 4 is another resolution in a larger frame."""
+    slices = participant("sub-1", 1, frame=32)
+    path = truncate(slices, tmp_path / "low.npz", "clean", [4])
+    with pytest.raises(UserError, match="sub-1 has maps of 32x32 voxels, but the weights were trained on 16x16"):
+        sample_participant(method_of("munet", tmp_path), slices, Measurements(path, slices, "clean", [4]), "clean", [4])
+
+
+def test_the_factors_of_the_weights_scale_what_a_network_meets(tmp_path):
+    """The map itself, passed through, comes back in its own unit, whatever the factors are."""
+    slices, seen = participant("sub-1", 1), []
+    path = truncate(slices, tmp_path / "low.npz", "clean", [8])
+    table = [[1.0, 3.0]] * (FRAME // 2)
+    method = method_of("munet", tmp_path)
+    method.factors = ScaleFactors(torch.tensor(table))
+    method.networks["network"] = lambda condition: seen.append(condition) or condition.low_resolution
+    arrays, _ = sample_participant(method, slices, Measurements(path, slices, "clean", [8]), "clean", [8])
+    highest = (seen[0].low_resolution * seen[0].mask).amax(dim=(1, 2, 3))
+    assert torch.allclose(highest, 1 / torch.tensor(table)[3][seen[0].metabolite])
+    expected = seen[0].truncation.truncate(torch.from_numpy(slices.maps).flatten(0, 1)[:, None], 8)[:, 0].numpy()
+    assert np.allclose(arrays["maps"], expected, atol=1e-4)
 
 
 @pytest.fixture
