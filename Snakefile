@@ -3,14 +3,25 @@
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, f"{workflow.basedir}/src")  # the package of this clone, installed or not
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings.text import read_yaml
+from mrsi_sr.workflow import start
 from mrsi_sr.workflow.failures import Failures
 from mrsi_sr.workflow.records import forget_inventories_of_lost_files, keep_with_results, lock_results
+from mrsi_sr.workflow.slurm import check_partition
 from mrsi_sr.workflow.snapshot import started_with
 from mrsi_sr.workflow.plan import Plan
+
+try:
+    start.check_place(workflow.basedir)
+    if not workflow.config_settings.configfiles:
+        read_yaml("config/config.yaml", "the configuration")  # Snakemake does not survive one that refers to itself
+except UserError as error:
+    raise WorkflowError(str(error))
 
 if not workflow.config_settings.configfiles:
 
@@ -18,26 +29,35 @@ if not workflow.config_settings.configfiles:
 
 
 try:
-    plan = Plan(*started_with(config))
+    plan = Plan(*started_with(config, workflow.configfiles))
+    keep_with_results()
+    if workflow.is_main_process:
+        for line in start.check(plan):
+            logger.info(line)
+        forget_inventories_of_lost_files()
 except UserError as error:
     raise WorkflowError(str(error))
 
-keep_with_results()
-forget_inventories_of_lost_files(plan.inventories())
 failures = Failures()
 
 
 onstart:
     try:
+        if workflow.executor_plugin.name == "slurm":
+            check_partition(workflow.dag.needrun_jobs())
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
-            plan.contents.keep()
     except UserError as error:
         raise WorkflowError(str(error))
     failures.listen()
 
 
+onsuccess:
+    plan.contents.keep()
+
+
 onerror:
+    plan.contents.keep()
     failures.summarise(workflow.scheduler.failed)
 
 
@@ -77,10 +97,23 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/status.smk"
 
 
+def if_cohort_fits(targets, fold=None):
+    """Input function of a rule that needs the experiments: the targets, where the cohort has what those ask of it."""
+
+    def checked(wildcards):
+        try:
+            plan.check_against_cohort(fold)
+        except UserError as error:
+            raise WorkflowError(str(error))
+        return targets
+
+    return checked
+
+
 rule all:
     default_target: True
     input:
-        plan.tables_and_figures(),
+        if_cohort_fits(plan.tables_and_figures()),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -95,7 +128,7 @@ rule cohort:
 
 rule networks:
     input:
-        plan.all_networks(),
+        if_cohort_fits(plan.all_networks()),
 
 
 # One fold brought up to date, the others left as they are: fold_1, fold_2, ...
@@ -105,4 +138,4 @@ for number in plan.folds():
         name:
             f"fold_{number}"
         input:
-            plan.of_fold(number),
+            if_cohort_fits(plan.of_fold(number), number),

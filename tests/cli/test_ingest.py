@@ -1,5 +1,6 @@
 """ingest.py by its command line."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -74,13 +75,20 @@ def test_ready_made_maps_become_volumes(tmp_path):
     done = ingest("--maps", tmp_path, "--files", files, "--metabolites", "tCr", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/tCr_concentration.nii.gz").exists()
+    record = json.loads((tmp_path / "out/provenance.json").read_text())
+    tcr, brain = str(tmp_path / "sub-1_met-CrPCr_desc-signal.nii.gz"), str(tmp_path / "brain.nii.gz")
+    assert record["maps"] == {"value": {"tCr": tcr}, "brain_mask": {"": brain}}
+    assert record["inputs_sha256"] == {
+        path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (tcr, brain)
+    }
+    assert f"value of tCr: {tcr}" in done.stderr and f"brain_mask: {brain}" in done.stderr
     assert nibabel.load(tmp_path / "out/brain_mask.nii.gz").get_data_dtype() == np.uint8
 
 
 def test_a_missing_folder_or_damaged_archive_is_one_clear_error(tmp_path):
     fails(tmp_path, usual(tmp_path / "nosuch", tmp_path / "out"), "nosuch does not exist", "--lcmodel names")
     (tmp_path / "scan.tar.gz").write_bytes(b"\x1f\x8bno archive at all")
-    fails(tmp_path, usual(tmp_path / "scan.tar.gz", tmp_path / "out"), "cannot read the archive", "scan.tar.gz")
+    fails(tmp_path, usual(tmp_path / "scan.tar.gz", tmp_path / "out"), "scan.tar.gz cannot be read as an archive")
     (tmp_path / "scan.zip").write_bytes(b"PK")
     fails(tmp_path, usual(tmp_path / "scan.zip", tmp_path / "out"), "scan.zip is not a folder nor a .tar")
 
@@ -148,6 +156,8 @@ def test_a_scan_whose_every_voxel_failed_is_an_error_that_counts_them(tmp_path):
         (["--metabolites", "tCr,Cr+PCr"], "names one metabolite twice: tCr and Cr+PCr"),
         (["--metabolites", ","], "names no metabolites"),
         (["--matrix", "5", "0", "2"], "must be above zero"),
+        (["--matrix", "5", "6", "2000"], "--matrix has a matrix of 5 x 6 x 2000 voxels"),
+        (["--voxel-mm", "3.4", "3.4", "3400"], "--voxel-mm has voxels of 3.4 x 3.4 x 3400 mm"),
         (["--pattern", ""], "--lcmodel needs --pattern"),
     ],
 )
@@ -155,12 +165,25 @@ def test_a_flag_that_cannot_be_meant_is_refused(tmp_path, more, message):
     fails(tmp_path, [*usual(GRID, tmp_path / "out"), *more], message)
 
 
-def test_a_grid_is_needed_and_a_reference_must_be_three_dimensional(tmp_path):
+def test_the_voxel_numbers_of_tables_count_along_a_references_axes_and_slices_are_axial(tmp_path):
+    """A NIfTI-MRS file as reference, whose first axis is the scanner's z: the columns of the tables."""
+    spectra = nibabel.Nifti1Image(
+        np.zeros((5, 6, 2, 8), np.complex64), np.eye(4)[:, [2, 0, 1, 3]] * [[3], [3], [3], [1]]
+    )
+    spectra.to_filename(tmp_path / "reference.nii.gz")
+    done = ingest(*usual(GRID, tmp_path / "out", grid=["--reference", tmp_path / "reference.nii.gz"]))
+    assert done.returncode == 0, done.stderr
+    assert "axes are taken in the order j, k, i" in done.stderr
+    image = nibabel.load(tmp_path / "out/tCr_concentration.nii.gz")
+    assert image.shape == (6, 2, 5) and np.allclose(image.affine, np.diag([3, 3, 3, 1]))
+    assert image.dataobj[3, 0, 2] == np.float32(0.823)  # sl1_4-3.table: column 3, row 4, slice 1
+
+
+def test_a_grid_is_needed_and_a_reference_must_have_three_axes(tmp_path):
     fails(tmp_path, usual(GRID, tmp_path / "out", grid=[]), "--reference NIFTI, or --matrix and --voxel-mm")
-    for shape in ((5, 6), (5, 6, 2, 3)):
-        nibabel.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)).to_filename(tmp_path / "reference.nii")
-        grid = ["--reference", tmp_path / "reference.nii"]
-        fails(tmp_path, usual(GRID, tmp_path / "out", grid=grid), "reference.nii is not 3-D")
+    nibabel.Nifti1Image(np.zeros((5, 6), np.uint8), np.eye(4)).to_filename(tmp_path / "reference.nii")
+    grid = ["--reference", tmp_path / "reference.nii"]
+    fails(tmp_path, usual(GRID, tmp_path / "out", grid=grid), "reference.nii is not 3-D")
 
 
 @pytest.mark.parametrize("files", ["{", "[]"])

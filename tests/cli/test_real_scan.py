@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrsi_sr.scan import quality, slices
-from mrsi_sr.scan.volumes import read_nifti, write_nifti
+from mrsi_sr.scan.nifti import read_nifti, write_nifti
 
 MATRIX = (5, 6, 2)
 METABOLITES = "tCr,tCho,NAA,Glu,Ins,Gln,Gly"

@@ -3,7 +3,8 @@
 import numpy as np
 
 from mrsi_sr.scan import grid
-from mrsi_sr.scan.volumes import Volumes, write_nifti
+from mrsi_sr.scan.nifti import write_nifti
+from mrsi_sr.scan.volumes import Volumes
 
 METABOLITES = ("tCho", "NAA")
 VOXEL_MM = 3.4

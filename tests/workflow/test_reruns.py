@@ -110,6 +110,41 @@ def test_a_new_participant_is_seen(finished):
 
 
 @pytest.fixture
+def without(finished, tmp_path):
+    """Delete files of the results for the length of a test; whole again afterwards, also what a plan forgets."""
+    cohort, fold = "results/cohorts/toy", "results/toy/fold-2"
+    deleted = [f"{cohort}/sub-01/volumes/provenance.json", f"{cohort}/sub-02/slices.npz", "results/toy/inventory.csv",
+               f"{fold}/samples/munet/provenance.json", f"{fold}/metrics/ddpm.parquet"]  # fmt: skip
+    for number, name in enumerate(deleted):
+        shutil.move(finished.folder / name, tmp_path / str(number))
+    yield
+    for number, name in enumerate(deleted):
+        shutil.move(tmp_path / str(number), finished.folder / name)
+
+
+def test_deleted_intermediates_are_not_made_again_while_what_came_of_them_is_up_to_date(without, finished):
+    assert finished.planned(*TOY) == set()
+
+
+def test_deleted_slices_are_made_again_for_a_training_with_another_learning_rate(finished, changed, tmp_path):
+    def change(configuration):
+        configuration["networks"]["munet"]["learning_rate"] = 2.0e-3
+
+    slices, inventory = (
+        finished.folder / f"results/{name}" for name in ("cohorts/toy/sub-02/slices.npz", "toy/inventory.csv")
+    )
+    shutil.copy2(inventory, tmp_path)
+    shutil.move(slices, tmp_path)
+    try:
+        planned = changed(change)
+    finally:
+        shutil.move(tmp_path / slices.name, slices)
+        shutil.move(tmp_path / inventory.name, inventory)
+    assert {"slices toy sub-02", "truncate toy sub-02 clean", "inventory toy", "train toy 2 munet"} <= planned
+    assert "ingest toy sub-02" not in planned and finished.planned(*TOY) == set()
+
+
+@pytest.fixture
 def edited(finished):
     """Edit files of the clone, {path: (old, new)}; returns what a dry run then plans. The files are put back."""
     kept = {}

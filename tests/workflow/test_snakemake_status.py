@@ -140,8 +140,8 @@ def test_a_scans_missing_file_is_named_and_ends_with_code_2(clone):
     (clone.folder / "config" / "demo_participants.tsv").write_text(demo.replace(place, "data/absent.nii.gz"))
     done = by_hand(clone, "config/demo.yaml")
     assert done.returncode == 2
-    assert "Missing input files for rule" in done.stderr
-    assert "data/absent.nii.gz" in done.stderr
+    assert "1 file is not there" in done.stderr
+    assert "sub-01: t1 data/absent.nii.gz" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,6 +1,6 @@
 rule ingest:
     input:
-        scan=plan.files("lcmodel", "maps", "reference"),
+        scan=plan.scan_files,
     output:
         "results/cohorts/{cohort}/{participant}/volumes/provenance.json",
     log:

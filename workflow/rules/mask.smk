@@ -52,11 +52,11 @@ rule montage:
     params:
         code=plan.code_hash("montage"),
         made_from=plan.made_from("montage"),
-        unit=plan.cohort.unit,
+        unit=plan.unit,
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
         volumes=subpath(input.volumes, parent=True),
         mask=subpath(input.mask, parent=True),
     shell:
         "python workflow/scripts/montage.py --volumes {params.volumes:q} --mask {params.mask:q} {params.flags}"
-        " --unit {params.unit:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --unit={params.unit:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"

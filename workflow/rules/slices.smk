@@ -17,15 +17,15 @@ rule slices:
     params:
         code=plan.code_hash("slices"),
         made_from=plan.made_from("slices"),
-        metabolites=plan.metabolites(),
-        unit=plan.cohort.unit,
+        metabolites=plan.metabolites,
+        unit=plan.unit,
         settings=plan.settings("slices"),
         flags=plan.file_flags("t1", "flair", "brain_mask", "lesion"),
         volumes=subpath(input.volumes, parent=True),
         mask=subpath(input.mask, parent=True),
     shell:
         "python workflow/scripts/slices.py --participant {wildcards.participant} --volumes {params.volumes:q}"
-        " --mask {params.mask:q} --metabolites {params.metabolites:q} --unit {params.unit:q} {params.flags}"
+        " --mask {params.mask:q} --metabolites={params.metabolites:q} --unit={params.unit:q} {params.flags}"
         " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 
@@ -45,8 +45,8 @@ rule cohort_summary:
     params:
         code=plan.code_hash("cohort_summary"),
         made_from=plan.made_from("cohort_summary"),
-        folders=plan.cohort_files(""),
-        excluded=plan.excluded(),
+        folders=plan.scan_folders,
+        excluded=plan.excluded,
     shell:
         "python workflow/scripts/cohort_summary.py --cohort {params.folders:q} --excluded {params.excluded:q}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

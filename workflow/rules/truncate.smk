@@ -17,7 +17,7 @@ rule truncate:
     params:
         code=plan.code_hash("truncate"),
         made_from=plan.made_from("truncate"),
-        sizes=plan.cohort_sizes(),
+        sizes=plan.cohort_sizes,
     shell:
         "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
         " --protocol {wildcards.protocol} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -41,11 +41,16 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.scan.nifti import files_of
 
     metabolites = parse_names(arguments.metabolites)
+    read = [arguments.lcmodel, arguments.maps, arguments.reference]
+    check_outputs([arguments.out], [path for path in read if path])
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
+        from mrsi_sr.lcmodel import map_names
         from mrsi_sr.lcmodel.maps import read_maps
         from mrsi_sr.settings.base import as_json, read_object
 
@@ -53,9 +58,12 @@ def main(arguments: argparse.Namespace) -> None:
         if not arguments.files:
             raise UserError('--maps needs --files, a JSON object such as \'{"value": "{metabolite}.nii.gz"}\'')
         patterns = read_object(arguments.files, "--files")
-        provenance = Provenance(settings | {"files": as_json(patterns)}, code=code_of(__file__))
+        chosen = map_names.choose(arguments.maps, patterns, metabolites)
+        settings["files"] = as_json(patterns)
+        provenance = Provenance(settings, map_names.files_of(chosen), code=code_of(__file__))
         volumes = read_maps(arguments.maps, patterns, metabolites)
-        with provenance.folder(arguments.out, scan=arguments.maps) as folder:
+        names = {kind: {name: str(path) for name, path in maps.items()} for kind, maps in chosen.items()}
+        with provenance.folder(arguments.out, scan=arguments.maps, maps=names) as folder:
             volumes.save(folder)
         return
     from mrsi_sr.lcmodel.names import voxel_names
@@ -66,7 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError("--lcmodel needs --pattern: multivoxel, vienna or a regular expression")
     matrix, affine = _grid(arguments)
     names = voxel_names(arguments.pattern, matrix, arguments.flip)
-    inputs = [arguments.reference] if arguments.reference else []
+    inputs = files_of(arguments.reference) if arguments.reference else []
     provenance = Provenance(settings, inputs, code=code_of(__file__))
     volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
     with provenance.folder(arguments.out, scan=arguments.lcmodel, scan_sha256=fits.sha256.hexdigest()) as folder:
@@ -77,18 +85,22 @@ def _grid(arguments: argparse.Namespace):
     """Matrix (x, y, z) and affine [4, 4], voxel to mm, of the scan."""
     import numpy as np
 
-    from mrsi_sr.scan.volumes import open_nifti
+    from mrsi_sr.scan.nifti import check_affine, read_grid
+    from mrsi_sr.scan.volumes import check_matrix
 
     if arguments.reference is not None:
         if arguments.voxel_mm:
             raise UserError("--voxel-mm belongs to --matrix; --reference has its own voxel size")
-        image = open_nifti(arguments.reference)
-        return image.shape[:3], image.affine
+        shape, affine = read_grid(arguments.reference)
+        check_matrix(shape, arguments.reference)
+        return shape, affine
     if not arguments.matrix or not arguments.voxel_mm:
         raise UserError("--lcmodel needs the scan's grid: --reference NIFTI, or --matrix and --voxel-mm")
     if min(arguments.matrix) < 1 or min(arguments.voxel_mm) <= 0:
         raise UserError(f"--matrix {arguments.matrix} and --voxel-mm {arguments.voxel_mm} must be above zero")
+    check_matrix(arguments.matrix, "--matrix")
     affine = np.diag([*arguments.voxel_mm, 1.0])
+    check_affine(affine, "--voxel-mm")
     affine[:3, 3] = -affine[:3, :3] @ (np.array(arguments.matrix) - 1) / 2
     return tuple(arguments.matrix), affine
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -22,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--brain-mask",
         metavar="NIFTI",
-        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
+        help="brain mask; default: that of the volumes, else the T1's brain",
     )
     result.add_argument("--t1", metavar="NIFTI", help="skull-stripped T1, used as brain mask where there is no other")
     result.add_argument("--unit", required=True, help="unit of the concentrations, such as mM or a.u.")
@@ -34,20 +35,25 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import quality_montage, style
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
     rules = QualitySettings.from_text(arguments.settings)
+    if arguments.participant:
+        check_name(arguments.participant, "--participant")
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
+    images = [path for path in (arguments.brain_mask, arguments.t1) if path]
+    inputs = [arguments.volumes, arguments.mask, *images, *rules.external_maps(participant).values()]
+    check_outputs([arguments.out], inputs)
     provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
-    reasons = quality.load_reasons(arguments.mask, metabolites)
+    reasons = quality.load_reasons(arguments.mask, metabolites, scan.shape)
     brain = None
     if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
-    images = [path for path in (arguments.brain_mask, arguments.t1) if path]
-    provenance.add([arguments.volumes, arguments.mask, *images, *rules.external_maps(participant).values()])
+    provenance.add(inputs)
     with provenance.beside(arguments.out):
         style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
 

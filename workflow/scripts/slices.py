@@ -3,6 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import log, run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import SliceSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -23,9 +24,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--brain-mask",
         metavar="NIFTI",
-        help="brain mask (above zero); default: that of the volumes, else T1 above zero",
+        help="brain mask; default: that of the volumes, else the T1's brain",
     )
-    result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, lesion above zero, to outline in figures")
+    result.add_argument("--lesion", metavar="NIFTI", help="lesion mask, to outline in figures")
     result.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--out", required=True, metavar="NPZ", help="NPZ file to write")
     return result
@@ -34,11 +35,15 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = SliceSettings.from_text(arguments.settings)
+    check_name(arguments.participant, "--participant")
     metabolites = parse_names(arguments.metabolites)
+    images = [path for path in (arguments.brain_mask, arguments.t1, arguments.flair, arguments.lesion) if path]
+    check_outputs([arguments.out], [arguments.volumes, arguments.mask, *images])
     provenance = Provenance(choice.plain(), code=code_of(__file__))
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
@@ -47,7 +52,6 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.participant, scan, masks, brain, choice, arguments.unit, arguments.t1, arguments.flair,
         arguments.lesion,
     )  # fmt: skip
-    images = [path for path in (arguments.brain_mask, arguments.t1, arguments.flair, arguments.lesion) if path]
     provenance.add([arguments.volumes, arguments.mask, *images])
     with provenance.beside(arguments.out):
         taken.save(arguments.out)

@@ -54,15 +54,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 def overrides(pairs: list[str]) -> dict:
     """The keys that --set gives. Raises UserError for one without a value or whose value is not YAML."""
-    import yaml
+    from mrsi_sr.settings.text import read_value
 
     given = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        try:
-            given[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"--set {pair} is not YAML after the =: {error}") from None
+        given[key] = read_value(value, f"the value in --set {pair}")
         if not equals:
             raise UserError(f"--set {pair} has no value\n  expected KEY=VALUE")
     return given

@@ -2,62 +2,175 @@
 
 Python's tarfile keeps a record of every member in memory, and takes a damaged header for the end of the archive without
 an error. A scan's archive has up to 160,000 members, and a damaged one must not pass for a complete one.
+Members that are links have the content of the member that they name, as they have once unpacked: where there are such
+links, the archive is read a second time for what they name.
 """
 
 import gzip
 import io
+import posixpath
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.reading import reading
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
+MOST_LINKS = 40  # links to links to .. of one name, as on Linux
 _BLOCK = tarfile.BLOCKSIZE
 _READ_AHEAD = 1 << 20
+_MOST_HEADER = 1 << 20  # bytes of a long name, or of a pax header
+_LONG = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
+_LINKS = (tarfile.SYMTYPE, tarfile.LNKTYPE)
+_WITHOUT_CONTENT = (*_LINKS, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+_TO_DO = "it is damaged or truncated: check it with tar -tf, and copy it again"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an archive.
+
+    read: function that reads a file's content, before the next member; None for what is no file. link: target of a
+    link, counted from the archive's root; it begins with `/` or `..` where it lies outside.
+    """
+
+    name: str
+    size: int = 0
+    read: Callable[[], bytes] | None = None
+    link: str | None = None
 
 
 def is_archive(path: str | Path) -> bool:
-    """Whether a path ends in .tar, .tar.gz or .tgz."""
-    return str(path).endswith(ENDINGS)
+    """Whether a path ends in .tar, .tar.gz or .tgz, in small letters or capitals."""
+    return str(path).lower().endswith(ENDINGS)
 
 
-def members(path: str | Path, key_of: Callable[[str], object | None]) -> Iterator[tuple[object, bytes]]:
-    """Keys and contents of an archive's files, in archive order.
+def without_ending(path: str) -> str:
+    """Path of an archive without .tar, .tar.gz or .tgz."""
+    return path[: -len(next(ending for ending in ENDINGS if path.lower().endswith(ending)))]
 
-    key_of: file name -> key, or None for a file to skip. Raises UserError for a damaged or truncated archive.
+
+def members(
+    path: str | Path, key_of: Callable[[str], object | None], check_size: Callable[[str, int], None] = lambda *_: None
+) -> Iterator[tuple[object, bytes]]:
+    """Keys and contents of an archive's files: in archive order, after them those that are links.
+
+    key_of: file name -> key, or None for a file to skip. check_size: raises an error for a name and a size in bytes
+    that a file to be read cannot have. Raises UserError for a damaged or truncated archive, and a link to be read that
+    leads to no file of the archive.
     """
-    try:
-        with Path(path).open("rb", _READ_AHEAD) as file:
-            zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_AHEAD) if zipped else file
-            yield from _members(stream, key_of)
-    except (tarfile.HeaderError, EOFError, zlib.error, OSError) as error:
+    links: dict[str, str] = {}
+    wanted: list[tuple[str, object]] = []  # links to be read: name and key
+    with reading(path, "an archive of LCModel files", _TO_DO, tarfile.HeaderError):
+        for member in _members(path):
+            if member.link is not None:
+                links[_normal(member.name)] = member.link
+            key = key_of(member.name) if member.read or member.link is not None else None
+            if key is not None and member.read:
+                check_size(member.name, member.size)
+                yield key, member.read()
+            elif key is not None:
+                wanted.append((member.name, key))
+        yield from _linked(path, links, wanted, check_size)
+
+
+def _linked(
+    path, links: dict[str, str], wanted: list[tuple[str, object]], check_size
+) -> Iterator[tuple[object, bytes]]:
+    """Keys and contents of links, from a second reading of the archive."""
+    leading_to: dict[str, list[tuple[str, object]]] = {}
+    for name, key in wanted:
+        leading_to.setdefault(_target(_normal(name), links), []).append((name, key))
+    for member in _members(path) if wanted else ():
+        found = leading_to.pop(_normal(member.name), None) if member.read else None
+        if found:
+            check_size(found[0][0], member.size)
+            data = member.read()
+            yield from ((key, data) for _, key in found)
+    for (name, _), *_ in leading_to.values():
         raise UserError(
-            f"cannot read the archive {path}: {error}\n"
-            "  it is damaged or truncated: check it with tar -tf, and copy it again"
-        ) from None
+            f"{name} in {path} is a broken link: it leads to {links[_normal(name)]}, which is no file of the archive\n"
+            "  pack the files themselves: tar --dereference"
+        )
 
 
-def _members(stream: io.BufferedReader, key_of: Callable[[str], object | None]) -> Iterator[tuple[object, bytes]]:
-    long_name = None
-    while any(header := _read(stream, _BLOCK)):  # the archive ends with blocks of zeros
-        member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
-        if member.type in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
-            content = _read(stream, _padded(member.size))[: member.size]
-            gnu = member.type == tarfile.GNUTYPE_LONGNAME
-            long_name = content.rstrip(b"\0").decode("utf-8", "surrogateescape") if gnu else _pax_path(content)
-            continue
-        name, long_name = long_name or member.name, None
-        size = _padded(member.size) if member.type not in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE) else 0
-        if member.isreg() and (key := key_of(name)) is not None:
-            yield key, _read(stream, size)[: member.size]
-        else:
-            while size:
-                size -= len(_read(stream, min(size, _READ_AHEAD)))
-    while stream.read(_READ_AHEAD):  # the checksum of a gzip file comes last
-        pass
+def _normal(name: str) -> str:
+    """A member's path as unpacking takes it: from the archive's root, without `.` and doubled slashes."""
+    return posixpath.normpath("/" + name.lstrip("/")).lstrip("/")
+
+
+def _target(name: str, links: dict[str, str]) -> str:
+    """Path of the member that a link leads to, through further links, also of folders above it."""
+    for _ in range(MOST_LINKS):
+        parts = name.split("/")
+        above = ("/".join(parts[: end + 1]) for end in range(len(parts)))
+        link = next((folder for folder in above if folder in links), None)
+        if link is None:
+            return name
+        name = posixpath.normpath(posixpath.join(links[link], *parts[link.count("/") + 1 :]))
+    return ""
+
+
+def _members(path: str | Path) -> Iterator[Member]:
+    """Members of an archive in one pass."""
+    with Path(path).open("rb", _READ_AHEAD) as file:
+        zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_AHEAD) if zipped else file
+        more: dict[str, str] = {}  # what long names and pax headers say of the next member
+        while any(header := _read(stream, _BLOCK)):  # the archive ends with blocks of zeros
+            entry = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+            size = _size(entry, more)
+            if entry.type in (*_LONG, tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
+                if size > _MOST_HEADER:
+                    raise tarfile.HeaderError(f"a header of {size:,} bytes")
+                more |= _extended(entry.type, _read(stream, _padded(size))[:size])
+                continue
+            yield from _member(stream, entry, size, more)
+            more = {}
+        _check_end(stream)
+
+
+def _member(stream, entry: tarfile.TarInfo, size: int, more: dict[str, str]) -> Iterator[Member]:
+    """One member; its content is passed over as far as it is not read."""
+    name, left = more.get("path", entry.name), _padded(size)
+
+    def read() -> bytes:
+        nonlocal left
+        left = 0
+        return _read(stream, _padded(size))[:size]
+
+    if entry.type == tarfile.GNUTYPE_SPARSE:
+        raise tarfile.HeaderError(f"{name} is packed as a sparse file: pack it without --sparse")
+    if entry.type in _LINKS:
+        yield Member(name, link=_link(_normal(name), more.get("linkpath", entry.linkname), entry.type))
+    else:
+        yield Member(name, size, read if entry.isreg() else None)
+    while left:
+        left -= len(_read(stream, min(left, _READ_AHEAD)))
+
+
+def _link(name: str, target: str, kind: bytes) -> str:
+    """Target of a link: a symbolic one counts from the link's folder, a hard one from the archive's root."""
+    if kind == tarfile.LNKTYPE:
+        return _normal(target)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+
+
+def _size(member: tarfile.TarInfo, more: dict[str, str]) -> int:
+    """Size of a member's content in bytes, in the archive."""
+    size = int(more.get("size", member.size))
+    if size < 0:
+        raise tarfile.HeaderError(f"a member of {size:,} bytes")
+    return 0 if member.type in _WITHOUT_CONTENT else size
+
+
+def _check_end(stream: io.BufferedReader) -> None:
+    """Read what follows the archive's end: zeros, and, last of all, the checksum of a gzip file."""
+    while rest := stream.read(_READ_AHEAD):
+        if rest.count(0) != len(rest):
+            raise tarfile.HeaderError("an empty header is followed by more")
 
 
 def _read(stream: io.BufferedReader, size: int) -> bytes:
@@ -71,12 +184,16 @@ def _padded(size: int) -> int:
     return -(-size // _BLOCK) * _BLOCK
 
 
-def _pax_path(content: bytes) -> str | None:
-    """The path in a pax extended header, whose records are `length key=value` and a newline."""
-    while content:
+def _extended(kind: bytes, content: bytes) -> dict[str, str]:
+    """What a long name, or the records of a pax header (`length key=value` and a newline), say of the next member."""
+    if kind in _LONG:
+        return {_LONG[kind]: content.rstrip(b"\0").decode("utf-8", "surrogateescape")}
+    records = {}
+    while content.strip(b"\0"):
         length = int(content.split(b" ", 1)[0])
+        if not 5 <= length <= len(content):
+            raise tarfile.HeaderError("a pax header with a record of a wrong length")
         key, value = content[:length].split(b" ", 1)[1].split(b"=", 1)
-        if key == b"path":
-            return value[:-1].decode("utf-8", "surrogateescape")
+        records[key.decode("utf-8", "surrogateescape")] = value[:-1].decode("utf-8", "surrogateescape")
         content = content[length:]
-    return None
+    return records

@@ -12,6 +12,7 @@ from mrsi_sr.lcmodel import archives, sources
 from mrsi_sr.lcmodel.metabolites import definition, metabolite_parts
 from mrsi_sr.lcmodel.names import VoxelNames
 from mrsi_sr.lcmodel.tables import concentration_of, extract, name_of, sd_of
+from mrsi_sr.results.reading import check_is_content
 from mrsi_sr.scan.volumes import Status, Volumes
 
 
@@ -141,7 +142,8 @@ def read_scan(
 ) -> tuple[Volumes, ScanFits]:
     """Volumes and fits of a scan, from a folder or archive of `.table` files, or `.coord` where no table is usable.
 
-    path: folder or archive. affine [4, 4]: voxel to mm. A failed voxel does not stop the reading: it has its status.
+    path: folder or archive. affine [4, 4]: voxel to mm, with the voxel numbers of file names along its axes; slices of
+    the volumes are axial in any case. A failed voxel does not stop the reading: it has its status.
     Raises UserError where no file matches, a voxel has two files or lies outside the matrix, an archive is damaged, no
     voxel is usable, or a metabolite was fitted in no voxel.
     """
@@ -155,7 +157,8 @@ def read_scan(
     if not any(found.paths.values()):
         raise found.nothing_found(path)
     _report(fits, found, path)
-    return fits.volumes(affine), fits
+    found.check_extent()
+    return fits.volumes(affine).in_axial_order(), fits
 
 
 def _read_files(files: list[str], found: sources.FoundFiles, fits: ScanFits, folder: str) -> None:
@@ -179,7 +182,9 @@ def _read_archive(archive: str, found: sources.FoundFiles, fits: ScanFits) -> No
         voxel_and_kind = None if sources.hidden(member) else found.add(f"{name}/{member}")
         return voxel_and_kind if voxel_and_kind and fits.needs(*voxel_and_kind) else None
 
-    for (voxel, kind), data in progress(archives.members(archive, key_of), f"reading {name}"):
+    packed = archives.members(archive, key_of, lambda member, size: sources.check_size(f"{name}/{member}", size))
+    for (voxel, kind), data in progress(packed, f"reading {name}"):
+        check_is_content(found.paths[kind][voxel], data)
         fits.add(voxel, kind, data)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of, methods_of, select
+from mrsi_sr.report import markup
 from mrsi_sr.report.agreement import check_agreement
 from mrsi_sr.report.caption import caption, terms
 from mrsi_sr.results.provenance import fingerprint, lineage
@@ -18,10 +19,6 @@ NOT_AVAILABLE = "not available"
 COST = {
     "nfe": "NFE", "seconds_per_slice": "Time (s)", "training_hours": "Train time (h)", "parameters": "Params (M)",
 }  # fmt: skip
-LATEX_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    character: "\\" + character for character in "&%$#_{}"
-}
-LATEX_SYMBOLS = {"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "×": r"$\times$", "<": "$<$"}
 
 
 @dataclass(frozen=True)
@@ -188,8 +185,8 @@ def markdown(table: Table) -> str:
     costs = [COST[key] for key in table.settings.costs]
     lines = [["Method", *costs, *metrics], ["---"] + ["---:"] * (len(costs) + len(metrics))]
     for label, cells in _cells(table):
-        lines.append([label.replace("|", r"\|"), *(f"**{text}**" if best else text for text, best in cells)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}\n"
+        lines.append([markup.markdown(label), *(f"**{text}**" if best else text for text, best in cells)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{markup.markdown(table.caption)}\n"
 
 
 def latex(table: Table) -> str:
@@ -199,17 +196,17 @@ def latex(table: Table) -> str:
     starts = [2 + len(costs) + i * width for i in range(len(table.groups))]
     groups = [f"\\multicolumn{{{width}}}{{c}}{{{_latex_group(table, group)}}}" for group in table.groups]
     rules = [f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    metrics = [_escaped(f"{METRICS[m].label}{METRICS[m].arrow}") for m, _ in table.columns]
+    metrics = [markup.latex(f"{METRICS[m].label}{METRICS[m].arrow}") for m, _ in table.columns]
     header = [" & ".join([""] * (len(costs) + 1) + groups), " & ".join(["Method", *costs, *metrics])]
     rows = []
     for label, cells in _cells(table):
-        texts = [f"\\textbf{{{_escaped(text)}}}" if best else _escaped(text) for text, best in cells]
-        rows.append(" & ".join([_escaped(label), *texts]))
+        texts = [f"\\textbf{{{markup.latex(text)}}}" if best else markup.latex(text) for text, best in cells]
+        rows.append(" & ".join([markup.latex(label), *texts]))
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             "\\begin{table*}",
-            f"\\caption{{{_escaped(table.caption)}}}",
+            f"\\caption{{{markup.latex(table.caption)}}}",
             "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}",
             f"\\begin{{tabular}}{{{columns}}}",
             "\\toprule",
@@ -264,9 +261,3 @@ PRINTED = {"nfe": _number, "seconds_per_slice": _seconds, "training_hours": _hou
 
 def _joined(parts: Iterable) -> str:
     return ", ".join(map(str, parts))
-
-
-def _escaped(text: str) -> str:
-    for characters in (LATEX_ESCAPES, LATEX_SYMBOLS):
-        text = "".join(characters.get(character, character) for character in text)
-    return text

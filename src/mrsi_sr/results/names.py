@@ -4,8 +4,8 @@ import re
 
 from mrsi_sr.cli import UserError
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-METABOLITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]*")  # combinations have a plus: GPC+PCh
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{,99}")  # a file's name has 255 characters, and holds several names
+METABOLITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]{,99}")  # combinations have a plus: GPC+PCh
 
 
 def check_name(name: object, where: str, pattern: re.Pattern = NAME) -> str:
@@ -18,6 +18,6 @@ def check_name(name: object, where: str, pattern: re.Pattern = NAME) -> str:
         plus = ", '+'" if pattern is METABOLITE else ""
         raise UserError(
             f"{where} has the name {name!r}\n"
-            f"  expected letters from A to Z, digits{plus}, '-' and '_', not beginning with '-'"
+            f"  expected at most 100 letters from A to Z, digits{plus}, '-' and '_', not beginning with '-'"
         )
     return name

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.scan import thresholds
+from mrsi_sr.scan.nifti import read_nifti
 from mrsi_sr.scan.slices import MRI_FACTOR
-from mrsi_sr.scan.volumes import open_nifti
 
 
 def translated(affine: np.ndarray, voxels) -> np.ndarray:
@@ -34,34 +35,26 @@ def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) ->
     interpolation: 'linear' or 'nearest'. An image on this grid is returned unchanged.
     Raises UserError where the file cannot be read or does not overlap the grid.
     """
-    import nibabel
-    from nilearn.image import resample_img
-
-    image = open_nifti(path)
-    values = np.nan_to_num(np.asarray(image.dataobj, np.float32).reshape(image.shape[:3]), posinf=0, neginf=0)
-    if values.shape == tuple(shape) and np.allclose(image.affine, affine, atol=1e-4):
-        return values
-    _check_overlap(path, image, affine, shape)
-    clean = nibabel.Nifti1Image(values, image.affine)
-    result = resample_img(
-        clean, target_affine=affine, target_shape=tuple(shape), interpolation=interpolation,
-        force_resample=True, copy_header=True,
-    )  # fmt: skip
-    return np.asarray(result.dataobj, np.float32)
+    return _resampled(path, *_finite(path), affine, shape, interpolation)
 
 
-def resample_mask(path: str | Path, affine: np.ndarray, shape) -> np.ndarray:
-    """A mask file (voxels above zero) on a grid, bool: where at least half of the voxel lies inside.
+def resample_mask(path: str | Path, affine: np.ndarray, shape, threshold=thresholds.of_mask) -> np.ndarray:
+    """A mask file on a grid, bool: where at least half of the voxel lies inside.
 
-    Half of the 27 voxels of the three times finer grid; a mask on the grid itself is therefore unchanged.
+    threshold: a function of the file's values, above whose result a voxel is inside. Half of the 27 voxels of the three
+    times finer grid count; a mask on the grid itself is therefore unchanged.
     """
-    fine = resample(path, finer(affine), [MRI_FACTOR * size for size in shape], "nearest") > 0
+    values, own_affine = _finite(path)
+    above, reason = threshold(values)
+    log.info("%s: inside is above %.4g (%s)", path, above, reason)
+    inside = (values > above).astype(np.float32)
+    fine = _resampled(path, inside, own_affine, finer(affine), [MRI_FACTOR * size for size in shape], "nearest") > 0
     blocks = fine.reshape([part for size in shape for part in (size, MRI_FACTOR)])
     return blocks.mean(axis=(1, 3, 5)) >= 0.5
 
 
 def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path | None, affine, shape) -> np.ndarray:
-    """Brain mask on the scan's grid, bool [X, Y, Z]: from a mask file, else the volumes' own mask, else T1 > 0.
+    """Brain mask on the scan's grid, bool [X, Y, Z]: from a mask file, else the volumes' own mask, else the T1's brain.
 
     given: the volumes' own brain mask, or None. t1: a skull-stripped image; holes in it are filled slice by slice.
     Raises UserError where none of the three is given, or no voxel of the scan is inside.
@@ -73,7 +66,7 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
     elif given is not None:
         source, brain = "the brain mask in the folder of volumes", given
     elif t1 is not None:
-        source, brain = f"the T1 {t1}", resample_mask(t1, affine, shape)
+        source, brain = f"the T1 {t1}", resample_mask(t1, affine, shape, thresholds.of_brain)
         brain = np.stack([binary_fill_holes(brain[:, :, k]) for k in range(shape[2])], axis=2)
     else:
         raise UserError(
@@ -81,20 +74,41 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
             "  give --brain-mask NIFTI, or --t1 with a skull-stripped image"
         )
     if not brain.any():
-        raise UserError(f"{source} has no voxel above zero on the scan's grid\n  check that it belongs to this scan")
+        raise UserError(f"{source} has no voxel inside on the scan's grid\n  check that it belongs to this scan")
     if brain.all():
         log.warning("%s covers every voxel of the scan: check that the skull is stripped and that air is zero", source)
     return brain
 
 
-def _check_overlap(path, image, affine, shape) -> None:
+def _finite(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Values of an image, float32, zero where they are not finite, and its affine."""
+    values, affine = read_nifti(path)
+    return np.nan_to_num(values.astype(np.float32, copy=False), posinf=0, neginf=0), affine
+
+
+def _resampled(path, values: np.ndarray, own_affine: np.ndarray, affine, shape, interpolation: str) -> np.ndarray:
+    """Values of an image (own_affine) on a grid (affine, shape). path: its file, for the message."""
+    import nibabel
+    from nilearn.image import resample_img
+
+    if values.shape == tuple(shape) and np.allclose(own_affine, affine, atol=1e-4):
+        return values
+    _check_overlap(path, values.shape, own_affine, affine, shape)
+    result = resample_img(
+        nibabel.Nifti1Image(values, own_affine), target_affine=affine, target_shape=tuple(shape),
+        interpolation=interpolation, force_resample=True, copy_header=True,
+    )  # fmt: skip
+    return np.asarray(result.dataobj, np.float32)
+
+
+def _check_overlap(path, own_shape, own_affine, affine, shape) -> None:
     corners = np.array(np.meshgrid(*[[-0.5, size - 0.5] for size in shape])).reshape(3, -1)
-    to_image = np.linalg.inv(image.affine) @ affine
+    to_image = np.linalg.inv(own_affine) @ affine
     inside = to_image[:3, :3] @ corners + to_image[:3, 3:]
-    if (inside.max(axis=1) < 0).any() or (inside.min(axis=1) > np.array(image.shape[:3]) - 1).any():
+    if (inside.max(axis=1) < 0).any() or (inside.min(axis=1) > np.array(own_shape) - 1).any():
         raise UserError(
             f"{path} does not overlap the scan in space\n"
-            f"  its first voxel is at {_mm(image.affine)} mm, that of the scan's grid at {_mm(affine)} mm\n"
+            f"  its first voxel is at {_mm(own_affine)} mm, that of the scan's grid at {_mm(affine)} mm\n"
             "  register it to the scan, or correct the scan's geometry (the reference image)"
         )
 

@@ -16,14 +16,16 @@ rule rejects: it is robust unless half of a scan is wrong, and zeros (a valid fi
 Metabolites in a lesion reach five times white matter, so the default of 8 does not reject them and their noise.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import grid
-from mrsi_sr.scan.volumes import Status, Volumes, read_nifti, write_nifti
+from mrsi_sr.scan.nifti import read_nifti, write_nifti
+from mrsi_sr.scan.plausibility import estimates
+from mrsi_sr.scan.volumes import Status, Volumes
 from mrsi_sr.settings.cohort import QualitySettings
 
 RULES = (
@@ -38,10 +40,14 @@ def needs_brain(settings: QualitySettings) -> bool:
 
 
 def with_external_maps(volumes: Volumes, settings: QualitySettings, participant: str) -> Volumes:
-    """Volumes whose S/N and FWHM come from the maps that the settings name; zero outside these maps."""
+    """Volumes whose S/N and FWHM come from the maps that the settings name; zero outside these maps.
+
+    Raises UserError where a map cannot be read, lies elsewhere, or shows another quantity or unit.
+    """
     values = dict(vars(volumes))
     for name, path in settings.external_maps(participant).items():
-        values[name] = grid.resample(path, volumes.affine, volumes.shape, "nearest")
+        resampled = grid.resample(path, volumes.affine, volumes.shape, "nearest")
+        values[name] = estimates(name, resampled, path)
     return Volumes(**values)
 
 
@@ -124,28 +130,25 @@ def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path)
     (folder / "counts.csv").write_text("metabolite,reason,voxels\n" + table)
 
 
-def load_reasons(folder: str | Path, metabolites: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reasons that `save` wrote: metabolite -> bit flags [X, Y, Z]. Raises UserError where one is missing."""
-    files = {metabolite: Path(folder) / f"{metabolite}_reasons.nii.gz" for metabolite in metabolites}
-    for path in files.values():
-        if not path.is_file():
-            raise UserError(f"no reasons {path}\n  mask.py --out writes them for every metabolite of the volumes")
-    return {metabolite: read_nifti(path)[0].astype(np.uint16) for metabolite, path in files.items()}
+def load_reasons(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
+    """Reasons that `save` wrote: metabolite -> bit flags uint16 [X, Y, Z]. Raises UserError as `load_masks`."""
+    return {name: flags.astype(np.uint16) for name, flags in _load("reasons", folder, metabolites, shape)}
 
 
 def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
     """Masks that `save` wrote: metabolite -> bool [X, Y, Z]. Raises UserError for a missing one or another shape."""
-    masks = {}
+    return {name: mask > 0 for name, mask in _load("mask", folder, metabolites, shape)}
+
+
+def _load(kind: str, folder: str | Path, metabolites: Iterable[str], shape) -> Iterator[tuple[str, np.ndarray]]:
     for metabolite in metabolites:
-        path = Path(folder) / f"{metabolite}_mask.nii.gz"
+        path = Path(folder) / f"{metabolite}_{kind}.nii.gz"
         if not path.is_file():
-            raise UserError(f"no quality mask {path}\n  mask.py --out writes it for every metabolite of the volumes")
-        masks[metabolite] = read_nifti(path)[0] > 0
-        if masks[metabolite].shape != tuple(shape):
-            raise UserError(
-                f"{path} is {masks[metabolite].shape}, but the volumes are {tuple(shape)}\n  run mask.py again"
-            )
-    return masks
+            raise UserError(f"no quality mask {path}\n  mask.py --out writes them for every metabolite of the volumes")
+        values, _ = read_nifti(path)
+        if values.shape != tuple(shape):
+            raise UserError(f"{path} is {values.shape}, but the volumes are {tuple(shape)}\n  run mask.py again")
+        yield metabolite, values
 
 
 def _flag(rule: str, where: np.ndarray) -> np.ndarray:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mrsi_sr.cli import UserError
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.scan.nifti import read_nifti, write_nifti
+from mrsi_sr.settings.cohort import MOST_VOXELS
 
 
 class Status(IntEnum):
@@ -41,6 +43,30 @@ class Volumes:
     def shape(self) -> tuple[int, int, int]:
         """Matrix of the scan (X, Y, Z)."""
         return self.status.shape
+
+    def in_axial_order(self) -> "Volumes":
+        """The volumes with axes in the order closest to the scanner's x, y and z; no axis is mirrored.
+
+        Slices of the third axis are axial then, however the images were stored.
+        """
+        order = axial_order(self.affine)
+        if order == (0, 1, 2):
+            return self
+        log.warning(
+            "the third axis of this matrix, %s, is not the one closest to the scanner's z: axes are taken in the order"
+            " %s, so that slices are axial",
+            " x ".join(map(str, self.shape)), ", ".join("ijk"[axis] for axis in order),
+        )  # fmt: skip
+
+        def turned(volume: np.ndarray | None) -> np.ndarray | None:
+            return None if volume is None else np.ascontiguousarray(volume.transpose(order))
+
+        return Volumes(
+            {name: turned(volume) for name, volume in self.concentration.items()},
+            {name: turned(volume) for name, volume in self.sd.items()},
+            turned(self.snr), turned(self.fwhm), turned(self.status), self.affine[:, [*order, 3]],
+            turned(self.brain_mask),
+        )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
         """Number of voxels of each status."""
@@ -89,6 +115,22 @@ class Volumes:
         return volumes
 
 
+def axial_order(affine: np.ndarray) -> tuple[int, int, int]:
+    """Axes of a grid in the order of the scanner's x, y and z that they are closest to. affine [4, 4]."""
+    from nibabel.orientations import io_orientation
+
+    return tuple(int(axis) for axis in np.argsort(io_orientation(affine)[:, 0]))
+
+
+def check_matrix(shape: Iterable[int], what: str | Path) -> None:
+    """Raise UserError for a matrix [X, Y, Z] that is too large to be a scan's. what: what has it."""
+    if max(shape) > MOST_VOXELS:
+        raise UserError(
+            f"{what} has a matrix of {' x '.join(map(str, shape))} voxels\n"
+            f"  expected a spectroscopic scan's, of at most {MOST_VOXELS} along an axis"
+        )
+
+
 def metabolites_in(folder: str | Path) -> list[str]:
     """Names of the metabolites with volumes in a folder, sorted. Raises UserError where there are none."""
     found = _metabolites_in(Path(folder))
@@ -109,41 +151,3 @@ def _read(folder: Path, names: list[str], shape: tuple[int, ...]) -> list[np.nda
                 f"{folder / name}.nii.gz is {volume.shape}, but the status map is {shape}\n  run ingest.py again"
             )
     return volumes
-
-
-def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Values [X, Y, Z] and affine [4, 4] of a 3-D NIfTI file; further axes of length one are dropped.
-
-    Raises UserError where the file does not exist, cannot be read or is not 3-D.
-    """
-    image = open_nifti(path)
-    try:
-        values = np.asarray(image.dataobj).reshape(image.shape[:3])
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}\n  the file seems to be truncated: copy it again") from None
-    return values, image.affine
-
-
-def open_nifti(path: str | Path):
-    """nibabel's image of a 3-D file, with further axes of length one allowed. Raises UserError as `read_nifti`."""
-    import nibabel
-
-    if not Path(path).is_file():
-        raise UserError(f"no file {path}")
-    try:
-        image = nibabel.load(path)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
-        raise UserError(f"cannot read {path} as NIfTI: {error}") from None
-    if len(image.shape) < 3 or any(size != 1 for size in image.shape[3:]):
-        shape = " x ".join(map(str, image.shape))
-        raise UserError(f"{path} is not 3-D: its matrix is {shape}\n  expected one volume on the scan's grid")
-    return image
-
-
-def write_nifti(path: str | Path, values: np.ndarray, affine: np.ndarray) -> None:
-    """Write values [X, Y, Z] in their own data type as NIfTI, affine in mm; equal values give equal bytes."""
-    import nibabel
-
-    image = nibabel.Nifti1Image(values, affine)
-    image.header.set_xyzt_units("mm")
-    image.to_filename(path)

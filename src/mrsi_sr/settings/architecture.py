@@ -9,7 +9,7 @@ from mrsi_sr.settings.errors import listed, rule
 
 FRAME = 64  # side of a map in voxels
 MapSize = Literal[64, 32, 16, 8, 4, 2, 1]
-Width = Annotated[int, Field(ge=2, le=4096, multiple_of=2)]
+Width = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
 
 
 class MUNet(Settings):
@@ -18,7 +18,7 @@ class MUNet(Settings):
     learns: ClassVar[tuple[str, ...]] = ("regression", "adversarial")
 
     channels: int = Field(
-        8, ge=1, le=1024, description="number of channels of the first level; each level below has twice as many"
+        8, ge=1, le=128, description="number of channels of the first level; each level below has twice as many"
     )
     modulation: Literal["none", "filter_scaling", "am_layer", "hypernetwork"] = Field(
         "none",
@@ -34,7 +34,7 @@ class MUNet(Settings):
         " filter_scaling and metabolite; 27,506,989 with 16 channels)",
     )
     metabolites: int = Field(
-        7, ge=1, le=1000, description="number of metabolites; the configuration takes it from the cohort's list"
+        7, ge=1, le=100, description="number of metabolites; the configuration takes it from the cohort's list"
     )
 
     @model_validator(mode="after")
@@ -64,7 +64,7 @@ class DenoisingUNet(Settings):
         [64, 128, 192, 256], description="number of channels of each level; each level below has half the map size"
     )
     residual_blocks: int = Field(
-        3, ge=1, le=100, description="residual blocks of each level on the way down; one more on the way up"
+        3, ge=1, le=32, description="residual blocks of each level on the way down; one more on the way up"
     )
     attention_at: Annotated[list[MapSize], Different] = Field(
         [16, 8],
@@ -74,7 +74,7 @@ class DenoisingUNet(Settings):
     heads: int = Field(
         4,
         ge=1,
-        le=1024,
+        le=128,
         description="attention heads; a divisor of the channels of the deepest level and of levels with attention",
     )
     upscaling_factor: bool = Field(True, description="conditioning on the upscaling factor")
@@ -123,7 +123,7 @@ class Flow(Settings):
     levels: int = Field(
         4, ge=2, le=6, description="number of grids, each half as fine as the one above; the first is the map's own"
     )
-    steps: int = Field(12, ge=1, le=1000, description="number of flow steps of each level")
+    steps: int = Field(12, ge=1, le=100, description="number of flow steps of each level")
     base: Literal["learned", "conditional", "standard"] = Field(
         "learned",
         description="distribution of the latents: a learned mean and spread for each, the same computed from the"

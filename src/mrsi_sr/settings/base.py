@@ -1,18 +1,23 @@
-"""The base class of all settings: strict types, errors in words, and the text form that rules and scripts exchange."""
+"""The base class of all settings: strict types, errors in words; and the types of values that several settings have."""
 
 import json
-from pathlib import Path
+from functools import cache
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.errors import explained
+from mrsi_sr.results.names import METABOLITE, check_name
+from mrsi_sr.settings.errors import explained, listed
+from mrsi_sr.settings.text import as_json, read_object
 
-YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's reader of the same language where it is installed
-NAME = r"^[A-Za-z0-9_]+$"  # of networks, methods, experiments, tables, figures: parts of file names
+NAME = r"^[A-Za-z0-9_]{1,100}$"  # of networks, methods, experiments, tables, figures: parts of file names
+
+
+@cache
+def _schema(settings: type[BaseModel]) -> dict:
+    return settings.model_json_schema()
 
 
 class Settings(BaseModel):
@@ -33,7 +38,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise UserError(explained(cls.model_json_schema(), given, error.errors(), where)) from None
+            raise UserError(explained(_schema(cls), given, error.errors(), where)) from None
 
     @classmethod
     def of(cls, **keys) -> Self:
@@ -58,39 +63,13 @@ class Settings(BaseModel):
         return as_json(self.plain())
 
 
-def as_json(value: Any) -> str:
-    """JSON text with sorted keys: the order of keys in a file makes no difference."""
-    return json.dumps(value, sort_keys=True)
+def unusable_in_paths(text: str) -> str:
+    """What a text has that cannot be in the path of an input, in words; empty for a path that can be used.
 
-
-def read_object(text: str, flag: str) -> dict:
-    """The mapping that a script's flag gives: as JSON text, or as `@FILE`, a JSON or YAML file.
-
-    Raises UserError where it is neither.
+    Braces are Snakemake's wildcards, angle brackets the HTML report's tags.
     """
-    try:
-        given = read_yaml(text[1:], flag) if text.startswith("@") else json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{flag} is not JSON: {error}\n  it was: {text}\n"
-            "  expected an object such as '{\"seed\": 1}', or @FILE for a JSON or YAML file"
-        ) from None
-    if not isinstance(given, dict):
-        raise UserError(f"{flag} is {text}\n  expected a JSON object such as '{{\"seed\": 1}}'")
-    return given
-
-
-def read_yaml(path: str | Path, what: str) -> Any:
-    """The content of a YAML or JSON file. what: the flag or setting that names it.
-
-    Raises UserError where the file is absent or not YAML.
-    """
-    try:
-        return yaml.load(Path(path).read_text(), Loader=YAML)
-    except OSError as error:
-        raise UserError(f"{what} {path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{what} {path} is not YAML: {error}") from None
+    unusable = dict.fromkeys(repr(letter) for letter in text if letter in "{}<>" or not letter.isprintable())
+    return listed(unusable) if unusable else ""
 
 
 def _all_different(values: list) -> list:
@@ -99,9 +78,37 @@ def _all_different(values: list) -> list:
     return values
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise PydanticCustomError("one_line", "one line of text")
+    return text
+
+
+def _usable_path(path: str) -> str:
+    if unusable := unusable_in_paths(path):
+        raise PydanticCustomError("path", "path", {"unusable": unusable})
+    return path
+
+
+def _usable_pattern(path: str) -> str:
+    _usable_path(path.replace("{participant}", ""))
+    return path
+
+
+def _metabolite(name: str) -> str:
+    try:
+        return check_name(name, "a metabolite", METABOLITE)
+    except UserError:
+        raise PydanticCustomError("metabolite", "name of a metabolite") from None
+
+
 Different = AfterValidator(_all_different)  # of a list without repetitions
-Names = Annotated[list[str], Field(min_length=1), Different]
+Name = Annotated[str, Field(pattern=NAME)]
+Names = Annotated[list[str], Field(min_length=1, max_length=1000), Different]
 Size = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]  # matrix size of a low-resolution map
 Sizes = Annotated[list[Size], Field(min_length=1), Different]
-Name = Annotated[str, Field(pattern=NAME)]
-Label = Annotated[str, Field(min_length=1, max_length=200)]  # of a method, in tables and figures
+Words = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]  # shown in tables and figures
+File = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_path)]
+FileOfParticipant = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_pattern)]
+Metabolite = Annotated[str, AfterValidator(_metabolite)]
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$")]  # of cohorts and participants

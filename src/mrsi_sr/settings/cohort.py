@@ -4,11 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mrsi_sr.settings.base import Different, Settings
+from mrsi_sr.settings.base import Different, FileOfParticipant, FolderName, Metabolite, Settings, Words
 from mrsi_sr.settings.errors import rule
 
-Matrix = Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=3, max_length=3)]
-VoxelSize = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=3, max_length=3)]
+MOST_VOXELS = 256  # along an axis
+Matrix = Annotated[list[Annotated[int, Field(ge=1, le=MOST_VOXELS)]], Field(min_length=3, max_length=3)]
+VoxelSize = Annotated[list[Annotated[float, Field(ge=0.1, le=100)]], Field(min_length=3, max_length=3)]
+Unit = Annotated[Words, Field(max_length=40, pattern=r"^[^<>]+$")]  # a parameter of rules, which the report shows
+MapKind = Literal["value", "sd", "snr", "fwhm", "brain_mask"]
+FilePattern = Annotated[str, Field(min_length=1, max_length=1000)]
+PER_METABOLITE = ("value", "sd")  # kinds of maps of which each metabolite has its own
 
 
 class IngestSettings(Settings):
@@ -16,17 +21,27 @@ class IngestSettings(Settings):
 
     pattern: str = Field(
         "multivoxel",
+        min_length=1,
+        max_length=1000,
         description="voxel indices in file names: multivoxel, vienna, or a regular expression with groups x, y, z (or"
         " col, row, slice)",
     )
     flip: Literal["", "x", "y", "xy"] = Field("", description="axes whose voxel numbers run backwards")
     matrix: Matrix = Field([64, 64, 39], description="matrix along x, y, z where the row names no reference NIfTI")
     voxel_mm: VoxelSize = Field([3.4, 3.4, 3.4], description="voxel size in mm where the row names no reference NIfTI")
-    maps: dict[str, str] = Field(
+    maps: dict[MapKind, FilePattern] = Field(
         {},
         description="file patterns of ready-made maps by kind: value, sd, snr, fwhm, brain_mask; {metabolite} stands"
         " for any spelling of its name",
     )
+
+    @model_validator(mode="after")
+    def _maps_of_metabolites_name_them(self) -> Self:
+        for kind, pattern in self.maps.items():
+            if ("{metabolite}" in pattern) != (kind in PER_METABOLITE):
+                must = "must" if kind in PER_METABOLITE else "must not"
+                raise rule(f"maps.{kind}", f"is {pattern}, but {must} have {{metabolite}} in it")
+        return self
 
 
 class QualitySettings(Settings):
@@ -51,10 +66,10 @@ class QualitySettings(Settings):
     outlier_multiple: float | None = Field(
         8, ge=1, le=10**6, description="largest accepted multiple of the metabolite's median"
     )
-    snr_map: str | None = Field(
+    snr_map: FileOfParticipant | None = Field(
         None, description="NIfTI file in place of the volumes' S/N; its name may have {participant} in it"
     )
-    fwhm_map: str | None = Field(
+    fwhm_map: FileOfParticipant | None = Field(
         None, description="NIfTI file in place of the volumes' FWHM; its name may have {participant} in it"
     )
 
@@ -81,7 +96,7 @@ class SliceSettings(Settings):
     frame: int = Field(
         64,
         ge=16,
-        le=1024,
+        le=256,
         multiple_of=16,
         description="side of the square in voxels; smaller matrices are centred in it",
     )
@@ -105,7 +120,7 @@ class Phantom(Settings):
     voxel_mm: Annotated[list[Annotated[float, Field(ge=1, le=20)]], Field(min_length=3, max_length=3)] = Field(
         [3.4, 3.4, 3.4], description="voxel size in mm; T1 and FLAIR have voxels a third as large along each axis"
     )
-    slices: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = Field(
+    slices: Annotated[list[Annotated[int, Field(ge=0, le=127)]], Field(min_length=2, max_length=2)] | None = Field(
         None, description="first and last slice that is fitted, counted from 0; null: the excited slab"
     )
 
@@ -138,14 +153,12 @@ class PhantomCohort(Phantom):
 class CohortSettings(Settings):
     """Whose scans are studied, and how they become slices. Shared by all experiments."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9_-]+$", description="name of the cohort in tables, figures and its folder of results"
-    )
-    participants: str = Field(description="path of the participants table")
-    metabolites: Annotated[list[str], Field(min_length=1), Different] = Field(
+    name: FolderName = Field(description="name of the cohort in tables, figures and its folder of results")
+    participants: str = Field(min_length=1, max_length=4096, description="path of the participants table")
+    metabolites: Annotated[list[Metabolite], Field(min_length=1, max_length=100), Different] = Field(
         ["tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly"], description="metabolites to study"
     )
-    unit: str = Field("mM", description="unit of the concentrations; a.u. without water scaling")
+    unit: Unit = Field("mM", description="unit of the concentrations; a.u. without water scaling")
     simulate: PhantomCohort | None = Field(
         None, description="settings of a phantom cohort; null or left out for real scans"
     )

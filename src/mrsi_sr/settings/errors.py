@@ -9,11 +9,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mrsi_sr.cli import UserError
 
+LONGEST = 300  # characters of a value in an error
+
 
 def check_known(name: Any, names: Iterable, where: str) -> None:
     """Raise a UserError with the nearest known name unless the name is one of the names."""
     if not isinstance(name, str | int) or name not in names:
-        raise UserError(f"{where} {json.dumps(name, default=str)} is not known: {suggestion(name, names)}")
+        raise UserError(f"{where} {shown(name)} is not known: {suggestion(name, names)}")
 
 
 def suggestion(name: Any, known: Iterable) -> str:
@@ -43,6 +45,10 @@ _BOUNDS = {
     "less_than_equal": "at most {le:g}",
     "less_than": "below {lt:g}",
     "multiple_of": "a multiple of {multiple_of}",
+    "one_line": "one line of text, without line breaks, control characters and blanks at its ends",
+    "metabolite": "a name of letters from A to Z, digits, '+', '-' and '_', such as tCho or GPC+PCh",
+    "path": "a path without {unusable}",
+    "string_too_long": "at most {max_length} letters",
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
     "string_too_short": "at least {min_length} letters",
@@ -107,7 +113,7 @@ def _line(error: ErrorDetails, key: str, node: dict, owner: dict, schema: dict) 
     if error["loc"] and error["loc"][-1] == "[key]":
         known = owner.get("propertyNames", {}).get("enum")
         expected = f"one of {listed(known)}" if known else "letters, digits and underscores"
-        return f"{key.rpartition('.')[0]} has the name {json.dumps(value)}, expected {expected}"
+        return f"{key.rpartition('.')[0]} has the name {shown(value)}, expected {expected}"
     if kind == "rule":
         return f"{join(key, error['ctx']['key']) or 'the whole'} {error['ctx']['words']}"
     if kind == "missing":
@@ -117,12 +123,12 @@ def _line(error: ErrorDetails, key: str, node: dict, owner: dict, schema: dict) 
         return f"{key} lacks kind: one of {listed(node.get('discriminator', {}).get('mapping', {}))}"
     if kind == "union_tag_invalid":
         tag = error["ctx"]["tag"]
-        return f"{key}.kind {json.dumps(tag)} is not known: {suggestion(tag, node['discriminator']['mapping'])}"
+        return f"{key}.kind {shown(tag)} is not known: {suggestion(tag, node['discriminator']['mapping'])}"
     if kind == "extra_forbidden":
         name = key.rpartition(".")[2]
         return f"{key} is not a known key: {suggestion(name, owner.get('properties', {}))}"
     expected = _BOUNDS[kind].format(**error.get("ctx", {})) if kind in _BOUNDS else allowed(node, schema)
-    return f"{key or 'the whole'} is {json.dumps(value, default=str)}, expected {expected}"
+    return f"{key or 'the whole'} is {shown(value)}, expected {expected}"
 
 
 def allowed(node: dict, schema: dict) -> str:
@@ -138,4 +144,13 @@ def allowed(node: dict, schema: dict) -> str:
 
 
 def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else shown(value)
+
+
+def shown(value: Any) -> str:
+    """Any value as JSON text, or as Python's where JSON has none for it; cut where it is long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):  # keys of other types, or a value that contains itself
+        text = repr(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + " .."

@@ -4,7 +4,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mrsi_sr.settings.base import Different, Label, Name, Names, Settings, Size, Sizes
+from mrsi_sr.settings.base import (
+    Different,
+    File,
+    FolderName,
+    Metabolite,
+    Name,
+    Names,
+    Settings,
+    Size,
+    Sizes,
+    Words,
+)
 from mrsi_sr.settings.errors import rule
 
 Protocol = Literal["clean", "paper"]
@@ -12,9 +23,11 @@ Region = Literal["mask", "frame"]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 Metrics = Annotated[list[Metric], Field(min_length=1), Different]
-FoldNumber = Annotated[int, Field(ge=1, le=1000)]
+MOST_FOLDS = 1000
+MOST_PANELS = 40  # methods side by side that a page has room for
+FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
-Participants = Annotated[list[str], Field(min_length=3), Different]
+Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
 # Voxels that metrics are computed on, by protocol; the first is the one that tables show.
 REGIONS: dict[str, tuple[str, ...]] = {"paper": ("frame",), "clean": ("mask", "frame")}
@@ -27,7 +40,7 @@ class FoldSettings(Settings):
     number: int = Field(
         5,
         ge=3,
-        le=1000,
+        le=MOST_FOLDS,
         description="number of folds; each tests one group of participants, validates on the next, trains on the rest",
     )
     seed: int = Field(
@@ -38,7 +51,9 @@ class FoldSettings(Settings):
 class PlannedFolds(FoldSettings):
     """Folds of an experiment, and which of them are run."""
 
-    run: Annotated[list[FoldNumber], Different] = Field([], description="folds to train and score; empty: all")
+    run: Annotated[list[FoldNumber], Field(max_length=MOST_FOLDS), Different] = Field(
+        [], description="folds to train and score; empty: all"
+    )
 
     @model_validator(mode="after")
     def _all_where_none_is_named(self) -> Self:
@@ -51,16 +66,14 @@ class Shown(Settings):
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
     experiment: str | None = Field(None, description="name of the experiment; null: any, not named")
     phantom: bool = Field(False, description="whether the cohort is simulated, for the caption")
-    labels: dict[str, str] = Field({}, description="labels of methods by name; others are labelled by their names")
+    labels: dict[str, Words] = Field({}, description="labels of methods by name; others are labelled by their names")
 
 
 class Table(Settings):
     """One table: methods in rows; in columns their costs, and metrics at each size or over all sizes together."""
 
-    title: str = Field("Comparison of methods", description="first sentence of the caption")
-    sizes: Annotated[list[int], Field(min_length=1), Different] = Field(
-        [8, 16, 32], description="low-resolution matrix sizes, in the order shown"
-    )
+    title: Words = Field("Comparison of methods", description="first sentence of the caption")
+    sizes: Sizes = Field([8, 16, 32], description="low-resolution matrix sizes, in the order shown")
     pool_sizes: bool = Field(
         False,
         description="mean, standard deviation and test over the maps of all sizes together; false: each size apart",
@@ -78,7 +91,7 @@ class Table(Settings):
         " networks",
     )
     methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
-    labels: dict[str, Label] = Field(
+    labels: dict[str, Words] = Field(
         {}, description="labels of methods in this table by name; others have their method's label"
     )
     region: Region | None = Field(
@@ -116,13 +129,17 @@ class Figure(Settings):
     """The qualitative figure of one map. By default it shows the test participant and slice with the largest lesion."""
 
     size: Size = Field(16, description="low-resolution matrix size")
-    metabolite: str | None = Field(None, description="metabolite; null: tCho, or else the first with a map there")
-    participant: str | None = Field(None, description="participant; null: the one with the largest lesion")
-    slice: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+    metabolite: Metabolite | None = Field(
+        None, description="metabolite; null: tCho, or else the first with a map there"
+    )
+    participant: FolderName | None = Field(None, description="participant; null: the one with the largest lesion")
+    slice: Annotated[int, Field(ge=0, le=255)] | None = Field(
         None, description="index of the slice in the scan; null: the one with the largest lesion"
     )
     fold: FoldNumber | None = Field(None, description="fold; null: the first that is run")
-    methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+    methods: Annotated[Names, Field(max_length=MOST_PANELS)] | None = Field(
+        None, description="methods, in the order shown; null: all of the experiment"
+    )
 
 
 class FigureSettings(Shown, Figure):
@@ -132,10 +149,10 @@ class FigureSettings(Shown, Figure):
 class LpipsWeights(Settings):
     """Weights of one LPIPS metric."""
 
-    backbone: str | None = Field(
+    backbone: File | None = Field(
         None, description="file of a torchvision VGG16 or AlexNet state dict (.pth or .safetensors)"
     )
-    linear: str | None = Field(None, description="file of LPIPS linear weights; null: those of the lpips package")
+    linear: File | None = Field(None, description="file of LPIPS linear weights; null: those of the lpips package")
     download: bool = Field(False, description="download of the backbone by torchvision")
 
     @model_validator(mode="after")

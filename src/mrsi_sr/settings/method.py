@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import cosine_betas, solvable_steps
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import Label, Settings
+from mrsi_sr.settings.base import Settings, Words
 from mrsi_sr.settings.errors import join, listed, rule
 from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
 from mrsi_sr.settings.sampler import SAMPLERS, Sampler
@@ -32,7 +32,7 @@ class MethodSettings(Settings):
         description="weights of the networks: best (of lowest validation loss), last (end of training), or one of them"
         " for each role",
     )
-    samples: int = Field(1, ge=1, le=100_000, description="number of samples of each map")
+    samples: int = Field(1, ge=1, le=10_000, description="number of samples of each map")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
 
     @model_validator(mode="after")
@@ -64,9 +64,9 @@ class MethodSettings(Settings):
 class PlannedMethod(MethodSettings):
     """A method of the configuration: its settings, and keys that change no map."""
 
-    label: Label = Field(description="name of the method in tables and figures")
+    label: Words = Field(description="name of the method in tables and figures")
     batch_size: int = Field(
-        64, ge=1, le=100_000, description="number of maps sampled at a time; the maps do not depend on it"
+        64, ge=1, le=10_000, description="number of maps sampled at a time; the maps do not depend on it"
     )
 
     @property

@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings, Sizes
-from mrsi_sr.settings.errors import check_known, join, listed, rule, suggestion
+from mrsi_sr.settings.errors import check_known, join, listed, rule, shown, suggestion
 from mrsi_sr.settings.objective import OBJECTIVES
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -29,11 +29,11 @@ class NetworkSettings(Settings):
     sizes: Sizes | None = Field(
         None, description="low-resolution sizes to train on, as of a single-scale network; null: the experiment's"
     )
-    iterations: int | None = Field(None, ge=1, le=10**9, description="training length in iterations; or give epochs")
+    iterations: int | None = Field(None, ge=1, le=10**8, description="training length in iterations; or give epochs")
     epochs: int | None = Field(
-        None, ge=1, le=10**7, description="training length in epochs (one epoch: every map once)"
+        None, ge=1, le=10**6, description="training length in epochs (one epoch: every map once)"
     )
-    batch_size: int = Field(ge=1, le=10_000, description="number of maps in one iteration")
+    batch_size: int = Field(ge=1, le=1024, description="number of maps in one iteration")
     learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate")
     adam_betas: Annotated[list[Beta], Field(min_length=2, max_length=2)] = Field(
         [0.9, 0.999], description="decay rates of Adam's two moments"
@@ -45,8 +45,12 @@ class NetworkSettings(Settings):
         None, ge=1, le=10**7, description="number of epochs after which decay halve halves the learning rate"
     )
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights; null: none")
-    validate_every: int = Field(
-        1000, ge=1, le=10**9, description="iterations between validations; the last iteration always validates"
+    validate_every: int | None = Field(
+        None,
+        ge=1,
+        le=10**9,
+        description="epochs between validations where epochs are given, iterations where iterations are; null: every"
+        " epoch, or every 1000 iterations. The end always validates",
     )
 
     @model_validator(mode="after")
@@ -190,11 +194,11 @@ def _of_folds(folds: dict, where: str) -> dict[int, dict]:
     own: dict[int, dict] = {}
     for key, changes in sorted(folds.items(), key=str):
         if isinstance(key, bool) or not str(key).isdecimal() or int(key) < 1:
-            raise UserError(f"{where} has the fold {json.dumps(key, default=str)}, expected whole numbers from 1")
+            raise UserError(f"{where} has the fold {shown(key)}, expected whole numbers from 1")
         if int(key) in own:
             raise UserError(f"{where} names fold {key} twice, as a number and as text: put its settings together")
         if not isinstance(changes, dict):
-            raise UserError(f"{where}.{key} is {json.dumps(changes, default=str)}, expected an object of settings")
+            raise UserError(f"{where}.{key} is {shown(changes)}, expected an object of settings")
         for name in SAME_IN_ALL_FOLDS:
             if name in changes:
                 raise UserError(f"{where}.{key}.{name} is given, but a fold cannot have its own {name}: name a network")

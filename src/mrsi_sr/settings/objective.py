@@ -53,10 +53,10 @@ class Adversarial(_OfChain):
     zero_probability: float = Field(0.1, ge=0, le=1, description="probability that a map's weight is 0 instead")
     gradient_penalty: float = Field(10.0, ge=0, le=10**6, description="weight of the critic's gradient penalty")
     critic_steps: int = Field(
-        5, ge=1, le=1000, description="critic steps before each step of the network, each with a batch of its own"
+        5, ge=1, le=100, description="critic steps before each step of the network, each with a batch of its own"
     )
     critic_channels: int = Field(
-        32, ge=1, le=1024, description="number of channels of the critic's first layer (32 gives 1,284,129 parameters)"
+        32, ge=1, le=256, description="number of channels of the critic's first layer (32 gives 1,284,129 parameters)"
     )
     diffusion_steps: int = Field(
         1000, ge=1, le=10_000, description="length of the chain, where the network makes a noisy map"
@@ -102,12 +102,12 @@ class Likelihood(_OfChain):
         description="weight of the loss between samples of any temperature and the measured k-space (flow enhancer:"
         " 10); 0: none",
     )
-    outside_noise: float = Field(
-        0.05,
+    outside_noise: float | None = Field(
+        None,
         ge=0,
         le=10,
-        description="standard deviation of the noise in place of the zeros outside the mask where truncation is 0, for"
-        " a map with range 1; 0: none",
+        description="standard deviation of the noise in the flow's target outside the mask, for a map with range 1; 0:"
+        " none, the target is masked; null: the chain's own, or 0.05 where truncation is 0",
     )
 
 

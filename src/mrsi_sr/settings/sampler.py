@@ -14,13 +14,16 @@ MAP_NETWORK = ("regression", "adversarial")
 
 Temperature = Annotated[float, Field(ge=0, le=100)]
 Steps = Annotated[int, Field(ge=1, le=10_000)]
-Clip = Annotated[list[float], Field(min_length=2, max_length=2)]
+Clip = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=2, max_length=2)]
 Variance = Literal["posterior", "beta"]
 Spacing = Literal["time", "log_snr"]
 
 TEMPERATURE = "factor of the standard deviation of each step's noise"
 VARIANCE = "variance of a reverse step's noise"
-CLIP = "lowest and highest value of the clean map estimated at each step, in units of the map's scale; null: no bounds"
+CLIP = (
+    "lowest and highest value of the clean map estimated at each step, in units of the highest value that is meant"
+    " (protocol paper: the map's maximum, clean: twice its estimate); null: no bounds"
+)
 
 
 class Sampler(Settings):

@@ -1,6 +1,6 @@
 """Trained networks, loaded for use: by a method, or by the training of a network that needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from mrsi_sr import devices, networks
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings
@@ -16,11 +17,15 @@ from mrsi_sr.settings.network import NetworkSettings
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A trained network, frozen, on the device and in its arithmetic, with the metabolites that it was trained on."""
+    """A trained network, frozen, on the device and in its arithmetic.
+
+    metabolites, factors: of the maps that it was trained on; factors: None in protocol 'paper'.
+    """
 
     network: nn.Module
     parameters: int
     metabolites: list[str]
+    factors: ScaleFactors | None
 
 
 def load_network(
@@ -40,7 +45,19 @@ def load_network(
     weights.load_into(network, path)
     parameters = networks.count_parameters(network)
     network = devices.place(network, device).eval().requires_grad_(False)
-    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites)
+    factors = weights.scale_factors and ScaleFactors(torch.tensor(weights.scale_factors, dtype=torch.float64))
+    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites, factors)
+
+
+def check_same_scale(factors: Mapping[str, ScaleFactors | None]) -> None:
+    """Raise UserError unless all have the same factors, so that their maps have one scale. factors: by a name."""
+    named = [(name, each and each.plain()) for name, each in factors.items()]
+    for name, each in named[1:]:
+        if each != named[0][1]:
+            raise UserError(
+                f"{named[0][0]} and {name} scale maps by different factors, learned from their training participants\n"
+                "  train both on the same participants and slices"
+            )
 
 
 def _check_same(path: Path, weights: Weights, settings: NetworkSettings, fold: int, protocol: str) -> None:

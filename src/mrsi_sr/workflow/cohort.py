@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.provenance import RECORD
+from mrsi_sr.lcmodel import map_names
+from mrsi_sr.lcmodel.names import PRESETS
+from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.cohort import MOST_VOXELS
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
@@ -23,14 +26,15 @@ class CohortPlan:
         self.folder = f"results/cohorts/{self.cohort.name}"
         self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
-        if self.cohort.simulate is None:
-            self._check_real()
+        self._maps: dict[str, list[str]] = {}  # files of each participant's maps, listed once
+        for name, row in self.scans.items():
+            self._check_scan(name, row)
 
     def phantom_settings(self, wildcards) -> str:
         row = self._scan(wildcards)
         settings = self.cohort.simulate.plain()
         del settings["seed"]
-        own = {"naming": row["pattern"], "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
+        own = {"naming": self._pattern(row), "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
         return as_json(settings | own)
 
     def phantom_seed(self, wildcards) -> int:
@@ -45,6 +49,11 @@ class CohortPlan:
 
         return paths
 
+    def scan_files(self, wildcards) -> list[str]:
+        """Files that the ingestion of a scan reads: each map by itself, but a folder of 100,000 tables as a folder."""
+        maps = self._maps_of(wildcards.participant) if self._scan(wildcards)["maps"] else []
+        return sorted({*self.files("lcmodel", "maps", "reference")(wildcards), *maps})
+
     def file_flags(self, *columns: str) -> Callable:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
 
@@ -55,25 +64,38 @@ class CohortPlan:
 
     def ingest_flags(self, wildcards) -> str:
         row, settings = self._scan(wildcards), self.cohort.ingest
-        flags = {"metabolites": self.metabolites()}
+        flags = {"metabolites": self.metabolites(wildcards)}
         if row["maps"]:
             return _flags(flags | {"maps": row["maps"], "files": as_json(settings.maps)})
-        flags |= {"lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern}
+        flags |= {"lcmodel": row["lcmodel"], "pattern": self._pattern(row)}
         flags |= {"flip": row["flip"] or settings.flip, "reference": row["reference"]}
         if not row["reference"]:
             flags |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
         return _flags(flags)
 
-    def settings(self, part: str) -> str:
-        """One part of the cohort's settings as JSON."""
-        return getattr(self.cohort, part).as_json()
+    # Text of the user reaches rules by functions alone: in a plain string of a rule, braces are Snakemake's wildcards.
 
-    def metabolites(self) -> str:
+    def settings(self, part: str) -> Callable:
+        """Function that gives one part of the cohort's settings as JSON."""
+        return lambda wildcards: getattr(self.cohort, part).as_json()
+
+    def metabolites(self, wildcards) -> str:
         return ",".join(self.cohort.metabolites)
+
+    def unit(self, wildcards) -> str:
+        return self.cohort.unit
 
     def external_maps(self, wildcards) -> list[str]:
         """S/N and line width maps that replace the volumes' own in the quality mask."""
         return list(self.cohort.quality.external_maps(wildcards.participant).values())
+
+    def fitted_slices(self) -> tuple[int, int]:
+        """First and last slice that the scans may have, as far as that is known before they are read."""
+        phantom = self.cohort.simulate
+        if phantom is not None:
+            return tuple(phantom.slices or (0, phantom.matrix[2] - 1))
+        own = any(row["reference"] or row["maps"] for row in self.scans.values())
+        return 0, (MOST_VOXELS if own else self.cohort.ingest.matrix[2]) - 1
 
     def cohort_files(self, name: str) -> list[str]:
         return [f"{self.folder}/{participant}/{name}".rstrip("/") for participant in self.scans]
@@ -87,7 +109,11 @@ class CohortPlan:
     def montages(self) -> list[str]:
         return self.cohort_files("mask.png")
 
-    def cohort_sizes(self) -> str:
+    def scan_folders(self, wildcards) -> list[str]:
+        """Folder of each scan's results."""
+        return self.cohort_files("")
+
+    def cohort_sizes(self, wildcards) -> str:
         """Low-resolution sizes of all scans: the papers' that fit the frame, and those that an experiment adds.
 
         With the papers' among them, an experiment that is added later, or not planned today, rarely changes the maps.
@@ -96,18 +122,47 @@ class CohortPlan:
         asked = {size for each in experiments.values() for size in each.evaluate_sizes}
         return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
 
-    def excluded(self) -> str:
+    def excluded(self, wildcards) -> str:
         return as_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
 
-    def _check_real(self) -> None:
-        """Raise UserError where a scan's files are those of a phantom, but no phantom is to be simulated."""
-        for name, row in self.scans.items():
-            for column, path in row.items():
-                if column != "participant" and _phantom_record(path):
-                    raise UserError(
-                        f"{self.cohort.participants}: {column} of {name} is {path}, a file of a simulated scan\n"
-                        "  name your own file, or set cohort.simulate (simulate: {}) for a phantom cohort"
-                    )
+    def _check_scan(self, name: str, row: dict[str, str]) -> None:
+        """Raise UserError for a row that does not fit the cohort's settings: phantoms, and the patterns of maps."""
+        where = f"{self.cohort.participants}: {name}"
+        for column in participants.FILES:
+            phantom = _phantom(row[column])
+            if phantom and self.cohort.simulate is None:
+                raise UserError(
+                    f"{where}: {column} is {row[column]}, a file of a simulated scan\n"
+                    "  name your own file, or set cohort.simulate (simulate: {}) for a phantom cohort"
+                )
+            if phantom and phantom not in self.scans:
+                raise UserError(
+                    f"{where}: {column} is {row[column]}, but no included row simulates {phantom}\n"
+                    f"  expected a file below {SIMULATED / name}"
+                )
+            if phantom and self._pattern(row) not in PRESETS:
+                raise UserError(
+                    f"{where}: the pattern is {self._pattern(row)!r}, expected {' or '.join(PRESETS)} for a phantom"
+                )
+        if row["maps"] and "value" not in self.cohort.ingest.maps:
+            raise UserError(
+                f"{where} has ready-made maps, but cohort.ingest.maps lacks value: the pattern of their files, such as"
+                " {metabolite}_conc.nii.gz"
+            )
+
+    def _maps_of(self, participant: str) -> list[str]:
+        """Files of a participant's ready-made maps; where all are gone, those that existing volumes were made from."""
+        if participant not in self._maps:
+            folder = self.scans[participant]["maps"]
+            found = map_names.map_files(folder, self.cohort.ingest.maps, self.cohort.metabolites)
+            if not map_names.images(folder):
+                record = read_record(Path(self.folder, participant, "volumes", RECORD))
+                found = [path for path in record.get("inputs_sha256", {}) if Path(path).is_relative_to(folder)]
+            self._maps[participant] = found
+        return self._maps[participant]
+
+    def _pattern(self, row: dict[str, str]) -> str:
+        return row["pattern"] or self.cohort.ingest.pattern
 
     def _scan(self, wildcards) -> dict[str, str]:
         return self.scans[wildcards.participant]
@@ -115,22 +170,30 @@ class CohortPlan:
 
 def _phantom_record(path: str) -> str | None:
     """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
-    if not is_simulated(path):
-        return None
-    return str(SIMULATED / Path(path).relative_to(SIMULATED).parts[0] / RECORD)
+    phantom = _phantom(path)
+    return str(SIMULATED / phantom / RECORD) if phantom else None
+
+
+def _phantom(path: str) -> str | None:
+    """Name of the simulated participant whose folder a path lies in, None for other paths."""
+    return Path(path).relative_to(SIMULATED).parts[0] if is_simulated(path) else None
 
 
 def is_simulated(path: str) -> bool:
     """Whether a path is a file of a phantom, which the workflow makes."""
-    return Path(path).is_relative_to(SIMULATED)
+    return SIMULATED in Path(path).parents
 
 
 def _flags(values: dict) -> str:
-    """Command-line flags, quoted; empty values are left out, lists become several words."""
+    """Command-line flags, quoted; empty values are left out, lists become several words.
+
+    A text is joined to its flag by an equals sign: one that begins with a dash would be taken for another flag.
+    """
     words = []
     for name, value in values.items():
+        flag = f"--{name.replace('_', '-')}"
         if value:
-            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+            words += [flag, *map(str, value)] if isinstance(value, list) else [f"{flag}={value}"]
     return shlex.join(words)
 
 

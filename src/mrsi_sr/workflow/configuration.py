@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import Name, Settings, as_json, read_yaml
+from mrsi_sr.lcmodel.metabolites import metabolite_parts
+from mrsi_sr.lcmodel.names import voxel_names
+from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import ExperimentSettings
+from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
@@ -23,6 +25,7 @@ from mrsi_sr.settings.method import (
     check_sizes_covered,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
+from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.layers import layered
 
 
@@ -63,6 +66,7 @@ class Configuration:
         """
         raw = _Whole.checked(whole)
         cohort = CohortSettings.checked(raw.cohort, "cohort")
+        _check_cohort(cohort)
         run = list(raw.experiments) if raw.run is None else raw.run
         experiments = {name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in run}
         methods = _used_methods(raw.methods, experiments)
@@ -180,6 +184,11 @@ class Configuration:
                 check_known(metric, experiment.metrics, f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
             _check_shown(figure.methods, [figure.size], experiment, f"{where}.figures.{name}")
+            if len(figure.methods or experiment.methods) > MOST_PANELS:
+                raise UserError(
+                    f"{where}.figures.{name} shows {len(experiment.methods)} methods, all of them, expected at"
+                    f" most {MOST_PANELS}: list its methods"
+                )
             for key, known in (("metabolite", self.cohort.metabolites), ("fold", experiment.folds.run)):
                 if getattr(figure, key) is not None:
                     check_known(getattr(figure, key), known, f"{where}.figures.{name}.{key}")
@@ -218,6 +227,19 @@ class Configuration:
     def _differing_folds(self, *networks: str) -> list[int | None]:
         """Each fold in which one of these networks has settings of its own, and None for all other folds."""
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
+
+
+def _check_cohort(cohort: CohortSettings) -> None:
+    """Raise UserError for two names of one metabolite, and a pattern of file names that cannot be used."""
+    first: dict[frozenset[str], str] = {}
+    for name in cohort.metabolites:
+        other = first.setdefault(metabolite_parts(name), name)
+        if other != name:
+            raise UserError(f"cohort.metabolites names one metabolite twice: {other} and {name}")
+    try:
+        voxel_names(cohort.ingest.pattern, cohort.ingest.matrix, cohort.ingest.flip)
+    except UserError as error:
+        raise UserError(f"cohort.ingest: {error}") from None
 
 
 def _used_methods(raw: dict[str, Any], experiments: dict[str, ExperimentSettings]) -> dict[str, PlannedMethod]:

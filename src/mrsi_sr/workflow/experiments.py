@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
@@ -20,8 +20,16 @@ class ExperimentPlan(CohortPlan):
         """raw: whole configuration. rows: of the participants table, which is read where they are not given."""
         super().__init__(Configuration.resolve(raw), rows)
         self._chosen_homes: dict[tuple[str, str, int], str] = {}
+
+    def check_against_cohort(self, fold: int | None = None) -> None:
+        """Raise UserError unless the cohort has what the planned experiments ask of it: participants, folds, slices.
+
+        Only targets that need an experiment check it: a look at the first scans of a cohort needs no five folds.
+        fold: the fold to be run; None: all of them.
+        """
         for name, experiment in self.configuration.experiments.items():
-            check_participants(experiment, list(self.scans), f"experiments.{name}")
+            if fold is None or fold in experiment.folds.run:
+                self._check_experiment(name, experiment)
 
     @staticmethod
     def untracked(answer: Callable) -> Callable:
@@ -101,6 +109,31 @@ class ExperimentPlan(CohortPlan):
         return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in weights.items())
 
     # --- inside
+
+    def _check_experiment(self, name: str, experiment: ExperimentSettings) -> None:
+        from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
+
+        where = f"experiments.{name}"
+        check_participants(experiment, list(self.scans), where)
+        chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
+        try:
+            parts = divide(chosen, FoldSettings.of(number=experiment.folds.number, seed=experiment.folds.seed))
+        except UserError as error:
+            raise UserError(f"{where}.folds: {error}") from None
+        for figure_name, figure in experiment.figures.items():
+            fold = figure.fold or experiment.folds.run[0]
+            tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
+            if figure.participant not in (None, *tested):
+                raise UserError(
+                    f"{where}.figures.{figure_name}.participant is {figure.participant}, but fold {fold} tests"
+                    f" {listed(tested)}"
+                )
+            first, last = self.fitted_slices()
+            if figure.slice is not None and not first <= figure.slice <= last:
+                raise UserError(
+                    f"{where}.figures.{figure_name}.slice is {figure.slice}, but the scans have the slices {first} to"
+                    f" {last}"
+                )
 
     def _experiment(self, wildcards) -> ExperimentSettings:
         return self.configuration.experiment(wildcards.experiment)

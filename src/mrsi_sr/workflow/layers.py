@@ -5,9 +5,9 @@ from types import NoneType
 from typing import Any, get_args
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.settings.base import read_yaml
-from mrsi_sr.settings.errors import check_known, listed, suggestion
+from mrsi_sr.settings.errors import check_known, join, listed, shown, suggestion
 from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.text import read_yaml
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")
@@ -78,8 +78,27 @@ def _check_shape(user: Any) -> None:
             raise UserError(f"{key} is not a known key: {suggestion(key, KEYS)}")
         if key in ENTRIES and not isinstance(value, dict | None):
             raise UserError(f"{key} is {listed([value])}, expected object")
+    _check_keys(user)
     if not isinstance(user.get("run"), list | None):
         raise UserError(f"run is {listed([user['run']])}, expected a list of experiments")
+
+
+def _check_keys(user: dict) -> None:
+    """Raise UserError for a key that is no text and no number of a fold, or that JSON cannot tell from another.
+
+    YAML reads `on`, `no` and `null` as other types, and 1 and "1" as two keys.
+    """
+    waiting = [("", user)]
+    while waiting:
+        where, part = waiting.pop()
+        for key, value in part.items() if isinstance(part, dict) else enumerate(part):
+            name = join(where, key) if isinstance(key, str) else f"{where}.{shown(key)}"
+            if isinstance(key, bool) or not isinstance(key, str | int):
+                raise UserError(f"{where or 'the configuration'} has the key {shown(key)}, expected text: quote it")
+            if isinstance(key, int) and isinstance(part, dict) and str(key) in part:
+                raise UserError(f"{name} is given twice, as a number and as text: put its settings together")
+            if isinstance(value, dict | list):
+                waiting.append((name, value))
 
 
 def _check_new(kind: str, name: str, entry: Any, ours: dict) -> None:

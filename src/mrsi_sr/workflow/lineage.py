@@ -32,16 +32,16 @@ class Lineage:
         # contents of files that no rule makes.
         self._deciding = {
             "simulate": [plan.phantom_settings, plan.phantom_seed],
-            "ingest": [plan.ingest_flags, files("lcmodel", "maps", "reference")],
+            "ingest": [plan.ingest_flags, content(plan.scan_files)],
             "mask": [
                 plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
                 content(plan.external_maps),
             ],
             "slices": [
-                plan.metabolites(), plan.cohort.unit, plan.settings("slices"),
+                plan.metabolites, plan.unit, plan.settings("slices"),
                 plan.file_flags("t1", "flair", "brain_mask", "lesion"), files("t1", "flair", "brain_mask", "lesion"),
             ],
-            "truncate": [plan.cohort_sizes()],
+            "truncate": [plan.cohort_sizes],
             "inventory": [],
             "folds": [plan.participants, plan.fold_settings],
             "train": [

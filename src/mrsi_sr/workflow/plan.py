@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 from mrsi_sr import sampling, training
 from mrsi_sr.evaluation.lpips import weights_files
@@ -136,20 +135,15 @@ class Plan(ExperimentPlan):
     # --- targets
 
     def tables_and_figures(self) -> list[str]:
+        """Tables, tests between the methods of those that have more than one, and figures."""
         targets = []
         for name, experiment in self.configuration.experiments.items():
-            for table in experiment.tables:
-                targets += [f"results/{name}/tables/{table}{ending}" for ending in (".csv", ".tests.csv")]
+            for table, settings in experiment.tables.items():
+                compared = len(settings.methods or experiment.methods) > 1
+                targets += [f"results/{name}/tables/{table}.csv"]
+                targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
             targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
         return targets
-
-    def inventories(self) -> dict[Path, list[str]]:
-        """Files that each planned experiment's inventory lists."""
-        places = [SimpleNamespace(experiment=name) for name in self.configuration.experiments]
-        return {
-            Path(f"results/{place.experiment}/inventory.csv"): self.slices(place) + self.low_resolution(place)
-            for place in places
-        }
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""

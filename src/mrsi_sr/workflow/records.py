@@ -1,15 +1,19 @@
 """Snakemake's records of how each result was made, kept with the results, and the lock on the results folder."""
 
+import base64
 import contextlib
+import csv
 import fcntl
 import getpass
 import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import WHAT_TO_DO, UserError, log
+from mrsi_sr.results.outputs import read_record
 
 KEPT = Path("results/.snakemake")
 MOVED = ("metadata", "incomplete")  # folders of .snakemake: parameters and inputs of each result; unfinished results
@@ -22,9 +26,11 @@ def keep_with_results() -> None:
 
     Without its records Snakemake takes any file in results/ for the result of today's configuration.
     To be called when the Snakefile is read, before Snakemake makes its own folders.
+    Raises UserError where results/ is a link to nowhere, or cannot be written and has no such folder.
     """
     for name in MOVED:
-        (KEPT / name).mkdir(parents=True, exist_ok=True)
+        with _in_results():
+            (KEPT / name).mkdir(parents=True, exist_ok=True)
         link = Path(".snakemake") / name
         link.parent.mkdir(exist_ok=True)
         if link.is_dir() and not link.is_symlink():  # made before there was a link
@@ -35,22 +41,36 @@ def keep_with_results() -> None:
                 link.symlink_to(Path("..") / KEPT / name)
 
 
-def forget_inventories_of_lost_files(inventories: dict[Path, list[str]]) -> None:
-    """Delete inventories of files that are not there any more.
+def recorded_parameters(path: str) -> list[str] | None:
+    """Parameters that a result was made with, as Snakemake recorded them; None where it has no record of it."""
+    key = base64.urlsafe_b64encode(path.encode()).decode()
+    longest = os.pathconf(KEPT, "PC_NAME_MAX") - 1 if KEPT.exists() else 254
+    parts = [key[start : start + longest] for start in range(0, len(key), longest)]
+    record = read_record(KEPT.joinpath("metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]))
+    return record.get("params")
+
+
+def forget_inventories_of_lost_files() -> None:
+    """Delete inventories that list files which are not there any more.
 
     Trainings and samplings depend on an inventory in place of its hundreds of files. Where one of these was deleted,
     the inventory has to be made again, with that file, once something needs it.
-    inventories: files of slices and low-resolution maps by inventory.
     """
-    for inventory, files in inventories.items():
-        if inventory.exists() and not all(map(os.path.exists, files)):
-            with contextlib.suppress(OSError):  # of results that can only be read
+    for inventory in KEPT.parent.glob("*/inventory.csv"):
+        with contextlib.suppress(OSError, ValueError, csv.Error):  # read-only results; a damaged file
+            with inventory.open(newline="") as stream:
+                listed = [row["file"] for row in csv.DictReader(stream) if row.get("file")]
+            if not all(map(os.path.exists, listed)):
                 inventory.unlink()
 
 
 def lock_results() -> None:
-    """Lock the results folder for this process. Raises UserError where another workflow holds the lock."""
-    file = (KEPT / "lock").open("a+")
+    """Lock the results folder for this process.
+
+    Raises UserError where another workflow holds the lock, and where the folder cannot be written.
+    """
+    with _in_results():
+        file = (KEPT / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -67,3 +87,20 @@ def lock_results() -> None:
     )
     file.flush()
     _open_locks.append(file)
+
+
+@contextlib.contextmanager
+def _in_results() -> Iterator[None]:
+    """A block that writes to the results folder. Raises UserError where that is not possible."""
+    results = KEPT.parent
+    try:
+        yield
+    except OSError as error:
+        if results.is_symlink() and not results.exists():
+            raise UserError(
+                f"{results} is a link to {results.readlink()}, which is not there\n"
+                f"  make that folder (mkdir -p {results.readlink()}), or remove the link to have the results made here"
+            ) from None
+        raise UserError(
+            f"{error.filename} cannot be written: {error.strerror}\n  {WHAT_TO_DO.get(error.errno, 'mend that')}"
+        ) from None

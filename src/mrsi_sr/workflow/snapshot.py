@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
+from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.layers import layered
 
@@ -14,11 +16,13 @@ VARIABLE = "MRSI_SR_STARTED_WITH"  # in the jobs' environment: the file
 FOLDER = Path(".snakemake/started")
 
 
-def started_with(user: dict) -> tuple[dict, list[dict[str, str]]]:
+def started_with(user: dict, files: Iterable[str | Path] = ()) -> tuple[dict, list[dict[str, str]]]:
     """The whole raw configuration and the participants' rows that this workflow's main process was started with.
 
-    user: content of the user's configuration file. The main process writes the snapshot; its jobs, hours later on their
-    nodes, read it. So no result is recorded under a configuration that was edited while its job waited in the queue.
+    user: content of the user's configuration files, as Snakemake has read them. files: these files, which are read once
+    more: of a key that is given twice Snakemake takes the last. The main process writes the snapshot; its jobs, hours
+    later on their nodes, read it. So no result is recorded under a configuration that was edited while its job waited
+    in the queue.
     Raises UserError for a configuration or participants table that cannot be used, and where the snapshot is gone.
     """
     if VARIABLE in os.environ:
@@ -26,6 +30,8 @@ def started_with(user: dict) -> tuple[dict, list[dict[str, str]]]:
         if not file.is_file():
             raise UserError(f"{file} is gone, with the configuration of this workflow\n  start the workflow again")
     else:
+        for file in files:
+            read_yaml(file, "the configuration")
         raw = layered(user)
         # A cohort that cannot be used is refused by its own message.
         table = raw["cohort"].get("participants") if isinstance(raw.get("cohort"), dict) else None

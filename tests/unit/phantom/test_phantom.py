@@ -13,12 +13,12 @@ from scipy.ndimage import distance_transform_edt
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition, chemistry
-from mrsi_sr.phantom.anatomy import deformation, load_template
+from mrsi_sr.phantom.anatomy import FIELD_CENTRE_MM, deformation, load_template
 from mrsi_sr.phantom.fields import stream
 from mrsi_sr.phantom.grid import mrsi_affine, positions_mm, to_mri_grid, to_mrsi_grid
 from mrsi_sr.phantom.lcmodel_writer import lcmodel_number, table_name
 from mrsi_sr.phantom.lesion import labels
-from mrsi_sr.phantom.participant import check_folder, simulate, write
+from mrsi_sr.phantom.participant import simulate, write
 from mrsi_sr.results.files import checksum
 from mrsi_sr.settings.cohort import PhantomSettings
 
@@ -161,20 +161,34 @@ def test_metabolites_share_part_of_their_variation_only(patient):
     assert (maps.std(axis=1) < 0.3).all()
 
 
-def test_the_hemispheres_differ(patient):
-    """Mirror positions of MNI space hold different tissue and different concentrations."""
-    x_mm = patient.head.mni_mm[0]
-    grey = to_mrsi_grid(patient.head.grey) > 0.7
-    healthy = grey & (patient.lesion.spread < 0.02)
-    left_right = [
-        np.median(volume[healthy & (x_mm < -10)]) / np.median(volume[healthy & (x_mm > 10)])
-        for volume in (chemistry.total(patient.truth, name) for name in PAPERS)
-    ]
-    assert max(abs(np.log(left_right))) > 0.02
-    symmetric = positions_mm(TOY.matrix, mrsi_affine(TOY))
-    displacement = deformation(stream(1, "sub-01", "anatomy"), symmetric, TOY.voxel_mm)
-    mirrored = displacement[:, ::-1] * np.reshape([-1, 1, 1], (3, 1, 1, 1))
-    assert np.sqrt(((displacement - mirrored) ** 2).sum(axis=0).mean()) > 2  # mm
+def test_hemispheres_are_sheared_and_the_midline_is_bent():
+    """Over many participants: noise has no mean shear (1.5 to 4 mm of it), and bends the midline less."""
+    mm = positions_mm(TOY.matrix, mrsi_affine(TOY))
+    torque, bend = np.tanh(mm[0] / 30), np.sin(np.pi * (mm[1] - FIELD_CENTRE_MM[1]) / 170)
+    sheared, bent = [], []
+    for seed in range(48):
+        displacement = deformation(stream(seed, "sub-01", "anatomy"), mm, TOY.voxel_mm)
+        sheared.append((displacement[1] * torque).sum() / (torque**2).sum())
+        bent.append((displacement[0] * bend).sum() / (bend**2).sum())
+    assert 1.8 < np.mean(sheared) < 3.7
+    assert np.std(bent) > 1.2  # without: 0.8
+
+
+def test_concentrations_of_the_hemispheres_differ_by_three_percent_for_each_metabolite(toy_patient, monkeypatch):
+    def drawn():
+        return chemistry.concentrations(stream(1, "sub-01", "chemistry"), toy_patient.head, None, TOY.voxel_mm)
+
+    lateral = drawn()
+    monkeypatch.setattr(chemistry, "LATERAL", 0)
+    equal, x_mm = drawn(), toy_patient.head.mni_mm[0]
+    ratios = []
+    for name in lateral:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.log(lateral[name] / equal[name])
+        ratios.append([np.median(ratio[toy_patient.head.brain & side]) for side in (x_mm < -30, x_mm > 30)])
+    left, right = np.transpose(ratios)
+    assert np.allclose(left, -right, atol=0.005)
+    assert 0.01 < np.std(left) < 0.06
 
 
 def test_participants_differ(toy_patient):
@@ -307,12 +321,6 @@ def test_images_lie_where_the_maps_lie(toy_folder):
 def test_the_two_grids_agree():
     field = np.linspace(0, 1, 5)[:, None, None] + np.linspace(0, 2, 4)[None, :, None] + np.linspace(0, 3, 6)
     assert np.allclose(to_mrsi_grid(to_mri_grid(field)), field, atol=1e-6)
-
-
-def test_a_foreign_folder_is_not_replaced(tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="in the way"):
-        check_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

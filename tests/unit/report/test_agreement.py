@@ -123,4 +123,4 @@ def test_lpips_of_different_weights_is_not_shown_together():
 def test_a_file_that_is_no_record_of_scores_is_named(text, tmp_path):
     (tmp_path / "munet.provenance.json").write_text(text)
     with pytest.raises(UserError, match=r"munet\.provenance\.json .*record of scores"):
-        read_records([tmp_path / "munet.provenance.json"])
+        read_records([tmp_path / "munet.provenance.json"], [])

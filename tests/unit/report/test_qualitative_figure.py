@@ -9,7 +9,7 @@ from tiny_cohort import participant, truncate
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import qualitative
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.experiment import MOST_PANELS, FigureSettings
 
 ANYTHING = FigureSettings.of()
 
@@ -63,7 +63,7 @@ def test_the_zero_filled_panel_is_the_measured_low_resolution_map(truths, tmp_pa
     low = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 8})
     assert full.nrmse < low.nrmse < 1
     assert not np.any(low.map[~truth.valid[1, 0]])
-    with pytest.raises(UserError, match="no size 6 in protocol clean"):
+    with pytest.raises(UserError, match="no low-resolution size 6"):
         qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 6})
 
 
@@ -139,3 +139,20 @@ def test_map_and_mri_show_the_same_part_of_the_head(truths):
     assert np.array_equal(
         np.kron(qualitative._crop(picture, image), np.ones((3, 3))), qualitative._crop(picture, fine, 3)
     )
+
+
+def test_a_label_and_a_unit_are_words_and_no_formula(truths, tmp_path):
+    label = "$\\frac$ of $5 _{x}^ a$b$c"
+    truth = replace(truths[0], unit=label)
+    panel = qualitative.Panel(label, truth.maps[0, 0], 0.1)
+    picture = qualitative.Picture(truth, 0, 0, [panel], f"Caption of {label}.")
+    qualitative.draw(picture, tmp_path / "figure.png", tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.png").stat().st_size and (tmp_path / "figure.pdf").stat().st_size
+
+
+@pytest.mark.slow
+def test_as_many_methods_as_a_figure_may_have_are_drawn(truths, tmp_path):
+    panels = [qualitative.Panel(f"method {k} with a long name", truths[0].maps[0, 0], 0.1) for k in range(MOST_PANELS)]
+    picture = qualitative.Picture(truths[0], 0, 0, panels, "Caption.")
+    qualitative.draw(picture, tmp_path / "figure.png", tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.png").stat().st_size

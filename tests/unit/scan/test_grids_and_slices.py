@@ -6,7 +6,7 @@ from synthetic_scan import METABOLITES, scan, write_mri
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan import grid, slices, slicing
-from mrsi_sr.scan.volumes import write_nifti
+from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.settings.cohort import SliceSettings
 
 SETTINGS = SliceSettings.of()
@@ -193,7 +193,7 @@ def test_the_brain_comes_from_a_mask_file_then_the_volumes_then_the_t1(tmp_path)
     assert np.array_equal(grid.brain_mask(None, None, t1, *grids), brain)
     with pytest.raises(UserError, match="no brain mask"):
         grid.brain_mask(None, None, None, *grids)
-    with pytest.raises(UserError, match="no voxel above zero"):
+    with pytest.raises(UserError, match="no voxel inside"):
         grid.brain_mask(np.zeros(volumes.shape, bool), None, None, *grids)
 
 

@@ -7,8 +7,9 @@ from synthetic_scan import METABOLITES, VOXEL_MM, scan
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import quality_montage, style
 from mrsi_sr.scan import grid, quality
+from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.scan.quality import BIT, RULES
-from mrsi_sr.scan.volumes import Status, write_nifti
+from mrsi_sr.scan.volumes import Status
 from mrsi_sr.settings.cohort import QualitySettings
 
 OFF = {
@@ -47,6 +48,8 @@ def test_a_voxel_that_was_not_fitted_is_rejected_whatever_the_settings(status):
     ("figure", "good", "bad", "setting", "rule"),
     [
         ("snr", 3, 2, {"min_snr": 2.5}, "low_snr"),
+        ("snr", 2.5, 2.4, {"min_snr": 2.5}, "low_snr"),  # of an external map; at the limit is good enough
+        ("snr", 3, 2, {"min_snr": 3}, "low_snr"),
         ("fwhm", 0.15, 0.151, {"max_fwhm_ppm": 0.15}, "broad_line"),
         ("fwhm", 0.15, 0, {"max_fwhm_ppm": 0.15}, "missing_value"),
         ("fwhm", 0.15, np.nan, {"max_fwhm_ppm": 0.15}, "missing_value"),

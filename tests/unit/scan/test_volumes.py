@@ -122,13 +122,14 @@ def test_maps_without_sd_snr_and_fwhm_have_no_estimate_of_them(maps):
         ({"value": "amp/{metabolite}_amp_map.nii", "snr": "other_affine.nii"}, r"another grid"),
         ({"value": "amp/{metabolite}_amp_map.nii", "snr": "other_shape.nii"}, r"another grid"),
         ({"value": "amp/{metabolite}_amp_map.nii", "snr": "many.nii"}, r"is not 3-D: its matrix is 4 x 3 x 2 x 5"),
-        ({"value": "amp/{metabolite}_amp_map.nii", "snr": "text.nii"}, r"cannot read .*text\.nii"),
-        ({"value": "zero_{metabolite}.nii"}, r"zero or not finite everywhere"),
+        ({"value": "amp/{metabolite}_amp_map.nii", "snr": "text.nii"}, r"text\.nii cannot be read as a NIfTI image"),
+        ({"value": "zero_{metabolite}.nii"}, r"zero, negative or not finite everywhere"),
     ],
 )
 def test_maps_that_do_not_fit_are_one_clear_error(maps, files, message):
     write(maps / "other_affine.nii", np.ones(SHAPE), np.eye(4))
     write(maps / "other_shape.nii", np.ones((4, 3, 3)))
+    write(maps / "bids/sub-01_space-mrsi_met-CrPCr_desc-smooth_mrsi.nii.gz", np.ones(SHAPE))
     write(maps / "many.nii", np.ones((*SHAPE, 5)))
     write(maps / "zero_tCr.nii", np.zeros(SHAPE))
     (maps / "text.nii").write_text("no image")

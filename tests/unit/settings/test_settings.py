@@ -13,15 +13,25 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.samplers import sampler_of
 from mrsi_sr.settings.architecture import ARCHITECTURES
-from mrsi_sr.settings.base import Settings, read_object
+from mrsi_sr.settings.base import Settings
 from mrsi_sr.settings.cohort import CohortSettings, PhantomSettings, QualitySettings, SliceSettings
 from mrsi_sr.settings.documents import MODULES
-from mrsi_sr.settings.experiment import REGIONS, FoldSettings, Metric, Protocol, Region, TableSettings
+from mrsi_sr.settings.experiment import (
+    REGIONS,
+    ExperimentSettings,
+    FigureSettings,
+    FoldSettings,
+    Metric,
+    Protocol,
+    Region,
+    TableSettings,
+)
 from mrsi_sr.settings.help import default_of, help_of, keys_of
 from mrsi_sr.settings.method import AnySampler, MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, network_settings
 from mrsi_sr.settings.objective import OBJECTIVES
 from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.text import as_json, read_object, read_yaml
 
 CLASSES = {
     each.__name__: each
@@ -150,8 +160,8 @@ def test_settings_may_be_in_a_file_of_json_or_yaml(name, text, tmp_path):
         ("{", "--settings is not JSON"),
         ("[1]", "--settings is [1]"),
         ("@list.yaml", "--settings is @list.yaml"),
-        ("@wrong.yaml", "--settings wrong.yaml is not YAML"),
-        ("@absent.yaml", "--settings absent.yaml cannot be read: No such file"),
+        ("@wrong.yaml", "wrong.yaml cannot be read as the YAML file of --settings"),
+        ("@absent.yaml", "no file absent.yaml, expected the YAML file of --settings"),
     ],
 )
 def test_text_that_is_no_object_is_refused(text, said, tmp_path, monkeypatch):
@@ -170,3 +180,136 @@ def test_a_network_has_the_keys_of_its_architecture_its_objective_and_its_traini
     assert set(network_settings(given).plain()) == keys
     with pytest.raises(UserError, match=r"networks\.munet\.heads is not a known key"):
         network_settings(given | {"heads": 4}, "networks.munet")
+
+
+@pytest.mark.parametrize("name", ["folds.yaml", "folds.json"])
+@pytest.mark.parametrize(
+    "text", ['{"seed": 7, "number": 3, "seed": 8}', '{"a": {"b": 1, "c": 2, "b": 1}}', '{"1": 2, "1": 3}']
+)
+def test_a_key_that_is_given_twice_is_refused_wherever_settings_come_from(name, text, tmp_path):
+    with pytest.raises(UserError, match="given twice"):
+        read_object(text, "--settings")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=r"given twice in the object that begins in line 1"):
+        read_yaml(tmp_path / name, "--settings")
+
+
+def test_one_key_in_two_objects_an_anchor_and_a_merged_key_are_not_given_twice(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("top: {q: &x {<<: &a {b: 0, c: 1}, b: 1}, r: {<<: *x, d: 2}}\nother: {b: 1}\nlist: [*a, *a]\n")
+    read = read_yaml(path, "--settings")
+    assert (
+        read["top"] == {"q": {"b": 1, "c": 1}, "r": {"b": 1, "c": 1, "d": 2}} and read["list"] == [{"b": 0, "c": 1}] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {b: *a}",
+        "a: &a [*a]",
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{chr(98 + k)}: &{chr(98 + k)} [{', '.join(['*' + chr(97 + k)] * 10)}]\n" for k in range(8)),
+        "a: &a {x: 1}\n"
+        + "".join(f"{chr(98 + k)}: &{chr(98 + k)} {{<<: [{', '.join(['*' + chr(97 + k)] * 10)}]}}\n" for k in range(8)),
+        "[" * 60 + "]" * 60,
+        "[" * 30_000,
+        "{" * 30_000,
+        "a: " + "9" * 5000,
+        "? [a]\n: b\n? {c: d}\n: e",
+        "a: !!python/object/apply:os.system [ls]",
+        "a: *unknown",
+        "\x00",
+    ],
+    ids=[
+        "circle", "circle of a list", "anchors in anchors", "merged anchors in anchors", "deep", "brackets", "braces",
+        "a number of many digits", "an object as key", "Python", "no such anchor", "zero byte",
+    ],
+)  # fmt: skip
+def test_a_file_that_no_program_could_use_is_refused_in_words(text, tmp_path):
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"settings\.yaml cannot be read as the YAML file of --settings"):
+        read_yaml(tmp_path / "settings.yaml", "--settings")
+    if len(text) > 1000 and text[0] in "[{":
+        with pytest.raises(UserError, match="--settings is not JSON"):
+            read_object(text, "--settings")
+
+
+def test_no_text_of_settings_ends_a_program_in_html():
+    text = as_json({"label": "</script><!-- <script>"})
+    assert "<" not in text and json.loads(text) == {"label": "</script><!-- <script>"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "said"),
+    [
+        (PlannedMethod, {"label": "a\nb"}, 'label is "a\\nb", expected one line of text'),
+        (PlannedMethod, {"label": "a\x07"}, "label is"),
+        (PlannedMethod, {"label": "\u2028"}, "label is"),
+        (PlannedMethod, {"label": " a"}, "label is"),
+        (TableSettings, {"title": "A\n\nB"}, 'title is "A\\n\\nB", expected one line of text'),
+        (TableSettings, {"title": ""}, 'title is "", expected at least 1 letters'),
+        (TableSettings, {"labels": {"a": "\n"}}, 'labels.a is "\\n", expected one line'),
+        (TableSettings, {"sizes": [10**9]}, "sizes.0 is 1000000000, expected at most 1024"),
+        (CohortSettings, {"unit": "mM\r"}, "unit is"),
+        (CohortSettings, {"unit": "</script>"}, "unit is"),
+        (CohortSettings, {"name": "-x"}, "name is"),
+        (CohortSettings, {"name": "../x"}, "name is"),
+        (CohortSettings, {"metabolites": ["tCho,NAA"]}, 'metabolites.0 is "tCho,NAA", expected a name of letters'),
+        (CohortSettings, {"metabolites": ["../x"]}, "metabolites.0 is"),
+        (CohortSettings, {"metabolites": [""]}, "metabolites.0 is"),
+        (CohortSettings, {"metabolites": ["-x"]}, "metabolites.0 is"),
+        (CohortSettings, {"metabolites": ["{x}"]}, "metabolites.0 is"),
+        (CohortSettings, {"ingest": {"maps": {"valu": "x"}}}, "ingest.maps has the name"),
+        (CohortSettings, {"ingest": {"maps": {"value": "x"}}}, "ingest.maps.value is x, but must have {metabolite}"),
+        (CohortSettings, {"ingest": {"maps": {"snr": "{metabolite}"}}}, "but must not have {metabolite}"),
+        (QualitySettings, {"snr_map": "{participants}.nii"}, "snr_map is"),
+        (QualitySettings, {"snr_map": "a\nb"}, "snr_map is"),
+        (FigureSettings, {"participant": "../x"}, "participant is"),
+        (FigureSettings, {"metabolite": "a/b"}, "metabolite is"),
+        (FoldSettings, {"number": 10**12}, "number is 1000000000000, expected at most 1000"),
+    ],
+)
+def test_words_that_would_break_a_path_a_rule_or_a_table_are_refused(settings, given, said):
+    with pytest.raises(UserError) as error:
+        settings.checked(given)
+    assert said in str(error.value)
+
+
+def numbers_of(node: dict, schema: dict, path: str = ""):
+    """Every number and every list of a JSON schema, with its place."""
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    for option in node.get("anyOf", []) + node.get("oneOf", []):
+        yield from numbers_of(option, schema, path)
+    if node.get("type") in ("integer", "number", "array") and "enum" not in node:
+        yield path, node
+    for key, value in node.get("properties", {}).items():
+        yield from numbers_of(value, schema, f"{path}.{key}")
+    for inside in (node.get("items"), node.get("additionalProperties")):
+        if isinstance(inside, dict):
+            yield from numbers_of(inside, schema, f"{path}[]")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        CohortSettings, PhantomSettings, ExperimentSettings, TableSettings, FigureSettings, PlannedMethod,
+        NetworkSettings, *ARCHITECTURES.values(), *OBJECTIVES.values(), *SAMPLERS.values(),
+    ],
+)  # fmt: skip
+def test_every_number_has_bounds_and_every_list_a_length(settings):
+    schema = settings.model_json_schema()
+    unbounded = [
+        path
+        for path, node in numbers_of(schema, schema)
+        if node["type"] != "array"
+        if not ({"minimum", "exclusiveMinimum"} & set(node) and {"maximum", "exclusiveMaximum"} & set(node))
+    ]
+    # A list of different bounded whole numbers or of a choice is bounded by what there is.
+    endless = [
+        path
+        for path, node in numbers_of(schema, schema)
+        if node["type"] == "array" and "maxItems" not in node and not {"maximum", "enum"} & set(node["items"])
+    ]
+    assert not unbounded + endless

@@ -5,6 +5,8 @@ import inspect
 import json
 import random
 import re
+import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -175,6 +177,39 @@ def test_the_settings_of_what_is_needed_are_those_of_the_fold(papers):
         return plan.needs_flags(SimpleNamespace(experiment="flow_enhancer", fold=fold, network="flow_enhancer"))
 
     assert '"learning_rate": 0.0003' in flags("2") and '"learning_rate": 0.0003' not in flags("1")
+
+
+def test_a_table_of_one_method_has_no_tests(papers):
+    table = "results/multiscale/tables/table1"
+    assert {f"{table}.csv", f"{table}.tests.csv"} <= set(Plan(papers).tables_and_figures())
+    papers["experiments"]["multiscale"]["tables"]["table1"]["methods"] = ["munet"]
+    targets = Plan(papers).tables_and_figures()
+    assert f"{table}.csv" in targets and f"{table}.tests.csv" not in targets
+
+
+def test_words_of_the_user_reach_rules_by_functions_alone(repository):
+    """In a plain string of a rule, and in the text of an output, braces are Snakemake's wildcards."""
+    text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
+    paths_alone = {"plan.all_slices()", 'plan.cohort_files("volumes/provenance.json")'}  # made of checked names
+    called = {each for each in ASKED.findall(text) if each.endswith(")")} - paths_alone
+    assert called
+    makers = {each.split("(")[0].removeprefix("plan.") for each in called}
+    assert makers <= {"code_hash", "made_from", "untracked", "settings", "files", "file_flags"}
+    assert not re.findall(r"plan\.cohort\.|plan\.configuration", text)
+
+
+def test_braces_and_dashes_in_words_of_the_user_stay_as_they_are(papers):
+    papers["cohort"] |= {"unit": "-x {cohort} 'm'", "quality": {"snr_map": "maps/{participant} a.nii.gz"}}
+    papers["cohort"]["ingest"] = {"pattern": r"_x(?P<x>\d{1,2})_y(?P<y>\d)_z(?P<z>\d)\.table$"}
+    papers["cohort"]["simulate"] = None
+    table = Path("participants.tsv")
+    table.write_text(table.read_text().replace("results/simulated", "data/-a b's"))
+    plan, wildcards = Plan(papers), SimpleNamespace(participant="p01", cohort="glioma")
+    assert plan.unit(wildcards) == "-x {cohort} 'm'"
+    assert json.loads(plan.settings("quality")(wildcards))["snr_map"] == "maps/{participant} a.nii.gz"
+    words = shlex.split(plan.ingest_flags(wildcards) + " " + plan.file_flags("t1")(wildcards))
+    assert r"--pattern=_x(?P<x>\d{1,2})_y(?P<y>\d)_z(?P<z>\d)\.table$" in words
+    assert "--lcmodel=data/-a b's/p01/lcmodel" in words and "--t1=data/-a b's/p01/t1.nii.gz" in words
 
 
 def test_snakemake_does_not_compare_what_is_untracked():

@@ -46,3 +46,25 @@ def test_results_shared_by_two_clones_have_one_workflow_at_a_time(other_workflow
     other_workflow.wait()
     records.lock_results()  # a killed workflow leaves no lock behind
     records._open_locks.pop().close()
+
+
+def test_results_that_are_a_link_to_an_emptied_disk_are_named_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").symlink_to("scratch/mine")
+    with pytest.raises(UserError, match=r"results is a link to scratch/mine, which is not there\n  make that folder"):
+        records.keep_with_results()
+    assert not (tmp_path / ".snakemake").exists()
+    (tmp_path / "scratch/mine").mkdir(parents=True)
+    records.keep_with_results()
+    assert (tmp_path / "scratch/mine/.snakemake/metadata").is_dir()
+
+
+def test_results_that_cannot_be_written_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").write_text("no folder")
+    with pytest.raises(UserError, match=r"results/\.snakemake/metadata cannot be written|results cannot be written"):
+        records.keep_with_results()
+    (tmp_path / "results").unlink()
+    (tmp_path / "results/.snakemake/lock").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"results/\.snakemake/lock cannot be written"):
+        records.lock_results()

@@ -20,7 +20,7 @@ def draw(losses: dict[str, Sequence[dict]], title: str) -> Figure:
     losses: network -> rows with iteration, part (train or validation) and loss. An axis is logarithmic where all of its
     losses are positive.
     """
-    style.apply()
+    style.apply(formulas=True)
     columns = min(COLUMNS, len(losses))
     rows = math.ceil(len(losses) / columns)
     figure = Figure((columns * PANEL_INCH[0], rows * PANEL_INCH[1] + TITLE_INCH), layout="constrained")

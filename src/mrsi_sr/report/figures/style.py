@@ -24,14 +24,19 @@ LESION_COLOUR = "#ff4f4f"
 INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
 
 
-def apply() -> None:
-    """Set matplotlib's defaults; to be called before the axes of a figure are made."""
+def apply(formulas: bool = False) -> None:
+    """Set matplotlib's defaults; to be called before the axes of a figure are made.
+
+    formulas: whether a text between dollar signs is a formula, as the ticks of a logarithmic axis are; labels and units
+    are the user's words and stay as they stand.
+    """
     plt.rcdefaults()
     matplotlib.use("Agg")
     plt.rcParams.update(
         {
             "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
             "font.size": 7,
+            "text.parse_math": formulas,
             "axes.titlesize": 7,
             "axes.labelsize": 7,
             "xtick.labelsize": 6,

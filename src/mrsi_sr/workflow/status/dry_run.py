@@ -20,13 +20,12 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.provenance import read_record, record_of
+from mrsi_sr.results.outputs import read_record, record_of
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.workflow.cohort import SIMULATED
+from mrsi_sr.settings.text import read_yaml
+from mrsi_sr.workflow.start import absent
 from mrsi_sr.workflow.status import causes
 from mrsi_sr.workflow.status.report import DryRun, Job
-
-SCAN_FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns that hold paths
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ def dry_run(invocation: Invocation) -> DryRun:
         enable_file_logging=False,
     )  # fmt: skip
     for path in invocation.config:
-        if not Path(path).is_file():
-            raise UserError(f"there is no configuration file {path}")
+        read_yaml(path, "the configuration")  # Snakemake's own reader does not survive one that refers to itself
     workflow = None
     with SnakemakeApi(output) as api:
         try:
@@ -97,20 +95,9 @@ def dry_run(invocation: Invocation) -> DryRun:
             said = format_exception_to_string(error, workflow.linemaps if workflow else None).strip()
             raise UserError(f"Snakemake cannot plan the workflow\n{said}") from error
         asked = workflow.globals["plan"]
-        return DryRun(asked.configuration, workflow.async_run(_jobs(workflow, asked)), _absent(asked.scans))
-
-
-def _absent(scans: dict[str, dict[str, str]]) -> list[str]:
-    """Files of scans that do not exist.
-
-    Snakemake reports them only where a result must be made from one, and takes results made before as given.
-    """
-    return [
-        f"{participant}: {column} {row[column]}"
-        for participant, row in scans.items()
-        for column in SCAN_FILES
-        if row[column] and not Path(row[column]).is_relative_to(SIMULATED) and not Path(row[column]).exists()
-    ]
+        return DryRun(
+            asked.configuration, workflow.async_run(_jobs(workflow, asked)), [" ".join(each) for each in absent(asked)]
+        )
 
 
 async def _jobs(workflow, asked) -> list[Job]:

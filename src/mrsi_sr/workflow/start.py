@@ -1,0 +1,90 @@
+"""Checks at the start of a workflow, by its main process alone."""
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.workflow import participants
+from mrsi_sr.workflow.cohort import is_simulated
+from mrsi_sr.workflow.plan import Plan
+from mrsi_sr.workflow.records import recorded_parameters
+
+NAMES_SHOWN = 20
+
+
+def check_place(clone: str | Path) -> None:
+    """Raise UserError where Snakemake does not work in the clone, where rules look for scripts, logs and results."""
+    if not Path(clone).samefile(Path.cwd()):
+        raise UserError(
+            f"Snakemake works in {Path.cwd()}, expected the clone of mrsi-sr that the Snakefile is in\n"
+            f"  cd {clone}, and run snakemake there, without --directory\n"
+            "  to keep results elsewhere, make results a link to a folder there"
+        )
+
+
+def check(plan: Plan) -> list[str]:
+    """What a workflow's log says at its start: who is left out, and which files of archived results are gone.
+
+    Raises UserError that lists the files which the configuration and the participants table name and that are not
+    there, but for those that existing results were made from.
+    """
+    gone = absent(plan)
+    missing = [f"{where} {path}" for where, path in gone if not plan.contents.of(path)]
+    if missing:
+        raise UserError(
+            _listed(f"{_files(len(missing))} not there, or cannot be seen from here", missing)
+            + f"\n  correct {plan.cohort.participants} or the configuration, or leave the scan out (exclude)"
+        )
+    _check_archived(plan, {where.partition(":")[0] for where, _ in gone} & set(plan.scans))
+    lines = [participants.summary(plan.rows)]
+    if gone:
+        kept = [f"{where} {path}" for where, path in gone]
+        lines.append(_listed(f"{_files(len(gone))} not there any more; results made from them are kept", kept))
+    return lines
+
+
+def _check_archived(plan: Plan, names: set[str]) -> None:
+    """Raise UserError where results of scans whose files are gone are not of today's settings and code.
+
+    Snakemake takes such results as given, so that today's configuration would be studied with scans of another.
+    """
+    protocols = {experiment.protocol for experiment in plan.configuration.experiments.values()}
+    for name in sorted(names):
+        today = plan.made_from("truncate")(SimpleNamespace(participant=name))
+        for protocol in sorted(protocols):
+            recorded = recorded_parameters(f"{plan.folder}/{name}/low_resolution-{protocol}.npz")
+            if recorded is not None and repr(today) not in recorded:
+                raise UserError(
+                    f"files of {name} are not there any more, and its results were made with other settings or code\n"
+                    "  put them back, return to the configuration and version of then, or leave the scan out (exclude)"
+                )
+
+
+def absent(plan: Plan) -> list[tuple[str, str]]:
+    """Files that the configuration and the participants table name and that do not exist, with the place of each."""
+    return [(where, path) for where, path in _named(plan) if not os.access(path, os.F_OK)]
+
+
+def _named(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Files that the workflow reads and does not make."""
+    for name, row in plan.scans.items():
+        maps = plan.cohort.quality.external_maps(name)
+        columns = {column: row[column] for column in participants.FILES}
+        for key, path in (columns | {f"cohort.quality.{kind}_map": path for kind, path in maps.items()}).items():
+            if path and not is_simulated(path):
+                yield f"{name}: {key}", path
+    places = (SimpleNamespace(experiment=name) for name in plan.configuration.experiments)
+    for path in sorted(set(chain.from_iterable(map(plan.lpips_files, places)))):
+        yield "lpips_weights:", path
+
+
+def _files(number: int) -> str:
+    return "1 file is" if number == 1 else f"{number:,} files are"
+
+
+def _listed(title: str, lines: list[str]) -> str:
+    more = [f"and {len(lines) - NAMES_SHOWN:,} more"] if len(lines) > NAMES_SHOWN else []
+    return "\n    ".join([f"{title}:", *lines[:NAMES_SHOWN], *more])

@@ -1,0 +1,184 @@
+"""Lineage: a change reaches every stage behind it as a parameter, and no other; scan files count by their content."""
+
+import copy
+import inspect
+import os
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from mrsi_sr.workflow.plan import Plan
+from mrsi_sr.workflow.records import forget_inventories_of_lost_files
+from mrsi_sr.workflow.scan_files import Contents
+
+OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
+OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative")
+PLACE = SimpleNamespace(
+    cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
+    table="comparison", figure="qualitative",
+)  # fmt: skip
+
+
+@pytest.fixture
+def scans(tmp_path, monkeypatch):
+    """A folder with a participants table of three real scans, and their files."""
+    monkeypatch.chdir(tmp_path)
+    rows = [["participant", "lcmodel", "reference", "t1", "flair"]]
+    for name in ("sub-01", "sub-02", "sub-03"):
+        (tmp_path / name / "lcmodel").mkdir(parents=True)
+        for image in ("reference", "t1", "flair"):
+            (tmp_path / name / f"{image}.nii.gz").write_text(f"{image} of {name}")
+        rows.append([name, f"{name}/lcmodel", *(f"{name}/{image}.nii.gz" for image in ("reference", "t1", "flair"))])
+    (tmp_path / "participants.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def real(raw, scans):
+    """The toy configuration for these scans."""
+    raw["cohort"] = {"name": "toy", "participants": "participants.tsv"}
+    raw["experiments"]["toy"]["folds"] = {"number": 3, "run": [1]}
+    return raw
+
+
+def lineage(raw: dict) -> dict[str, str]:
+    plan = Plan(copy.deepcopy(raw))
+    return {rule: plan.made_from(rule)(PLACE) for rule in ("ingest", *OF_COHORT, *OF_NETWORKS)}
+
+
+def reached(raw: dict, change) -> set[str]:
+    """Rules whose lineage a change of the configuration or the scans changes."""
+    before = lineage(raw)
+    change(raw)
+    after = lineage(raw)
+    return {rule for rule in before if before[rule] != after[rule]}
+
+
+def setting(*keys, value):
+    def change(raw):
+        for key in keys[:-1]:
+            raw = raw.setdefault(key, {})
+        raw[keys[-1]] = value
+
+    return change
+
+
+AFTER_SLICES = {"truncate", "cohort_summary", "inventory", *OF_NETWORKS}
+BEHIND = {
+    "ingest": {"mask", "montage", "slices", *AFTER_SLICES},
+    "mask": {"montage", "slices", *AFTER_SLICES},
+    "slices": AFTER_SLICES,
+    "truncate": {"inventory", *OF_NETWORKS},
+    "folds": set(OF_NETWORKS),
+    "train": {"losses", "sample", "evaluate", "compare", "table", "qualitative"},
+    "sample": {"evaluate", "compare", "table", "qualitative"},
+    "evaluate": {"compare", "table"},
+}
+EXPERIMENT = ("experiments", "toy")
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("ingest", setting("cohort", "ingest", "flip", value="x")),
+        ("ingest", setting("cohort", "metabolites", value=["tCho", "NAA"])),
+        ("mask", setting("cohort", "quality", "max_sd_percent", value=15.0)),
+        ("slices", setting("cohort", "slices", "max_slices", value=30)),
+        ("slices", setting("cohort", "unit", value="mmol/kg")),
+        ("truncate", setting(*EXPERIMENT, "evaluate_sizes", value=[4, 8, 16, 32])),
+        ("folds", setting(*EXPERIMENT, "folds", "seed", value=7)),
+        ("train", setting("networks", "munet", "learning_rate", value=2e-3)),
+        ("train", setting(*EXPERIMENT, "seed", value=9)),
+        ("sample", setting("methods", "munet", "seed", value=9)),
+        ("evaluate", setting(*EXPERIMENT, "metrics", value=["nrmse", "psnr"])),
+    ],
+)
+def test_a_setting_reaches_every_stage_behind_the_one_it_belongs_to_and_no_other(rule, change, real):
+    if rule == "evaluate":  # else the table asks for a metric that is not computed
+        real["experiments"]["toy"]["tables"]["comparison"]["metrics"] = ["nrmse"]
+    assert reached(real, change) == BEHIND[rule]
+
+
+@pytest.mark.parametrize("change", [
+    setting("networks", "munet", "checkpoint_every", value=1),
+    setting("methods", "munet", "batch_size", value=3),
+    setting("methods", "munet", "label", value="Another"),
+    setting(*EXPERIMENT, "tables", "comparison", "title", value="Another"),
+    setting("networks", "unused", value={"like": "munet", "learning_rate": 1.0}),
+])  # fmt: skip
+def test_what_changes_no_result_reaches_nothing(change, real):
+    assert reached(real, change) == set()
+
+
+@pytest.mark.parametrize(("image", "rule"), [("reference", "ingest"), ("t1", "mask"), ("flair", "slices")])
+def test_a_scan_file_with_other_content_reaches_what_is_behind_its_reader_and_one_that_is_touched_nothing(
+    image, rule, real, scans
+):
+    file = scans / "sub-02" / f"{image}.nii.gz"
+    assert reached(real, lambda _: os.utime(file, (1, 1))) == set()
+    behind_one = {"truncate", "slices", "montage", "mask"}  # jobs of the participant, who is another one here
+    assert reached(real, lambda _: file.write_text("another")) == BEHIND[rule] - behind_one
+
+
+def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, repository):
+    plan = Plan(real)
+    text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
+    for rule, parts in plan._lineage._deciding.items():
+        block = re.search(rf"^rule {rule}:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)[0]
+        asked = re.findall(r"^ +\w+=(plan\..+),$", block[block.index("    params:") :], re.MULTILINE)
+        given = [eval(each, {"plan": plan}) for each in asked if "code_hash" not in each and "made_from" not in each]
+        given = [each for each in given if not callable(each) or "threads" not in inspect.signature(each).parameters]
+        if rule == "simulate":  # of phantoms alone
+            assert [each.__name__ for each in given] == [each.__name__ for each in parts]
+            continue
+        decided = [part(PLACE) if callable(part) else part for part in parts]
+        for each in given:
+            assert (each(PLACE) if callable(each) else each) in decided, f"{rule}: {each}"
+
+
+def test_a_file_is_read_again_only_where_its_size_or_time_has_changed(scans, monkeypatch):
+    path, kept = str(scans / "sub-01" / "t1.nii.gz"), scans / "contents.json"
+    first = Contents(kept)
+    known = first.of(path)
+    first.keep()
+    monkeypatch.setattr("mrsi_sr.workflow.scan_files.checksum", lambda path: "read")
+    assert Contents(kept).of(path) == known
+    os.utime(path, (1, 1))
+    assert Contents(kept).of(path) == "read"
+
+
+def test_a_file_that_is_gone_has_the_content_it_had_and_a_folder_changes_with_what_lies_in_it(scans):
+    contents, path, folder = Contents(scans / "contents.json"), scans / "sub-01" / "t1.nii.gz", scans / "sub-01/lcmodel"
+    known, before = contents.of(str(path)), contents.of(str(folder))
+    contents.keep()
+    path.unlink()
+    os.utime(folder, (1, 1))
+    assert Contents(scans / "contents.json").of(str(path)) == known != ""
+    assert contents.of(str(folder)) != before
+    assert contents.of("never/there") == ""
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "7"])
+def test_a_damaged_list_of_contents_is_made_anew(text, scans):
+    (scans / "contents.json").write_text(text)
+    assert Contents(scans / "contents.json").of("sub-01/t1.nii.gz") == Contents(scans / "none").of("sub-01/t1.nii.gz")
+
+
+def test_a_large_file_is_known_by_its_size_and_both_ends(scans, monkeypatch):
+    monkeypatch.setattr("mrsi_sr.workflow.scan_files.WHOLE_BYTES", 10)
+    monkeypatch.setattr("mrsi_sr.workflow.scan_files.END_BYTES", 4)
+    seen = set()
+    for content in (b"head" + 10 * b"." + b"tail", b"Head" + 10 * b"." + b"tail", b"head" + 10 * b"." + b"Tail"):
+        (scans / "large").write_bytes(content)
+        seen.add(Contents(scans / "none").of(str(scans / "large")))
+    assert len(seen) == 3
+
+
+def test_an_inventory_of_files_that_are_gone_is_forgotten_and_a_whole_one_kept(scans):
+    for experiment, names in (("whole", ["sub-01/t1.nii.gz"]), ("lost", ["sub-01/t1.nii.gz", "sub-02/slices.npz"])):
+        (scans / "results" / experiment).mkdir(parents=True)
+        lines = ["file,sha256", *(f"{name},abc" for name in names)]
+        (scans / "results" / experiment / "inventory.csv").write_text("\n".join(lines) + "\n")
+    forget_inventories_of_lost_files()
+    assert [path.parent.name for path in (scans / "results").glob("*/inventory.csv")] == ["whole"]
