@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import evaluated
@@ -157,14 +158,17 @@ def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
         own = {"settings": {"max_slices": 9}, "quality": {"min_snr": limit}, "code": {}}
         path.with_suffix(".provenance.json").write_text(json.dumps(own))
     out = tmp_path / "munet.parquet"
-    given = dict(
-        method="munet", fold=1, protocol="clean", experiment="", slices=made["slices"], metrics=["nrmse"], weights={},
-        out=out, record=tmp_path / "munet.provenance.json", code={},
+    scored = partial(
+        score_fold, made["samples"]["munet", 1], method="munet", fold=1, protocol="clean", experiment="", slices=made["slices"],
+        metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json", code={},
     )  # fmt: skip
     if snr == 5:
-        score_fold(made["samples"]["munet", 1], **given)
-        assert read_record(given["record"])["cohort"] == {"slices": {"max_slices": 9}, "quality": {"min_snr": 5}}
+        scored()
+        assert read_record(tmp_path / "munet.provenance.json")["cohort"] == {
+            "slices": {"max_slices": 9},
+            "quality": {"min_snr": 5},
+        }
         return
     with pytest.raises(UserError, match="the slices of sub-10 and sub-11 were made with different settings"):
-        score_fold(made["samples"]["munet", 1], **given)
+        scored()
     assert not out.exists()
