@@ -43,7 +43,7 @@ def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_pat
     done = run_script("train", *arguments(cohort, tmp_path, settings.plain()))
     assert done.returncode == 0, done.stderr
     assert "training: iteration 4 of 4, loss" in done.stderr and "s left" in done.stderr
-    names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json"}
+    names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json", ".result.json"}
     assert {file.name for file in tmp_path.iterdir()} == names
     for kind in ("best", "last"):
         with safe_open(tmp_path / f"{kind}.safetensors", "pt") as file:
@@ -119,16 +119,16 @@ ENHANCER = {
 
 
 def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_path, run_script):
-    path = tmp_path / "munet.safetensors"
+    path, out = tmp_path / "munet.safetensors", tmp_path / "out"
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
     facts["scale_factors"] = factors_of(cohort)
     Weights(networks.build(MUNET).state_dict(), MUNET.plain(), **facts).save(path)
     needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET.plain()})}
-    done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
+    done = run_script("train", *arguments(cohort, out, ENHANCER, **needs))
     assert done.returncode == 0, done.stderr
-    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+    with safe_open(out / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["sizes"] == [8]
-    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    provenance = json.loads((out / "provenance.json").read_text())
     assert str(path) in provenance["inputs_sha256"]
 
 

@@ -84,22 +84,6 @@ def stable_hash(*key) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def usable_maps(slices: ParticipantSlices, protocol: str) -> tuple[np.ndarray, np.ndarray]:
-    """The maps of a participant that are used, bool [S, M], and their valid voxels, bool [S, M, H, W].
-
-    Valid voxels are those where the map is not zero (protocol 'paper'), or those of the stored quality mask ('clean').
-    Maps with a positive value in a valid voxel are used; slices.py has emptied those with too few valid voxels.
-    Raises UserError for values that are not finite.
-    """
-    for name in ("maps", "t1", "flair"):
-        if not np.isfinite(getattr(slices, name)).all():
-            raise UserError(
-                f"{slices.participant}: the {name} hold values that are not finite\n  make the slices again: slices.py"
-            )
-    valid = slices.maps != 0 if protocol == "paper" else slices.valid.astype(bool)
-    return np.where(valid, slices.maps, 0).max(axis=(2, 3)) > 0, valid
-
-
 def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
     size: Tensor, metabolite: Tensor,
@@ -143,7 +127,7 @@ class MapsOnDevice:
         self.truncation = Truncation(protocol, frame, device)
         maps, valid, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], 0
         for participant in participants:
-            used, participant_valid = usable_maps(participant, protocol)
+            used, participant_valid = participant.usable(protocol)
             _log_left_out(participant, used)
             slice_, metabolite_ = used.nonzero()
             maps.append(participant.maps[used] * participant_valid[used])

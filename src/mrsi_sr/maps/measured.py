@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrsi_sr.cli import UserError
-from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.dataset import conditioned
 from mrsi_sr.maps.scale import ScaleFactors
+from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import ParticipantSlices
 
 
@@ -30,25 +30,8 @@ class Measurements:
     """Low-resolution scans of a participant: k-space per size, in the maps' unit."""
 
     def __init__(self, path: Path, slices: ParticipantSlices, protocol: str, sizes: Sequence[int]):
-        """Read some sizes of a file that truncate.py wrote.
-
-        Raises UserError when one is absent, or the file is of another protocol, other slices or other metabolites.
-        """
-        with np.load(path, allow_pickle=False) as file:
-            present = [int(size) for size in file["sizes"]]
-            if str(file["protocol"]) != protocol:
-                raise UserError(f"{path} was truncated by protocol {file['protocol']}, but this run is {protocol}")
-            absent = [size for size in sizes if size not in present]
-            if absent:
-                raise UserError(
-                    f"{path} has no low-resolution size {', '.join(map(str, absent))}\n"
-                    f"  it has {', '.join(map(str, present))}: truncate to the sizes that are to be sampled"
-                )
-            for name in ("slices", "metabolites"):
-                if list(file[name]) != list(getattr(slices, name)):
-                    raise UserError(f"{path} has other {name} than slices.npz of the participant\n  run truncate.py")
-            frame = slices.maps.shape[-1]
-            self.kspace = {size: expand_window(file[f"kspace_{size}"], size, protocol, frame) for size in sizes}
+        """Read some sizes of a file that truncate.py wrote. Raises UserError as low_resolution.read does."""
+        self.kspace = low_resolution.read(path, slices, protocol, sizes)
 
     def of(self, tasks: Sequence[Task]) -> np.ndarray:
         """Centred k-space of the tasks' maps: complex64 [B, 1, H, W], zero outside each one's window."""

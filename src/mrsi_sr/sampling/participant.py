@@ -11,7 +11,7 @@ from mrsi_sr import devices
 from mrsi_sr.cli import progress
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.maps.dataset import generator_of, usable_maps
+from mrsi_sr.maps.dataset import generator_of
 from mrsi_sr.maps.measured import Batches, Measurements, Task
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import ParticipantSlices
@@ -45,7 +45,7 @@ def sample_participant(
     Raises UserError when the method's networks were trained on other metabolites, or on maps of another size.
     """
     factors = method.factors_for(slices)
-    used, valid = usable_maps(slices, protocol)
+    used, valid = slices.usable(protocol)
     tasks = [
         Task(int(slice_), int(metabolite), size, sample)
         for slice_, metabolite in np.argwhere(used)

@@ -3,6 +3,7 @@
 | checked | refused |
 |---|---|
 | file | no regular file, no NIfTI (Analyze 7.5 cannot tell left from right), gzip damaged up to its checksum |
+| result | of a script of ours: not as the script wrote it (results/outputs) |
 | size | fewer or more bytes than the header promises, more than MAX_VOXELS |
 | data type | complex numbers, colours, types that NIfTI does not define |
 | position | neither sform nor qform, an affine that is not finite or is singular, units that NIfTI does not define |
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.results.outputs import check_whole
 from mrsi_sr.results.reading import check_is_file, reading
 
 ENDINGS = (".nii", ".nii.gz", ".img", ".hdr", ".img.gz", ".hdr.gz")
@@ -103,6 +105,7 @@ def _opened(path: str | Path) -> Iterator[tuple]:
     files = files_of(path)
     for file in files:
         check_is_file(file, "a NIfTI image")
+        check_whole(file)
     with reading(path, "a NIfTI image", _TO_DO, HeaderDataError), ExitStack() as stack:
         stream = stack.enter_context(_unzipped(files[0]))
         header, size = _header(path, stream)

@@ -14,6 +14,7 @@ from mrsi_sr.maps import folds
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Checkpoint, Results
+from mrsi_sr.results.outputs import RECORD, check_outputs
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
@@ -67,6 +68,7 @@ def train_fold(
     alone is written.
     Raises UserError for files and settings that do not fit together, and as `loop.train` does.
     """
+    check_outputs([out], [*slices, table, *needs.values()])
     _check_needed(settings, needs, needed)
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
@@ -83,7 +85,7 @@ def train_fold(
     facts = {"seed": seed, "participants": {part: list(files) for part, files in data.files.items()}, **identity}
     identity["scale_factors"] = factors and factors.plain()
     with Ownership(out) as ownership:
-        results = Results(out, provenance.fingerprint(**facts), ownership.writing)
+        results = Results(out, provenance.fingerprint(**facts), ownership.output)
         checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing)
         record = results.record()
         if record is None:
@@ -97,7 +99,7 @@ def train_fold(
         ownership.check()
         checkpoint.remove()
         counts = {part: len(maps) for part, maps in data.maps.items()}
-        provenance.write(out / "provenance.json", maps=counts, **facts | identity, **record)
+        provenance.write(out / RECORD, ownership.checksums(results.NAMES), maps=counts, **facts | identity, **record)
 
 
 def _check_needed(

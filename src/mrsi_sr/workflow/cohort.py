@@ -7,7 +7,7 @@ from pathlib import Path
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel import map_names
 from mrsi_sr.lcmodel.names import PRESETS
-from mrsi_sr.results.provenance import RECORD, read_record
+from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.cohort import MOST_VOXELS
 from mrsi_sr.settings.experiment import SIZES

@@ -1,11 +1,13 @@
 """Laws of sampling: each map has its own noise, comes from the measurement alone, and comes back in its own unit."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
+from damage import flipped, rewrite
 from tiny_cohort import DENOISER, FACTORS, FRAME, METABOLITES, MUNET, participant, truncate, write
 
 from mrsi_sr import networks
@@ -13,6 +15,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.results.outputs import MARK
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
@@ -212,6 +215,15 @@ def test_other_metabolites_than_trained_on_are_refused(tmp_path):
         sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
 
 
+def one_value_of_another(whole: bytes) -> bytes:
+    with np.load(io.BytesIO(whole)) as file:
+        arrays = dict(file)
+    arrays["maps"][0, 3, 3] += 1
+    changed = io.BytesIO()
+    np.savez_compressed(changed, **arrays)
+    return changed.getvalue()
+
+
 def test_maps_of_another_frame_than_trained_on_are_refused(tmp_path):
     """A low-resolution size of 4 is another resolution in a larger frame."""
     slices = participant("sub-1", 1, frame=32)
@@ -266,7 +278,7 @@ def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_pat
     monkeypatch.setattr(sampling, "sample_participant", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sample_all(method, *two, out, "a")
-    assert sorted(file.name for file in out.iterdir()) == ["sub-1.npz"]
+    assert sorted(file.name for file in out.iterdir()) == [MARK, "sub-1.npz"]
     assert [cost["maps"] for cost in sample_all(method, *two, out, "a")] == [6, 6]
     assert done == ["sub-1", "interrupted", "sub-2"]
     sample_all(method, *two, out, "b")
@@ -277,7 +289,7 @@ def test_samples_of_participants_that_do_not_belong_are_removed(two, tmp_path):
     slices, low_resolution = two
     sample_all(method_of("zero_filled", tmp_path), *two, tmp_path / "out", "a")
     sample_all(method_of("zero_filled", tmp_path), {"sub-2": slices["sub-2"]}, low_resolution, tmp_path / "out", "a")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["sub-2.npz"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [MARK, "sub-2.npz"]
 
 
 def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, monkeypatch):
@@ -292,11 +304,15 @@ def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, mon
     assert not (out / "provenance.json").exists()
 
 
-def test_a_damaged_file_of_samples_is_sampled_again(two, tmp_path, caplog):
+@pytest.mark.parametrize("damage", [lambda whole: whole[:300], lambda whole: whole[:-1], flipped, one_value_of_another])
+def test_a_damaged_or_changed_file_of_samples_is_sampled_again(damage, two, tmp_path, caplog):
+    """Also one with the fingerprint of this run, readable, and with another value in it."""
     method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
     sample_all(method, *two, out, "a")
-    before = np.load(out / "sub-1.npz")["maps"]
-    (out / "sub-1.npz").write_bytes((out / "sub-1.npz").read_bytes()[:300])
+    before = (out / "sub-1.npz").read_bytes()
+    rewrite(out / "sub-1.npz", damage(before))
     sample_all(method, *two, out, "a")
-    assert "sub-1.npz cannot be read" in caplog.text
-    assert np.array_equal(np.load(out / "sub-1.npz")["maps"], before)
+    assert "sub-1.npz is damaged, or was changed" in caplog.text
+    with np.load(out / "sub-1.npz") as again, np.load(io.BytesIO(before)) as whole:
+        assert all(np.array_equal(again[name], whole[name]) for name in whole if name != "cost")
+    assert "sub-2.npz is damaged" not in caplog.text
