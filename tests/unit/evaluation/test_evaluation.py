@@ -144,3 +144,25 @@ def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
 def test_table_settings_that_mean_nothing_are_refused(bad):
     with pytest.raises(UserError, match=f"{list(bad)[-1]}.* is .*, expected"):
         TableSettings.of(**bad)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[:0], "it has no rows"),
+        (lambda table: pd.concat([table, table.iloc[3:4]]), "values of a map more than once"),
+        (lambda table: table.assign(value="0.3"), "value is of type"),
+        (lambda table: table.assign(participant=None), "do not name their map"),
+    ],
+)
+def test_a_metrics_file_without_rows_or_with_other_ones_is_refused(change, message, table, tmp_path):
+    scores.write(change(table), tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    with pytest.raises(UserError, match=message):
+        scores.read([tmp_path / "munet.parquet"], "clean")
+
+
+def test_rows_that_would_fill_the_machine_are_not_read(table, tmp_path, monkeypatch):
+    scores.write(table, tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    monkeypatch.setattr(scores, "BYTES_PER_ROW", 2**60)
+    with pytest.raises(UserError, match="more than this machine's memory"):
+        scores.read([tmp_path / "munet.parquet"], "clean")
