@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny_cohort
 import torch
+from damage import rewrite
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from mrsi_sr.maps import folds
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.results.outputs import read_record
 from mrsi_sr.results.ownership import Owner
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.results.reading import read_csv
 from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import ParticipantSlices, participant_of
@@ -232,3 +234,16 @@ def test_slices_of_other_arrays_are_read_or_named(name, tmp_path):
             assert slices.maps.shape == TRUTH.maps.shape and slices.valid.dtype == bool
 
     attempt()
+
+
+@pytest.mark.parametrize("kind", ["slices", "k-space", "samples", "folds", "scores", "weights"])
+def test_what_reads_a_file_compares_it_with_its_record(kind, tmp_path):
+    """Also where the file can be read all the same."""
+    write, read = KINDS[kind]
+    path = tmp_path / "file.npz"
+    with Provenance({}, code={}).beside(path):
+        write(path)
+    read(path)
+    rewrite(path, path.read_bytes() + b"\n")
+    with pytest.raises(UserError, match=r"file\.npz is damaged, or was changed"):
+        read(path)
