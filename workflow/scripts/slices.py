@@ -1,6 +1,7 @@
 """Axial slices of one participant: maps, quality masks, T1 and FLAIR in one file."""
 
 import argparse
+from pathlib import Path
 
 from mrsi_sr.cli import log, run
 from mrsi_sr.results.names import check_name
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.outputs import check_outputs
-    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.results.provenance import Provenance, record_of_input
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = SliceSettings.from_text(arguments.settings)
@@ -53,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.lesion,
     )  # fmt: skip
     provenance.add([arguments.volumes, arguments.mask, *images])
-    with provenance.beside(arguments.out):
+    with provenance.beside(arguments.out, quality=record_of_input(Path(arguments.mask)).get("settings")):
         taken.save(arguments.out)
     log.info(
         "%s: %d slices, %d to %d of %d", arguments.participant, len(taken.slices), taken.slices[0], taken.slices[-1],

@@ -11,7 +11,7 @@ from mrsi_sr.evaluation.lpips import Lpips, weights_files
 from mrsi_sr.evaluation.samples import check_complete, check_metrics, evaluate, load_samples, not_available
 from mrsi_sr.results.files import checksum
 from mrsi_sr.results.outputs import check_outputs
-from mrsi_sr.results.provenance import Provenance
+from mrsi_sr.results.provenance import Provenance, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import LpipsWeights
 
@@ -54,7 +54,7 @@ def score_fold(
     facts = {name: sampled[name] for name in COPIED} | {
         "method": method, "fold": fold, "protocol": protocol, "experiment": experiment,
         "frame": samples[0].maps.shape[-1], "sampling_device": sampled["device"],
-        "sampling_settings": sampled["settings"],
+        "sampling_settings": sampled["settings"], "cohort": _cohort_settings(truths),
     }  # fmt: skip
     with provenance.beside(out, record=record, **facts):
         scores.write(table, out, protocol=protocol, experiment=experiment)
@@ -68,6 +68,26 @@ def _check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:
                 f"{folder} has samples of {name} '{sampled[name]}', asked for is '{value}'\n"
                 f"  give the folder of that {name}, or run sample.py again"
             )
+
+
+def _cohort_settings(truths: Mapping[str, Path]) -> dict:
+    """Settings of the slices and quality masks of all participants, empty for slices without a record.
+
+    Raises UserError where two participants differ: their scores would be of two configurations.
+    """
+    records = {name: record_of_input(path) for name, path in truths.items()}
+    settings = {
+        name: {"slices": record.get("settings"), "quality": record.get("quality")} if record else {}
+        for name, record in records.items()
+    }
+    (first, expected), *others = settings.items()
+    for name, each in others:
+        if each != expected:
+            raise UserError(
+                f"the slices of {first} and {name} were made with different settings: {expected} and {each}\n"
+                "  make both again with one configuration"
+            )
+    return expected
 
 
 def _check_sampled_from(sampled: dict, folder: Path, truths: Iterable[Path]) -> None:

@@ -67,6 +67,7 @@ def check_agreement(table: pd.DataFrame, records: Iterable[dict], settings: Tabl
     """
     scores = _fold_scores(table, list(records), methods_of(table, settings))
     _check_expected(scores, settings.expected or {})
+    _check_cohort(scores)
     _check_shared(scores)
     _check_lpips(scores, settings.metrics)
     mixed = []
@@ -117,6 +118,20 @@ def _check_expected(scores: list[FoldScores], expected: dict[str, dict[str, str]
                     "run the workflow again with this configuration, or with the --configfile that it was made with",
                 ]
             )
+        )
+
+
+def _check_cohort(scores: list[FoldScores]) -> None:
+    """Raise a UserError where scores are of slices or quality masks of different settings."""
+    parts = {each.file: each.record.get("cohort", {}) for each in scores}
+    named = {
+        file: {f"cohort.{part}.{key}": value for part, own in cohort.items() for key, value in (own or {}).items()}
+        for file, cohort in parts.items()
+    }
+    if differences := _differences(named):
+        raise UserError(
+            f"the scores are of scans that were prepared in different ways: {'; '.join(differences)}\n"
+            "  run the workflow again with one configuration"
         )
 
 
