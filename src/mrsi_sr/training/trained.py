@@ -11,6 +11,7 @@ from mrsi_sr import devices, networks
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings
 
@@ -45,7 +46,8 @@ def load_network(
     weights.load_into(network, path)
     parameters = networks.count_parameters(network)
     network = devices.place(network, device).eval().requires_grad_(False)
-    factors = weights.scale_factors and ScaleFactors(torch.tensor(weights.scale_factors, dtype=torch.float64))
+    with reading(path, "weights of a network", "train the network again: train.py"):
+        factors = weights.scale_factors and ScaleFactors(torch.tensor(weights.scale_factors, dtype=torch.float64))
     return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites, factors)
 
 
