@@ -1,5 +1,6 @@
 """Trained networks, loaded for use: by a method, or by the training of a network that needs them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ def _factors(path: Path, weights: Weights) -> ScaleFactors | None:
     table, metabolites = weights.scale_factors, weights.metabolites
     if weights.protocol == "paper":
         return None
-    if not table or any(len(row) != len(metabolites) for row in table):
+    rows = (len(row) == len(metabolites) and all(0 < value < math.inf for value in row) for row in table or [])
+    if not table or not all(rows):
         raise UserError(f"{path} lacks scale factors of {listed(metabolites)}\n  train the network again: train.py")
     return ScaleFactors(torch.tensor(table, dtype=torch.float64))
 

@@ -198,6 +198,7 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
         ),
         ({"scale_factors": None}, "lacks scale factors of tCr, tCho"),
         ({"scale_factors": [[1.0, 1.0], [1.0]]}, "lacks scale factors of tCr, tCho"),
+        ({"scale_factors": [[1.0, 0.0]] * 8}, "lacks scale factors of tCr, tCho"),
     ],
 )
 def test_weights_of_another_training_are_refused(changes, message, tmp_path):
