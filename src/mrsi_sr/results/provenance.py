@@ -161,7 +161,7 @@ def record_of_input(path: Path) -> dict:
     """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
     places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
     records = (read_record(place) for place in places)
-    return next((each for each in records if LINEAGE <= {key for key in each if isinstance(each[key], dict)}), {})
+    return next((each for each in records if {key for key in each if isinstance(each[key], dict)} >= LINEAGE), {})
 
 
 def lineage(record: dict) -> str:
