@@ -42,11 +42,11 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.participant:
         check_name(arguments.participant, "--participant")
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
-    metabolites = volumes.metabolites_in(arguments.volumes)
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
     check_outputs([arguments.out], [arguments.volumes, *images, *maps])
     provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps], code=code_of(__file__))
+    metabolites = volumes.metabolites_in(arguments.volumes)
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None

@@ -74,6 +74,7 @@ class ScoresRecord(BaseModel):
     seconds_per_slice: FiniteFloat
     parameters: NonNegativeInt
     training: dict[str, Training]
+    cohort: dict[str, dict[str, Any] | None] = {}
     frame: PositiveInt
 
 

@@ -27,6 +27,8 @@ from mrsi_sr.results.outputs import (
     write_mark,
 )  # fmt: skip
 
+LINEAGE = {"settings", "code", "made_from"}  # keys of a record that tell how its result was made
+
 
 class Provenance:
     """Starts its clock when made; `write` puts the record beside the result that it describes."""
@@ -159,9 +161,9 @@ def record_of_input(path: Path) -> dict:
     """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
     places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
     records = (read_record(place) for place in places)
-    return next((record for record in records if {"settings", "code"} <= record.keys()), {})
+    return next((each for each in records if {key for key in each if isinstance(each[key], dict)} >= LINEAGE), {})
 
 
 def lineage(record: dict) -> str:
     """Hash of all settings and code that made a result, from its record: its own and those of what it was made from."""
-    return fingerprint(record["settings"], record["code"], sorted(record.get("made_from", {}).values()))
+    return fingerprint(record["settings"], record["code"], sorted(map(str, record["made_from"].values())))

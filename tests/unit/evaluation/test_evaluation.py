@@ -151,17 +151,39 @@ def test_table_settings_that_mean_nothing_are_refused(bad):
         TableSettings.of(**bad)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[:0], "it has no rows"),
+        (lambda table: pd.concat([table, table.iloc[3:4]]), "values of a map more than once"),
+        (lambda table: table.assign(value="0.3"), "value is of type"),
+        (lambda table: table.assign(participant=None), "do not name their map"),
+    ],
+)
+def test_a_metrics_file_without_rows_or_with_other_ones_is_refused(change, message, table, tmp_path):
+    scores.write(change(table), tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    with pytest.raises(UserError, match=message):
+        scores.read([tmp_path / "munet.parquet"], "clean")
+
+
+def test_rows_that_would_fill_the_machine_are_not_read(table, tmp_path, monkeypatch):
+    scores.write(table, tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    monkeypatch.setattr(scores, "BYTES_PER_ROW", 2**60)
+    with pytest.raises(UserError, match="more than this machine's memory"):
+        scores.read([tmp_path / "munet.parquet"], "clean")
+
+
 @pytest.mark.parametrize("snr", [5, 3])
 def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
     made = evaluated.write(tmp_path / "made", participants=2)
     for path, limit in zip(made["slices"], (5, snr), strict=True):
-        own = {"settings": {"max_slices": 9}, "quality": {"min_snr": limit}, "code": {}}
+        own = {"settings": {"max_slices": 9}, "quality": {"min_snr": limit}, "code": {}, "made_from": {}}
         path.with_suffix(".provenance.json").write_text(json.dumps(own))
     out = tmp_path / "munet.parquet"
     scored = partial(
         score_fold, made["samples"]["munet", 1], method="munet", fold=1, protocol="clean", experiment="",
-        slices=made["slices"], metrics=["nrmse"], weights={}, code={},
-        out=out, record=tmp_path / "munet.provenance.json",
+        slices=made["slices"], metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json",
+        code={},
     )  # fmt: skip
     if snr == 5:
         scored()

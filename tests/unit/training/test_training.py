@@ -216,10 +216,12 @@ def test_validations_are_counted_in_the_unit_of_the_length(length, every, expect
 
 
 def test_training_lowers_the_loss_on_the_maps_it_sees(maps, tmp_path):
-    settings = MUNET | {"iterations": 60, "validate_every": 6, "learning_rate": 0.01}
+    """A tenth of the untrained network's loss is left whatever the seed, so no rounding decides."""
+    settings = DENOISER | {"iterations": 12, "validate_every": 12, "learning_rate": 1e-2}
+    untrained = training.Run(settings, maps[0], maps[0], seed=1, device=CPU)
+    untrained.validate()
     trained = train(settings, [maps[0], maps[0]], Checkpoint(tmp_path / "run", "a"))
-    losses = [row["loss"] for row in trained.losses if row["part"] == "validation"]
-    assert min(losses) < 0.85 * losses[0]
+    assert trained.losses[-1]["loss"] < 0.5 * untrained.losses[-1]["loss"]
 
 
 def test_linear_decay_ends_at_zero_and_halving_halves():
