@@ -11,6 +11,7 @@ from mrsi_sr.results.names import check_name
 from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.base import unusable_in_paths
 from mrsi_sr.settings.experiment import MOST_FOLDS
+from mrsi_sr.settings.text import MOST_BYTES
 
 REQUIRED = ("participant", "t1", "flair")
 FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns of paths
@@ -73,6 +74,8 @@ def summary(rows: list[dict[str, str]]) -> str:
 def _text(path: Path) -> str:
     """Text of the table's file. Raises UserError for an encoding other than UTF-8, and UTF-16 with its mark."""
     with reading(path, "a participants table", "save it as text, tab-separated, in UTF-8"):
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MB")
         content = path.read_bytes()
         if content.startswith(UTF_16):
             return content.decode("utf-16")
