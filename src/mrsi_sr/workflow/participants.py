@@ -111,12 +111,13 @@ def _value(field: str) -> str:
 def _columns(header: _Line, table: list[_Line], path: Path) -> list[str]:
     """Names of the columns; the unnamed last ones, which are empty, are left out of the header and of all lines."""
     columns = header.fields
-    while (
-        columns and not columns[-1] and not any("".join(line.fields[len(columns) - 1 : len(columns)]) for line in table)
-    ):
+    while columns and not columns[-1]:
+        last = slice(len(columns) - 1, len(columns))
+        if any("".join(line.fields[last]) for line in table):
+            break
         columns = columns[:-1]
         for line in table:
-            del line.fields[len(columns) : len(columns) + 1]
+            del line.fields[last]
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name or "a column without a name" for name in columns if name not in REQUIRED + OPTIONAL]
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
