@@ -121,6 +121,7 @@ def test_evaluate_names_a_sample_that_is_not_finite_and_writes_nothing(run_scrip
     arrays = dict(np.load(path))
     arrays["maps"][5, 0, 0] = np.nan
     np.savez(path, **arrays)
+    evaluated.record(path.parent)
     refused(evaluate(run_script, cohort, tmp_path / "out"), "sub-12, slice 12, tCho, size 4")
     assert not (tmp_path / "out").exists()
 
@@ -172,9 +173,8 @@ def test_table_refuses(metrics, run_script, tmp_path, changes, message):
 
 def test_a_file_that_is_no_metrics_file_is_named(metrics, run_script, tmp_path):
     (tmp_path / "bad.parquet").write_text("not parquet")
-    refused(
-        compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv"), "bad.parquet is not a metrics"
-    )
+    done = compare(run_script, [*metrics[0], tmp_path / "bad.parquet"], tmp_path / "t.csv")
+    refused(done, "bad.parquet cannot be read as a metrics file")
 
 
 def of_another_network(metrics, folder):

@@ -37,6 +37,7 @@ def test_masks_reasons_and_counts_are_written_and_drawn(sub_01, run_script, tmp_
     assert written == {
         "counts.csv",
         "provenance.json",
+        ".result.json",
         *(f"{m}_{kind}.nii.gz" for m in ("NAA", "tCho") for kind in ("mask", "reasons")),
     }
     mask, _ = read_nifti(tmp_path / "mask" / "NAA_mask.nii.gz")

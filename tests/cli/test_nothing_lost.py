@@ -6,17 +6,22 @@ import random
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import forked
 import numpy as np
 import pytest
 import tiny_cohort
+import torch
+from damage import flip
 from tiny_cohort import DENOISER
+
+from mrsi_sr.results.outputs import MARK
 
 GRID = Path(__file__).parents[1] / "data/lcmodel/grid"
 NETWORK = (DENOISER | {"iterations": 6, "validate_every": 3}).plain()
-MEASURED = {"provenance.json", "training.json"}  # duration, memory and time of day: they differ between equal runs
+MEASURED = {"provenance.json", "training.json", MARK}  # duration and time of day differ between equal runs
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +163,56 @@ def test_what_is_there_is_not_computed_again(script, tmp_path):
     assert contents(out) != script.expected
 
 
+@pytest.mark.parametrize("name", ["training.json", "best.safetensors", "sub-2.npz"])
+def test_what_is_there_and_damaged_is_computed_again(name, request, tmp_path):
+    """Where Snakemake has deleted the record before it runs the job again, too."""
+    script, out = request.getfixturevalue("sample" if name.endswith(".npz") else "train"), tmp_path / "out"
+    assert script.run(out).code == 0
+    for with_record in (True, False):
+        flip(out / name, 0.9 if name.endswith(".safetensors") else 0.5, bit=0)
+        if not with_record:
+            (out / "provenance.json").unlink()
+        done = script.run(out)
+        assert done.code == 0 and f"{name} is damaged, or was changed" in done.said and "again" in done.said
+        script.check_whole(out)
+
+
+def test_a_damaged_checkpoint_is_not_resumed(train, tmp_path):
+    """Where its ZIP archive can still be read and torch, which looks at no CRC, would take it."""
+    out = tmp_path / "out"
+    assert train.run(out, at=train.moment("os.rename checkpoint") + 1).code == -signal.SIGKILL
+    (checkpoint,) = out.glob("checkpoint-*")
+    with zipfile.ZipFile(checkpoint) as archive:
+        largest = max(archive.infolist(), key=lambda info: info.file_size)
+    flip(checkpoint, (largest.header_offset + 500) / checkpoint.stat().st_size)
+    done = train.run(out)
+    assert "training starts anew" in done.said and "is damaged" in done.said
+    train.check_whole(out)
+
+
+@pytest.mark.parametrize("change", ["nothing", "iteration", "moments", "best"])
+def test_a_checkpoint_of_other_content_is_one_message(change, train, tmp_path):
+    """The right fingerprint, and not a state of this training."""
+    out = tmp_path / "out"
+    assert train.run(out, at=train.moment("os.rename checkpoint") + 1).code == -signal.SIGKILL
+    (checkpoint,) = out.glob("checkpoint-*")
+    state = torch.load(checkpoint, weights_only=True)
+    run = state["run"]
+    match change:
+        case "nothing":
+            run.clear()
+        case "iteration":
+            run["iteration"] = 7
+        case "moments":
+            run["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+        case "best":
+            run["best"] = {"loss": 1.0, "iteration": 2, "weights": {"other": torch.zeros(3)}}
+    torch.save(state, checkpoint)
+    done = train.run(out)
+    assert done.code == 2 and "Traceback" not in done.said
+    assert "cannot be read as the checkpoint of this training" in done.said and "delete it" in done.said
+
+
 def test_results_that_are_being_replaced_count_no_more(train, tmp_path):
     """Killed between any two of its files, a run leaves nothing that another configuration takes for its own."""
     other = ["--seed", 9]
@@ -223,7 +278,7 @@ def test_sigterm_saves_the_checkpoint_of_the_running_iteration(train, tmp_path):
     os.kill(running.pid, signal.SIGCONT)
     assert running.wait().code == 128 + signal.SIGTERM
     assert f"stopped by SIGTERM after iteration 3 of 6\n  the same again resumes from {out}/checkpoint" in running.said
-    assert [path.name.split("-")[0] for path in out.iterdir()] == ["checkpoint"]
+    assert sorted(path.name.split("-")[0] for path in out.iterdir()) == [MARK, "checkpoint"]
     again = train.run(out)
     assert again.code == 0 and "resuming at iteration 3 of 6" in again.said
     train.check_whole(out)
@@ -266,7 +321,7 @@ def test_a_full_disk_is_one_message_and_with_room_the_same_again_succeeds(script
         assert done.code == 2 and "Traceback" not in done.said, done.said
         assert "No space left on device\n  the disk is full: make room, and run the same again" in done.said
         assert str(out) in done.said
-        assert not list(disk.rglob("provenance.json")) and not list(disk.rglob(".*"))
+        assert not list(disk.rglob("provenance.json")) and {path.name for path in disk.rglob(".*")} <= {MARK}
         assert {name: held for name, held in script.expected.items() if name in contents_of(out)} == contents_of(out)
     assert fails and done.code == 0, done.said
     script.check_whole(out)

@@ -23,6 +23,7 @@ def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     paths = tiny_cohort.write(folder)
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
+    facts["scale_factors"] = tiny_cohort.FACTORS["clean"]
     torch.manual_seed(1)
     for settings in (MUNET, DENOISER):
         path = folder / f"{settings.architecture}.best.safetensors"
@@ -58,7 +59,7 @@ def test_sampling_writes_the_test_participants_maps_and_what_they_cost(method, n
     out = tmp_path / "samples" / method
     done = run_script("sample", *arguments(cohort, out, method))
     assert done.returncode == 0, done.stderr
-    assert {file.name for file in out.iterdir()} == {"sub-3.npz", "provenance.json"}
+    assert {file.name for file in out.iterdir()} == {"sub-3.npz", "provenance.json", ".result.json"}
     assert [file.name for file in out.parent.iterdir()] == [method]
     with np.load(out / "sub-3.npz", allow_pickle=False) as arrays:
         assert arrays["maps"].shape == (3 * 2 * 2 * 2, 16, 16) and arrays["maps"].dtype == np.float32

@@ -24,7 +24,7 @@ def test_it_writes_a_whole_participant(tmp_path, more, tables):
     done = simulate("--participant", "sub-01", "--seed", 1, "--settings", json.dumps(TOY | more), "--out", out)
     assert done.returncode == 0, done.stderr
     images = {f"{name}.nii.gz" for name in ("t1", "flair", "reference", "brain_mask")}
-    assert {path.name for path in out.iterdir()} == images | {tables, "truth", "provenance.json"}
+    assert {path.name for path in out.iterdir()} == images | {tables, "truth", "provenance.json", ".result.json"}
     record = json.loads((out / "truth/truth.json").read_text())
     assert (record["lesion"] is None) == (more.get("lesion") is False)
     assert [path.name for path in tmp_path.iterdir()] == ["sub-01"]
@@ -50,14 +50,14 @@ def test_what_is_wrong_is_said_with_exit_code_2(tmp_path, flags, message):
 def test_a_name_that_is_no_name_is_refused(tmp_path):
     done = simulate("--participant", "../sub", "--seed", 1, "--out", tmp_path / "sub")
     assert done.returncode == 2
-    assert "--participant is '../sub'" in done.stderr
+    assert "--participant has the name '../sub'" in done.stderr
 
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     done = simulate("--participant", "sub-01", "--seed", 1, "--out", tmp_path)
     assert done.returncode == 2
-    assert "is in the way" in done.stderr
+    assert "is no former result of simulate.py: it is not replaced" in done.stderr
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 

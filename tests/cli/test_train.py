@@ -11,6 +11,7 @@ from safetensors import safe_open
 from tiny_cohort import DENOISER, METABOLITES, MUNET
 
 from mrsi_sr import networks
+from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.scan.slices import ParticipantSlices
 
@@ -32,12 +33,17 @@ def arguments(cohort: dict, folder, network: dict, **changes) -> list:
     return words
 
 
+def factors_of(cohort: dict) -> list:
+    """Scale factors of the training participant, sub-1."""
+    return MapsOnDevice([ParticipantSlices.load(cohort["slices"][0])], "clean", [4, 8]).factors.plain()
+
+
 @pytest.mark.parametrize("settings", [MUNET, DENOISER], ids=["munet", "denoiser"])
 def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_path, run_script):
     done = run_script("train", *arguments(cohort, tmp_path, settings.plain()))
     assert done.returncode == 0, done.stderr
     assert "training: iteration 4 of 4, loss" in done.stderr and "s left" in done.stderr
-    names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json"}
+    names = {"best.safetensors", "last.safetensors", "losses.csv", "training.json", "provenance.json", ".result.json"}
     assert {file.name for file in tmp_path.iterdir()} == names
     for kind in ("best", "last"):
         with safe_open(tmp_path / f"{kind}.safetensors", "pt") as file:
@@ -45,6 +51,7 @@ def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_pat
         assert facts["settings"] == settings.plain()
         assert (facts["fold"], facts["protocol"], facts["sizes"]) == (1, "clean", [4, 8])
         assert facts["metabolites"] == list(METABOLITES)
+        assert facts["scale_factors"] == factors_of(cohort)  # sampling and a new scan are scaled by them
     assert facts["iteration"] == 4
     with (tmp_path / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -54,6 +61,7 @@ def test_training_writes_weights_losses_and_provenance(settings, cohort, tmp_pat
     assert all(float(row["loss"]) > 0 for row in rows)
     provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert provenance["participants"] == {"train": ["sub-1"], "validation": ["sub-2"]}
+    assert provenance["scale_factors"] == facts["scale_factors"]
     assert len(provenance["inputs_sha256"]) == 2 and provenance["seed"] == 3 and provenance["parameters"] > 0
 
 
@@ -61,7 +69,7 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     keys = ("architecture", "objective", "channels", "batch_size", "learning_rate", "iterations")
     done = run_script("train", *arguments(cohort, tmp_path, {key: getattr(MUNET, key) for key in keys}))
     assert done.returncode == 0, done.stderr
-    completed = MUNET.plain() | {"validate_every": 1000}
+    completed = MUNET.plain() | {"validate_every": None}
     assert json.loads((tmp_path / "provenance.json").read_text())["settings"] == completed
     with safe_open(tmp_path / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["settings"] == completed
@@ -111,15 +119,16 @@ ENHANCER = {
 
 
 def test_a_network_is_trained_on_another_and_on_sizes_of_its_own(cohort, tmp_path, run_script):
-    path = tmp_path / "munet.safetensors"
+    path, out = tmp_path / "munet.safetensors", tmp_path / "out"
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 0}
+    facts["scale_factors"] = factors_of(cohort)
     Weights(networks.build(MUNET).state_dict(), MUNET.plain(), **facts).save(path)
     needs = {"needs": f"super_resolver={path}", "needs-settings": json.dumps({"super_resolver": MUNET.plain()})}
-    done = run_script("train", *arguments(cohort, tmp_path, ENHANCER, **needs))
+    done = run_script("train", *arguments(cohort, out, ENHANCER, **needs))
     assert done.returncode == 0, done.stderr
-    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+    with safe_open(out / "best.safetensors", "pt") as file:
         assert json.loads(file.metadata()["mrsi_sr"])["sizes"] == [8]
-    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    provenance = json.loads((out / "provenance.json").read_text())
     assert str(path) in provenance["inputs_sha256"]
 
 

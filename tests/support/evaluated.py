@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate
 
+from mrsi_sr.results.files import checksum
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.method import MethodSettings
 
@@ -30,11 +31,21 @@ def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int =
             path = folder / f"{truth.participant}.low_resolution.npz"
             made["low_resolution"].append(truncate(truth, path, protocol, list(SIZES)))
         for method in METHODS:
-            made["samples"][method, fold] = _samples(folder / f"fold-{fold}" / method, truths, method, protocol)
+            place = folder / f"fold-{fold}" / method
+            made["samples"][method, fold] = _samples(place, truths, made["slices"], method, fold, protocol)
     return made
 
 
-def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protocol: str) -> Path:
+def record(folder: Path, **changes) -> None:
+    """Write the record of a folder of samples again, as sample.py would for the files that lie there now."""
+    content = json.loads((folder / "provenance.json").read_text()) | changes
+    content["outputs_sha256"] = {file.name: checksum(file) for file in folder.glob("*.npz")}
+    (folder / "provenance.json").write_text(json.dumps(content))
+
+
+def _samples(
+    folder: Path, truths: list[ParticipantSlices], slices: list[Path], method: str, fold: int, protocol: str
+) -> Path:
     folder.mkdir(parents=True)
     error, parameters = METHODS[method]
     for truth in truths:
@@ -46,11 +57,14 @@ def _samples(folder: Path, truths: list[ParticipantSlices], method: str, protoco
             slice=truth.slices[[s for s, _, _ in rows]], metabolite=np.array([METABOLITES[m] for _, m, _ in rows]),
             size=np.array([n for *_, n in rows], np.int16), sample=np.zeros(len(rows), np.int16),
         )  # fmt: skip
-    record = {
+    content = {
         "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,
         "parameters": parameters, "protocol": protocol, "seed": 1, "device": "a CPU", "settings": SETTINGS[method],
-        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()),
+        "networks": dict.fromkeys(SETTINGS[method]["networks"], MUNET.plain()), "fold": fold, "sizes": SIZES,
+        "participants": [truth.participant for truth in truths], "maps": len(rows) * len(truths), "script": "sample.py",
+        "inputs_sha256": {str(path): checksum(path) for path in slices},
         "training": {name: {"seconds": 1.0, "device": "a CPU"} for name in SETTINGS[method]["networks"].values()},
     }  # fmt: skip
-    (folder / "provenance.json").write_text(json.dumps(record))
+    (folder / "provenance.json").write_text(json.dumps(content))
+    record(folder)
     return folder

@@ -79,7 +79,9 @@ class Trainer:
                 settings, maps, maps, seed=1, checkpoint=Checkpoint(self.folder / f"{name}.checkpoint", "a"),
                 checkpoint_every=1000, device=CPU, needed=needed,
             )  # fmt: skip
+            factors = maps.factors and maps.factors.plain()
             facts = {"fold": 1, "protocol": self.protocol, "metabolites": list(METABOLITES), "sizes": sizes}
+            facts["scale_factors"] = factors
             for kind, iteration in (("best", result.best_iteration), ("last", result.iterations)):
                 weights = Weights(getattr(result, kind), settings.plain(), **facts, iteration=iteration)
                 weights.save(self._path(name, kind))

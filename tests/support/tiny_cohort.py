@@ -11,6 +11,7 @@ from mrsi_sr.settings.network import network_settings
 
 FRAME = 16
 METABOLITES = ("tCr", "tCho")
+FACTORS = {"clean": [[1.0] * len(METABOLITES)] * (FRAME // 2), "paper": None}  # scale factors of networks, by protocol
 PARTS = {"sub-1": "train", "sub-2": "validation", "sub-3": "test"}
 
 MUNET = network_settings({

@@ -85,7 +85,7 @@ def test_projector_and_fourier_transform_agree(n, maps):
 
 @pytest.mark.parametrize("n", [8, 32])
 def test_clean_low_resolution_map_is_exactly_real(n, maps):
-    assert from_kspace(Truncation("clean").measure(maps.double(), n)).imag.abs().max() < 1e-15
+    assert from_kspace(Truncation("clean").measure(maps.double(), n)).imag.abs().max() < 1e-12  # in double precision
 
 
 @pytest.mark.parametrize("n", [8, 32])

@@ -21,12 +21,14 @@ def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.summary import FILES, summary
     from mrsi_sr.settings.text import read_object
 
     excluded = read_object(arguments.excluded, "--excluded")
     inputs = [folder / name for folder in arguments.cohort for name in FILES]
+    check_outputs([arguments.out], inputs)
     provenance = Provenance({"excluded": excluded}, inputs, code=code_of(__file__))
     with provenance.beside(arguments.out), writing(arguments.out) as path:
         pd.DataFrame(summary(arguments.cohort, excluded)).to_csv(path, index=False)

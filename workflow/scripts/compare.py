@@ -30,14 +30,17 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report import agreement, statistics
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
+    inputs = [*arguments.metrics, *arguments.provenance]
+    check_outputs([arguments.out], inputs)
     table_settings = TableSettings.from_text(arguments.settings)
     table = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
     tests = statistics.compare(table, table_settings)
-    mixed = agreement.check_agreement(table, agreement.read_records(arguments.provenance), table_settings)
+    records = agreement.read_records(arguments.provenance, arguments.metrics)
+    mixed = agreement.check_agreement(table, records, table_settings)
     tests["mixed_folds"] = "; ".join(mixed)
-    inputs = [*arguments.metrics, *arguments.provenance]
     record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(arguments.out)
     with record, writing(arguments.out) as temporary:
         tests.to_csv(temporary, index=False, float_format="%.6g")

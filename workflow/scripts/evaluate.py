@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
+from mrsi_sr.results.names import check_name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    check_name(arguments.method, "--method")
     from mrsi_sr.evaluation.fold import score_fold
     from mrsi_sr.evaluation.lpips import weights_of
     from mrsi_sr.results.code import code_of

@@ -3,6 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.experiment import FoldSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -23,8 +24,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps import cross_validation, folds
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
+    check_outputs([arguments.out])
     settings = FoldSettings.from_text(arguments.settings)
     rows = cross_validation.divide(chosen_in(arguments.participants), settings)
     with Provenance(settings.plain(), code=code_of(__file__)).beside(arguments.out):
@@ -38,7 +41,8 @@ def chosen_in(text: str) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for each in text.split(","):
         name, _, fold = each.partition("=")
-        if not name or name in chosen:
+        check_name(name, "a participant in --participants")
+        if name in chosen:
             raise UserError(
                 f"--participants is {text!r}\n  expected each name once: sub-01,sub-02 or sub-01=2,sub-02=1"
             )

@@ -19,13 +19,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import checksum, writing
+    from mrsi_sr.results.outputs import check_outputs, check_whole
     from mrsi_sr.results.provenance import Provenance
 
+    files = sorted([*arguments.slices, *arguments.low_resolution])
+    check_outputs([arguments.out], files)
+    for file in files:
+        check_whole(file)
     record = Provenance({}, code=code_of(__file__)).beside(arguments.out)
     with record, writing(arguments.out) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["file", "sha256"])
-        writer.writerows([file, checksum(file)] for file in sorted([*arguments.slices, *arguments.low_resolution]))
+        writer.writerows([file, checksum(file)] for file in files)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Figure of the training and validation losses of networks, one panel each."""
 
 import argparse
-import csv
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, run
+from mrsi_sr.results.outputs import check_outputs, check_whole
+from mrsi_sr.results.reading import read_csv, reading
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,6 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.provenance import Provenance
 
+    check_outputs([arguments.out], [folder / "losses.csv" for folder in arguments.networks])
     read = {folder.name: losses_in(folder) for folder in arguments.networks}
     provenance = Provenance({}, [folder / "losses.csv" for folder in arguments.networks], code=code_of(__file__))
     with provenance.beside(arguments.out):
@@ -30,14 +32,15 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def losses_in(folder: Path) -> list[dict]:
-    """Rows of a network's losses.csv: iteration, part, loss. Raises UserError where the file is missing."""
-    path = folder / "losses.csv"
-    if not path.is_file():
+    """Rows of a network's losses.csv: iteration, part, loss. Raises UserError where the file is missing or damaged."""
+    path, to_do = folder / "losses.csv", "train the network again: train.py"
+    if not path.exists():
         raise UserError(f"no losses {path}\n  expected a folder that train.py wrote")
-    with path.open(newline="") as file:
+    check_whole(path)
+    rows = read_csv(path, ("iteration", "part", "loss"), "a table of losses", to_do)
+    with reading(path, "a table of losses", to_do):
         return [
-            {"iteration": int(row["iteration"]), "part": row["part"], "loss": float(row["loss"])}
-            for row in csv.DictReader(file)
+            {"iteration": int(row["iteration"]), "part": row["part"], "loss": float(row["loss"])} for _, row in rows
         ]
 
 

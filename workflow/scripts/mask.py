@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import log, run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -33,15 +34,19 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
     rules = QualitySettings.from_text(arguments.settings)
+    if arguments.participant:
+        check_name(arguments.participant, "--participant")
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
-    metabolites = volumes.metabolites_in(arguments.volumes)
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
+    check_outputs([arguments.out], [arguments.volumes, *images, *maps])
     provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps], code=code_of(__file__))
+    metabolites = volumes.metabolites_in(arguments.volumes)
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     scan = quality.with_external_maps(scan, rules, participant)
     brain = None

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -34,11 +35,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import quality_montage, style
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
     rules = QualitySettings.from_text(arguments.settings)
+    if arguments.participant:
+        check_name(arguments.participant, "--participant")
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
+    images = [path for path in (arguments.brain_mask, arguments.t1) if path]
+    inputs = [arguments.volumes, arguments.mask, *images, *rules.external_maps(participant).values()]
+    check_outputs([arguments.out], inputs)
     provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
@@ -46,8 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
     brain = None
     if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
-    images = [path for path in (arguments.brain_mask, arguments.t1) if path]
-    provenance.add([arguments.volumes, arguments.mask, *images, *rules.external_maps(participant).values()])
+    provenance.add(inputs)
     with provenance.beside(arguments.out):
         style.save(quality_montage.montage(participant, scan, reasons, brain, rules, arguments.unit), png=arguments.out)
 

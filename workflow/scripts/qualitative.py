@@ -26,14 +26,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import qualitative
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
     figure_settings = FigureSettings.from_text(arguments.settings)
+    inputs = [*arguments.samples, *arguments.slices, *arguments.low_resolution]
+    check_outputs([arguments.out_png, arguments.out_pdf], inputs)
     provenance = Provenance(figure_settings.plain(), code=code_of(__file__))
     picture = qualitative.compose(arguments.samples, arguments.slices, arguments.low_resolution, figure_settings)
     samples = [file for folder in arguments.samples for file in sorted(folder.glob("*.npz"))]
     provenance.add([*samples, *arguments.slices, *arguments.low_resolution])
-    with provenance.beside(arguments.out_png):
+    with provenance.beside(arguments.out_png, arguments.out_pdf):
         qualitative.draw(picture, arguments.out_png, arguments.out_pdf)
 
 

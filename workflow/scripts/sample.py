@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import paths_by_role, positive, run, whole_numbers
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.base import read_object
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 from mrsi_sr.settings.method import MethodSettings, PlannedMethod
@@ -55,6 +56,7 @@ def explained() -> str:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    check_name(arguments.method, "--method")
     settings = MethodSettings.from_text(arguments.settings)
     networks = {
         role: network_settings(given, f"--network-settings.{role}")

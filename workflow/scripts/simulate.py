@@ -3,6 +3,7 @@
 import argparse
 
 from mrsi_sr.cli import UserError, log, run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import PhantomSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -28,20 +29,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    if not arguments.participant.replace("-", "").replace("_", "").isalnum() or not arguments.participant.isascii():
-        raise UserError(
-            f"--participant is {arguments.participant!r}\n  allowed: letters, digits, - and _, such as sub-01"
-        )
+    check_name(arguments.participant, "--participant")
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}\n  allowed: a whole number from 0")
 
     settings = PhantomSettings.from_text(arguments.settings)
 
-    from mrsi_sr.phantom.participant import check_folder, simulate, write
+    from mrsi_sr.phantom.participant import simulate, write
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
-    check_folder(arguments.out)
+    check_outputs([arguments.out])
     provenance = Provenance(settings.plain(), code=code_of(__file__))
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:

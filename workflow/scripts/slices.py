@@ -1,8 +1,10 @@
 """Axial slices of one participant: maps, quality masks, T1 and FLAIR in one file."""
 
 import argparse
+from pathlib import Path
 
 from mrsi_sr.cli import log, run
+from mrsi_sr.results.names import check_name
 from mrsi_sr.settings.cohort import SliceSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -34,11 +36,15 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.code import code_of
-    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.results.outputs import check_outputs
+    from mrsi_sr.results.provenance import Provenance, record_of_input
     from mrsi_sr.scan import grid, quality, slicing, volumes
 
     choice = SliceSettings.from_text(arguments.settings)
+    check_name(arguments.participant, "--participant")
     metabolites = parse_names(arguments.metabolites)
+    images = [path for path in (arguments.brain_mask, arguments.t1, arguments.flair, arguments.lesion) if path]
+    check_outputs([arguments.out], [arguments.volumes, arguments.mask, *images])
     provenance = Provenance(choice.plain(), code=code_of(__file__))
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
     masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
@@ -47,9 +53,8 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.participant, scan, masks, brain, choice, arguments.unit, arguments.t1, arguments.flair,
         arguments.lesion,
     )  # fmt: skip
-    images = [path for path in (arguments.brain_mask, arguments.t1, arguments.flair, arguments.lesion) if path]
     provenance.add([arguments.volumes, arguments.mask, *images])
-    with provenance.beside(arguments.out):
+    with provenance.beside(arguments.out, quality=record_of_input(Path(arguments.mask)).get("settings")):
         taken.save(arguments.out)
     log.info(
         "%s: %d slices, %d to %d of %d", arguments.participant, len(taken.slices), taken.slices[0], taken.slices[-1],

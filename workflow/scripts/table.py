@@ -30,14 +30,17 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report import agreement, tables
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
+    outputs = [arguments.out_csv, arguments.out_md, arguments.out_tex]
+    inputs = [*arguments.metrics, *arguments.provenance]
+    check_outputs(outputs, inputs)
     table_settings = TableSettings.from_text(arguments.settings)
     values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
-    records = agreement.read_records(arguments.provenance)
+    records = agreement.read_records(arguments.provenance, arguments.metrics)
     table = tables.build(values, records, table_settings)
-    inputs = [*arguments.metrics, *arguments.provenance]
-    record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(arguments.out_csv)
+    record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(*outputs)
     with record, writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")
         md.write_text(tables.markdown(table))

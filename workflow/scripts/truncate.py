@@ -22,31 +22,23 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     sizes = whole_numbers("--sizes", arguments.sizes)
 
-    import numpy as np
-
     from mrsi_sr.results.code import code_of
-    from mrsi_sr.results.files import writing
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.slices import ParticipantSlices
 
+    check_outputs([arguments.out], [arguments.slices])
     provenance = Provenance({"sizes": sizes, "protocol": arguments.protocol}, code=code_of(__file__))
     scan = ParticipantSlices.load(arguments.slices)
     provenance.add([arguments.slices])
 
     from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not
+    from mrsi_sr.scan import low_resolution
 
     kspace.check_protocol(arguments.protocol)
     windows = kspace.measured_windows(scan.maps, sizes, arguments.protocol)
-    with provenance.beside(arguments.out), writing(arguments.out) as temporary:
-        np.savez(
-            temporary,
-            **{f"kspace_{n}": window for n, window in windows.items()},
-            sizes=np.array(sizes, np.int16),
-            protocol=np.array(arguments.protocol),
-            slices=scan.slices,
-            metabolites=np.array(scan.metabolites),
-            participant=np.array(scan.participant),
-        )
+    with provenance.beside(arguments.out):
+        low_resolution.write(arguments.out, windows, arguments.protocol, scan)
     log.info(
         "%s: %d sizes of %d slices, protocol %s", scan.participant, len(sizes), len(scan.slices), arguments.protocol
     )

@@ -1,6 +1,6 @@
 """Scoring of a method's samples of one fold, from files to files: the work of evaluate.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,8 +8,10 @@ import pandas as pd
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.lpips import Lpips, weights_files
-from mrsi_sr.evaluation.samples import check_metrics, evaluate, load_samples, not_available
-from mrsi_sr.results.provenance import Provenance
+from mrsi_sr.evaluation.samples import check_complete, check_metrics, evaluate, load_samples, not_available
+from mrsi_sr.results.files import checksum
+from mrsi_sr.results.outputs import check_outputs
+from mrsi_sr.results.provenance import Provenance, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import LpipsWeights
 
@@ -25,12 +27,15 @@ def score_fold(
     method, fold, protocol, experiment: recorded with the scores. slices: files of slices, at least those of the sampled
     participants. weights: of the LPIPS metrics; one without weights is not available. out: Parquet file of metrics.
     record: JSON file of their provenance. code: hashes of the code that can change the scores.
-    Raises UserError for an unknown metric, for samples of another method or protocol, and as `samples.evaluate` does.
+    Raises UserError for an unknown metric, for samples of another method, protocol, fold or other slices, for samples
+    that are not complete, and as `samples.evaluate` does.
     """
     check_metrics(metrics)
+    check_outputs([out, record], [folder, *slices, *weights_files(weights)])
     samples, sampled = load_samples(folder)
-    _check_sampled(sampled, folder, method=method, protocol=protocol)
+    _check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
     truths = files_of([each.participant for each in samples], slices)
+    _check_sampled_from(sampled, folder, truths.values())
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
     named = {name: each.plain() for name, each in weights.items()}
     provenance = Provenance(
@@ -40,25 +45,56 @@ def score_fold(
     )
     for name in not_available(metrics, lpips):
         log.info("%s is not available: --lpips-weights names no weights for it", name)
-    parts = [
-        evaluate(each, ParticipantSlices.load(truths[each.participant]), protocol, metrics, lpips)
-        for each in progress(samples, "scoring participants")
-    ]
+    parts = []
+    for each in progress(samples, "scoring participants"):
+        truth = ParticipantSlices.load(truths[each.participant])
+        check_complete(each, truth, sampled)
+        parts.append(evaluate(each, truth, protocol, metrics, lpips))
     table = pd.concat(parts, ignore_index=True).assign(method=method, fold=fold, protocol=protocol)
-    record.unlink(missing_ok=True)  # belongs to the scores that are replaced
-    scores.write(table, out, protocol=protocol, experiment=experiment)
-    provenance.write(
-        record, method=method, fold=fold, protocol=protocol, experiment=experiment, frame=samples[0].maps.shape[-1],
-        sampling_device=sampled["device"], sampling_settings=sampled["settings"],
-        **{name: sampled[name] for name in COPIED},
-    )  # fmt: skip
+    facts = {name: sampled[name] for name in COPIED} | {
+        "method": method, "fold": fold, "protocol": protocol, "experiment": experiment,
+        "frame": samples[0].maps.shape[-1], "sampling_device": sampled["device"],
+        "sampling_settings": sampled["settings"], "cohort": _cohort_settings(truths),
+    }  # fmt: skip
+    with provenance.beside(out, record=record, **facts):
+        scores.write(table, out, protocol=protocol, experiment=experiment)
 
 
-def _check_sampled(sampled: dict, folder: Path, **asked: str) -> None:
-    """Raise UserError unless the samples' provenance has the method and the protocol that are asked for."""
+def _check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:
+    """Raise UserError unless the samples' provenance has the method, protocol and fold that are asked for."""
     for name, value in asked.items():
-        if sampled.get(name) != value:
+        if sampled[name] != value:
             raise UserError(
-                f"{folder} has samples of {name} '{sampled.get(name)}', asked for is '{value}'\n"
+                f"{folder} has samples of {name} '{sampled[name]}', asked for is '{value}'\n"
                 f"  give the folder of that {name}, or run sample.py again"
+            )
+
+
+def _cohort_settings(truths: Mapping[str, Path]) -> dict:
+    """Settings of the slices and quality masks of all participants, empty for slices without a record.
+
+    Raises UserError where two participants differ: their scores would be of two configurations.
+    """
+    records = {name: record_of_input(path) for name, path in truths.items()}
+    settings = {
+        name: {"slices": record.get("settings"), "quality": record.get("quality")} if record else {}
+        for name, record in records.items()
+    }
+    (first, expected), *others = settings.items()
+    for name, each in others:
+        if each != expected:
+            raise UserError(
+                f"the slices of {first} and {name} were made with different settings: {expected} and {each}\n"
+                "  make both again with one configuration"
+            )
+    return expected
+
+
+def _check_sampled_from(sampled: dict, folder: Path, truths: Iterable[Path]) -> None:
+    """Raise UserError unless the samples were made from these slices, by their checksums."""
+    for path in truths:
+        if checksum(path) not in sampled["inputs_sha256"].values():
+            raise UserError(
+                f"the samples in {folder} were not made from {path}, or that has changed since\n"
+                "  run sample.py again with these slices, or give the slices that it was run with"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.base import read_object
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import LpipsWeights
@@ -106,23 +107,17 @@ def weights_files(weights: dict[str, LpipsWeights]) -> list[str]:
 
 
 def _read_tensors(path: str) -> dict:
-    import pickle
-
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not Path(path).is_file():
+    to_do = "expected a state dict saved by torch.save or safetensors; pickles of other objects are not loaded"
+    if not Path(path).exists():
         raise UserError(f"no LPIPS weights file {path}\n  give an existing file, or leave the LPIPS metric out")
-    try:
+    with reading(path, "a file of tensors", to_do, SafetensorError):
         state = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a file of tensors: {str(error).splitlines()[0]}\n"
-            "  expected a state dict saved by torch.save or safetensors; pickles of other objects are not loaded"
-        ) from error
-    if not isinstance(state, dict):
-        raise UserError(f"{path} contains a {type(state).__name__}\n  expected a state dict: names and tensors")
+        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise ValueError(f"it contains a {type(state).__name__} of other things, expected tensors by name")
     return state
 
 

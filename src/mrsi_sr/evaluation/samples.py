@@ -1,7 +1,6 @@
 """Scoring of a method's samples against the ground truth: one row per map, sample, region and metric."""
 
-import json
-import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,14 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, in_region, score
+from mrsi_sr.evaluation.records import read_samples_record
+from mrsi_sr.results.npz import read_npz
+from mrsi_sr.results.outputs import RECORD
+from mrsi_sr.results.reading import reading
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.experiment import REGIONS
 
+ARRAYS = {"maps": "f3", "slice": "iu1", "metabolite": "U1", "size": "iu1", "sample": "iu1"}
 SHOWN = 5  # maximum number of maps listed in an error text
 
 
@@ -32,17 +36,13 @@ class Samples:
     @classmethod
     def load(cls, path: str | Path) -> "Samples":
         """Samples in a file PARTICIPANT.npz of sample.py. Raises UserError for any other file."""
-        path = Path(path)
-        names = ("maps", "slice", "metabolite", "size", "sample")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in names}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path} is not a file of samples: {error}\n"
-                f"  expected the arrays {', '.join(names)}: run sample.py again"
-            ) from error
-        return cls(path, path.stem, **arrays)
+        path, what, to_do = Path(path), "a file of samples", "run sample.py again"
+        content = read_npz(path, ARRAYS, what, to_do)
+        with reading(path, what, to_do):
+            lengths = {name: len(array) for name, array in content.items()}
+            if len(set(lengths.values())) > 1:
+                raise ValueError(f"its arrays differ in length: {lengths}")
+        return cls(path, path.stem, **content)
 
     def name(self, i: int) -> str:
         """Description of the i-th map, for error texts."""
@@ -53,20 +53,55 @@ class Samples:
 
 
 def load_samples(folder: str | Path) -> tuple[list[Samples], dict]:
-    """Samples of all participants in a folder, in the order of names, and the folder's provenance."""
-    record = samples_record(folder)
-    return [Samples.load(file) for file in sorted(Path(folder).glob("*.npz"))], record
+    """Samples of all participants in a folder, in the order of names, and the folder's provenance.
+
+    Raises UserError where the folder does not have just the participants that its provenance names.
+    """
+    folder, record = Path(folder), samples_record(folder)
+    present, named = {file.stem for file in folder.glob("*.npz")}, record["participants"]
+    if present != set(named) or len(set(named)) != len(named):
+        raise UserError(
+            f"{folder} has samples of {', '.join(sorted(present)) or 'nobody'}, its provenance names "
+            f"{', '.join(named) or 'nobody'}\n  run sample.py again, and move files elsewhere that it did not write"
+        )
+    return [Samples.load(folder / f"{name}.npz") for name in sorted(named)], record
 
 
 def samples_record(folder: str | Path) -> dict:
     """Provenance of a folder of samples. Raises UserError where provenance or samples are missing."""
     folder = Path(folder)
-    record = folder / "provenance.json"
-    if not record.is_file() or not any(folder.glob("*.npz")):
+    if not (folder / RECORD).exists() or not any(folder.glob("*.npz")):
         raise UserError(
             f"no samples in {folder}\n  expected PARTICIPANT.npz files and provenance.json: run sample.py first"
         )
-    return json.loads(record.read_text())
+    return read_samples_record(folder / RECORD)
+
+
+def check_complete(samples: Samples, truth: ParticipantSlices, record: dict) -> None:
+    """Raise UserError unless each usable map of the truth is there once for each size and repetition.
+
+    record: provenance of the samples.
+    """
+    used, _ = truth.usable(record["protocol"])
+    maps = [(int(truth.slices[s]), truth.metabolites[m]) for s, m in np.argwhere(used)]
+    repetitions = range(record["settings"]["samples"])
+    expected = {(*each, size, sample) for each in maps for size in record["sizes"] for sample in repetitions}
+    found = Counter(
+        zip(*(getattr(samples, name).tolist() for name in ("slice", "metabolite", "size", "sample")), strict=True)
+    )
+    wrong = {
+        "are missing": expected - found.keys(),
+        "are not expected": found.keys() - expected,
+        "are there more than once": {each for each, number in found.items() if number > 1},
+    }
+    for what, keys in wrong.items():
+        if keys:
+            shown = [f"  slice {k}, {name}, size {size}, sample {sample}" for k, name, size, sample in sorted(keys)]
+            raise UserError(
+                f"{len(keys)} maps of {samples.participant} {what} in {samples.path}:\n"
+                + "\n".join(shown[:SHOWN])
+                + "\n  run sample.py again with these slices"
+            )
 
 
 def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np.ndarray]:

@@ -8,11 +8,15 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results.files import writing
+from mrsi_sr.results.outputs import check_whole
+from mrsi_sr.results.reading import check_memory, reading
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.experiment import TableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a super-resolved map
 COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
+KINDS = {"slice": "iu", "size": "iu", "fold": "iu", "sample": "iu", "value": "f"}  # NumPy's; of others: objects
+BYTES_PER_ROW = 200  # memory that a row takes
 ALL_SIZES = "all"  # group of a table that pools its sizes
 SHOWN = 5  # maximum number of maps listed in an error text
 
@@ -25,7 +29,7 @@ def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:
     content = pyarrow.Table.from_pandas(table[COLUMNS], preserve_index=False)
     content = content.replace_schema_metadata({**content.schema.metadata, **facts})
     with writing(path) as temporary:
-        parquet.write_table(content, temporary)
+        parquet.write_table(content, temporary, write_page_checksum=True)
 
 
 def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = None) -> pd.DataFrame:
@@ -35,20 +39,12 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
     settings, a method's fold occurs in two files, or a value is not finite although its metric is available. The
     experiment of a file may be empty.
     """
-    from pyarrow import ArrowInvalid, parquet
-
     parts, facts = [], {}
     for path in map(str, paths):
-        try:
-            content = parquet.read_table(path)
-            part = content.to_pandas()[COLUMNS]
-        except (ArrowInvalid, OSError, KeyError) as error:
-            raise UserError(
-                f"{path} is not a metrics file: {error}\n  expected a file that evaluate.py wrote: run it again"
-            ) from error
+        part, metadata = _read(path)
         _check_values(path, part)
         for fact in ("protocol", "experiment"):
-            facts.setdefault(fact, {}).setdefault(content.schema.metadata.get(fact.encode(), b"").decode(), path)
+            facts.setdefault(fact, {}).setdefault(metadata.get(fact, ""), path)
         parts.append(part.assign(file=path))
     _check_one("protocol", facts["protocol"], protocol)
     _check_one("experiment", facts["experiment"], experiment)
@@ -61,6 +57,29 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
             )
     log.info("read %d values of %d maps from %d files", len(table), len(table[MAP].drop_duplicates()), len(parts))
     return table
+
+
+def _read(path: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Long table in a metrics file, and the facts in its metadata. Raises UserError for any other file."""
+    from pyarrow import ArrowException, parquet
+
+    with reading(path, "a metrics file", "expected a file that evaluate.py wrote: run it again", ArrowException):
+        check_whole(path)
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            check_memory(file.metadata.num_rows * BYTES_PER_ROW)
+            content = file.read(columns=COLUMNS)
+        table = content.to_pandas(ignore_metadata=True)[COLUMNS]
+        if table.empty:
+            raise ValueError("it has no rows")
+        for column in COLUMNS:
+            if table[column].dtype.kind not in KINDS.get(column, "O"):
+                raise ValueError(f"{column} is of type {table[column].dtype}")
+        if table.drop(columns="value").isna().any(axis=None):
+            raise ValueError("it has rows that do not name their map, method, region or metric")
+        if table.duplicated([*COLUMNS[:-2]]).any():
+            raise ValueError("it has values of a map more than once")
+        metadata = {key.decode(): value.decode() for key, value in (content.schema.metadata or {}).items()}
+    return table, metadata
 
 
 def _check_one(fact: str, found: dict[str, str], wanted: str | None) -> None:

@@ -5,6 +5,7 @@ from functools import cache
 from itertools import permutations, product
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.names import METABOLITE, check_name
 
 COMBINATIONS = {
     "tCr": ("Cr", "PCr"),
@@ -42,7 +43,9 @@ def metabolite_parts(name: str) -> frozenset[str]:
 def parse_names(text: str) -> list[str]:
     """Metabolite names in a comma-separated list. Raises UserError for none, or two names of one metabolite."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or any("/" in name for name in names):
+    for name in names:
+        check_name(name, "a metabolite in --metabolites", METABOLITE)
+    if not names:
         raise UserError(f"--metabolites {text!r} names no metabolites\n  expected a comma-separated list: tCr,tCho,NAA")
     first: dict[frozenset[str], str] = {}
     for name in names:

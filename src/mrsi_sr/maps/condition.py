@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from mrsi_sr.maps.scale import CEILING
 from mrsi_sr.scan.slices import MRI_FACTOR
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Condition:
     def upscaling_factor(self) -> Tensor:
         """Float [B]: grid over low-resolution matrix size, 64/n."""
         return self.low_resolution.shape[-1] / self.size.to(self.low_resolution.dtype)
+
+    @property
+    def ceiling(self) -> float:
+        """Highest value that maps are meant to have in this scale: bound of sigmoids and of clipped estimates."""
+        return CEILING[self.truncation.protocol]
 
     # Cached: a diffusion chain reads it a thousand times.
     @cached_property

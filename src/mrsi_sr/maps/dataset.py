@@ -11,13 +11,10 @@ from torch import Tensor
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.maps.scale import ScaleFactors, low_resolution_maximum
 from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 
 MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis
-# The scale of the clean protocol is this many times the maximum of the low-resolution map inside the mask: truncation
-# blurs peaks away, and a network that ends in a sigmoid must be able to reach above what is left of them. Of the
-# phantom's valid voxels 1 in 10,000 lies above it at size 8, 1 in 100,000 at size 16.
-CLEAN_HEADROOM = 2.0
 
 # The symmetries of the square, as integer matrices on positions measured from the centre: four right angles, each as it
 # is and flipped.
@@ -87,41 +84,20 @@ def stable_hash(*key) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def usable_maps(slices: ParticipantSlices, protocol: str) -> tuple[np.ndarray, np.ndarray]:
-    """The maps of a participant that are used, bool [S, M], and their valid voxels, bool [S, M, H, W].
-
-    Valid voxels are those where the map is not zero (protocol 'paper'), or those of the stored quality mask ('clean').
-    Maps with a positive value in a valid voxel are used; slices.py has emptied those with too few valid voxels.
-    Raises UserError for values that are not finite.
-    """
-    for name in ("maps", "t1", "flair"):
-        if not np.isfinite(getattr(slices, name)).all():
-            raise UserError(
-                f"{slices.participant}: the {name} hold values that are not finite\n  make the slices again: slices.py"
-            )
-    valid = slices.maps != 0 if protocol == "paper" else slices.valid.astype(bool)
-    return np.where(valid, slices.maps, 0).max(axis=(2, 3)) > 0, valid
-
-
-def low_resolution_scale(low_resolution: Tensor, mask: Tensor) -> Tensor:
-    """The clean protocol's scale [B, 1, 1, 1], from low-resolution maps and masks [B, 1, H, W] alone.
-
-    It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px.
-    """
-    return CLEAN_HEADROOM * (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)
-
-
 def conditioned(
-    truncation: Truncation, kspace: Tensor, mask: Tensor, highest: Tensor | None, t1: Tensor, flair: Tensor,
+    truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
     size: Tensor, metabolite: Tensor,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
-    """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1].
+    """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1]; scale.py explains it.
 
-    kspace complex [B, 1, H, W]; highest [B, 1, 1, 1]: the high-resolution maximum, for 'paper' alone.
-    Training and sampling both scale here, so that a network meets what it was trained on.
+    kspace complex [B, 1, H, W]; scaled_by: the high-resolution maximum [B, 1, 1, 1] in protocol 'paper', the factors in
+    'clean'. Training and sampling both scale here, so that a network meets what it was trained on.
     """
     low_resolution = truncation.image(kspace)
-    scale = highest if truncation.protocol == "paper" else low_resolution_scale(low_resolution, mask)
+    if truncation.protocol == "paper":
+        scale = scaled_by
+    else:
+        scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask)
     condition = Condition(
         low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
         flair=flair, size=size, metabolite=metabolite,
@@ -134,10 +110,11 @@ class MapsOnDevice:
 
     def __init__(
         self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
-        device: torch.device | str = "cpu",
+        device: torch.device | str = "cpu", factors: ScaleFactors | None = None,
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
 
+        factors: those of the training participants; None where these are the training participants.
         Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
         are not finite, and when no map is left.
         """
@@ -150,7 +127,7 @@ class MapsOnDevice:
         self.truncation = Truncation(protocol, frame, device)
         maps, valid, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], 0
         for participant in participants:
-            used, participant_valid = usable_maps(participant, protocol)
+            used, participant_valid = participant.usable(protocol)
             _log_left_out(participant, used)
             slice_, metabolite_ = used.nonzero()
             maps.append(participant.maps[used] * participant_valid[used])
@@ -172,6 +149,10 @@ class MapsOnDevice:
                 f"all maps of {', '.join(each.participant for each in participants)} are empty\n"
                 "  see the montages of their quality masks, and loosen the quality rules"
             )
+        self.factors = factors
+        if protocol == "clean" and factors is None:
+            known = self.maps, self.valid, self.metabolite, len(self.metabolites)
+            self.factors = ScaleFactors.learned(*known, self.truncation)
 
     def __len__(self) -> int:
         """The number of maps."""
@@ -206,8 +187,10 @@ class MapsOnDevice:
             maps, mask = movement(torch.cat([maps, mask], 1)).split(1, 1)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
         kspace = self.truncation.measure(maps, sizes)
-        highest = maps.amax(dim=(1, 2, 3), keepdim=True)
-        condition, scale = conditioned(self.truncation, kspace, mask, highest, t1, flair, sizes, self.metabolite[index])
+        scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
+        condition, scale = conditioned(
+            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index]
+        )
         return Batch(maps / scale, condition, scale)
 
     def _order(self, seed: int, epoch: int) -> list[int]:

@@ -2,13 +2,16 @@
 
 import csv
 import io
-from collections import Counter
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
+from mrsi_sr.results.names import check_name
+from mrsi_sr.results.outputs import check_whole
+from mrsi_sr.results.reading import read_csv
 
 PARTS = ("train", "validation", "test")
 
@@ -32,22 +35,28 @@ def write(rows: Iterable[Row], path: str | Path) -> None:
 
 
 def read(path: str | Path) -> list[Row]:
-    """The rows of a table that `write` wrote. Raises UserError for a missing file, or one that is no table of folds."""
-    try:
-        with Path(path).open(newline="") as stream:
-            rows = [Row(line["participant"], int(line["fold"]), line["part"]) for line in csv.DictReader(stream)]
-    except FileNotFoundError:
-        raise UserError(f"no table of folds {path}\n  folds.py --out writes it") from None
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is no table of folds ({error})\n  expected the columns {','.join(Row._fields)}"
-        ) from None
-    for participant, fold in Counter((row.participant, row.fold) for row in rows if row.part in PARTS).items():
-        if fold > 1:
-            raise UserError(
-                f"{path}: {participant[0]} has several parts in fold {participant[1]}\n  write it again: folds.py"
-            )
-    return rows
+    """The rows of a table that `write` wrote, or a person in its form.
+
+    Raises UserError for a missing file, one that is no table of folds, an unknown part, a participant that is twice in
+    a fold, and a table that was changed after folds.py wrote it.
+    """
+    if not Path(path).exists():
+        raise UserError(f"no table of folds {path}\n  folds.py --out writes it")
+    what, to_do = "a table of folds", f"expected the columns {','.join(Row._fields)}: mend it, or run folds.py again"
+    check_whole(path)
+    rows: dict[tuple[str, int], Row] = {}
+    for line, cells in read_csv(path, Row._fields, what, to_do):
+        where = f"{path}, line {line}"
+        participant, part = check_name(cells["participant"], f"the participant of {where}"), cells["part"]
+        if not re.fullmatch("[1-9][0-9]{0,5}", cells["fold"]):
+            raise UserError(f"{where}: the fold is {cells['fold']!r}\n  expected a whole number from 1")
+        if part not in PARTS:
+            raise UserError(f"{where}: the part is {part!r}\n  expected {', '.join(PARTS[:-1])} or {PARTS[-1]}")
+        key = participant, int(cells["fold"])
+        if key in rows:
+            raise UserError(f"{where}: {participant} has several parts in fold {key[1]}\n  expected one row for each")
+        rows[key] = Row(*key, part)
+    return list(rows.values())
 
 
 def participants_of(rows: Iterable[Row], fold: int, part: str) -> list[str]:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrsi_sr.cli import UserError
-from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.dataset import conditioned
+from mrsi_sr.maps.scale import ScaleFactors
+from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import ParticipantSlices
 
 
@@ -29,25 +30,8 @@ class Measurements:
     """Low-resolution scans of a participant: k-space per size, in the maps' unit."""
 
     def __init__(self, path: Path, slices: ParticipantSlices, protocol: str, sizes: Sequence[int]):
-        """Read some sizes of a file that truncate.py wrote.
-
-        Raises UserError when one is absent, or the file is of another protocol, other slices or other metabolites.
-        """
-        with np.load(path, allow_pickle=False) as file:
-            present = [int(size) for size in file["sizes"]]
-            if str(file["protocol"]) != protocol:
-                raise UserError(f"{path} was truncated by protocol {file['protocol']}, but this run is {protocol}")
-            absent = [size for size in sizes if size not in present]
-            if absent:
-                raise UserError(
-                    f"{path} has no low-resolution size {', '.join(map(str, absent))}\n"
-                    f"  it has {', '.join(map(str, present))}: truncate to the sizes that are to be sampled"
-                )
-            for name in ("slices", "metabolites"):
-                if list(file[name]) != list(getattr(slices, name)):
-                    raise UserError(f"{path} has other {name} than slices.npz of the participant\n  run truncate.py")
-            frame = slices.maps.shape[-1]
-            self.kspace = {size: expand_window(file[f"kspace_{size}"], size, protocol, frame) for size in sizes}
+        """Read some sizes of a file that truncate.py wrote. Raises UserError as low_resolution.read does."""
+        self.kspace = low_resolution.read(path, slices, protocol, sizes)
 
     def of(self, tasks: Sequence[Task]) -> np.ndarray:
         """Centred k-space of the tasks' maps: complex64 [B, 1, H, W], zero outside each one's window."""
@@ -58,14 +42,16 @@ class Batches:
     """Conditions of a participant's maps, with the participant's arrays on the device."""
 
     def __init__(
-        self, slices: ParticipantSlices, valid: np.ndarray, measurements: Measurements, truncation: Truncation
-    ):
-        """valid: bool [S, M, H, W], the valid voxels of the maps."""
+        self, slices: ParticipantSlices, valid: np.ndarray, measurements: Measurements, truncation: Truncation,
+        factors: ScaleFactors,
+    ):  # fmt: skip
+        """valid: bool [S, M, H, W], the valid voxels of the maps. factors: those of the networks."""
         self.measurements, self.truncation = measurements, truncation
         self.t1, self.flair = self._on_device(slices.t1), self._on_device(slices.flair)
         self.mask = self._on_device(valid.astype(np.float32))
         # The paper protocol scales by the high-resolution maximum, which a real low-resolution scan does not have.
         self.highest = self._on_device(slices.maps.max(axis=(2, 3))) if truncation.protocol == "paper" else None
+        self.factors = factors
 
     def condition(self, tasks: Sequence[Task]) -> tuple[Condition, Tensor]:
         """The scaled condition of the tasks' maps, and the scale [B, 1, 1, 1] in the map's unit."""
@@ -73,10 +59,10 @@ class Batches:
             self._on_device(np.array([getattr(task, name) for task in tasks]))
             for name in ("slice", "metabolite", "size")
         )
-        highest = None if self.highest is None else self.highest[slice_, metabolite].view(-1, 1, 1, 1)
+        scaled_by = self.factors if self.highest is None else self.highest[slice_, metabolite].view(-1, 1, 1, 1)
         return conditioned(
             self.truncation, self._on_device(self.measurements.of(tasks)), self.mask[slice_, metabolite][:, None],
-            highest, self.t1[slice_], self.flair[slice_], size, metabolite,
+            scaled_by, self.t1[slice_], self.flair[slice_], size, metabolite,
         )  # fmt: skip
 
     def _on_device(self, array: np.ndarray) -> Tensor:

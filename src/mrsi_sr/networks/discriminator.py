@@ -32,15 +32,22 @@ class Discriminator(nn.Module):
         self.hidden = nn.Linear(widths[-1] * (GRID // 2**LAYERS) ** 2, HIDDEN)
         self.score = nn.Linear(HIDDEN, 1)
 
-    def forward(self, image: Tensor, condition: Condition) -> Tensor:
-        """Scores [B] of images [B, 1, H, W]; measured maps should score higher than generated ones."""
-        maps = torch.cat([condition.low_resolution, image], dim=1)
-        maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(MRI_FACTOR, dim=1)
-        mri = torch.cat([condition.t1, condition.flair], dim=1)
-        if mri.shape[-1] != GRID:
-            mri = interpolate(mri, size=(GRID, GRID), mode="bilinear")
-        x = torch.cat([mri, maps], dim=1)
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores [B] of inputs [B, 12, 192, 192] of `critic_input`; measured maps should score higher."""
         for convolution in self.convolutions:
             x = convolution(x)
             x = leaky_relu(group_norm(x, x.shape[1]), LEAK)
         return self.score(leaky_relu(self.hidden(x.flatten(1)), LEAK))[:, 0]
+
+
+def critic_input(image: Tensor, condition: Condition) -> Tensor:
+    """All that the critic reads of images [B, 1, H, W]: T1, FLAIR, low-resolution map, image, [B, 12, 192, 192].
+
+    Each is a slab of 192 x 192 x 3, its slices as channels; a map is resampled, and the same in all slices.
+    """
+    maps = torch.cat([condition.low_resolution, image], dim=1)
+    maps = interpolate(maps, size=(GRID, GRID), mode="bilinear").repeat_interleave(MRI_FACTOR, dim=1)
+    mri = torch.cat([condition.t1, condition.flair], dim=1)
+    if mri.shape[-1] != GRID:
+        mri = interpolate(mri, size=(GRID, GRID), mode="bilinear")
+    return torch.cat([mri, maps], dim=1)

@@ -48,7 +48,7 @@ class MUNet(nn.Module):
         return condition.truncation.consistent(image, condition.kspace, condition.size)
 
     def predicted(self, condition: Condition, conditioning: Conditioning | None) -> Tensor:
-        """The output [B, 1, H, W] of the layers, in 0..1."""
+        """The output [B, 1, H, W] of the layers, between 0 and the condition's ceiling."""
         low = interpolate(condition.low_resolution, scale_factor=MRI_FACTOR, mode="bilinear")
         low = low.expand(-1, MRI_FACTOR, -1, -1)  # trilinear resampling of one plane: every slice sees the same map
         t1 = self.encoder_t1(torch.cat([low, condition.t1], dim=1), conditioning)
@@ -57,7 +57,7 @@ class MUNet(nn.Module):
         batch, _, height, width = features.shape
         # The slices are stored as further rows, which a 1x1 convolution treats alike.
         slab = features.reshape(batch, -1, MRI_FACTOR * height, width)
-        image = torch.sigmoid(self.head(slab)).reshape(batch, MRI_FACTOR, height, width)
+        image = condition.ceiling * torch.sigmoid(self.head(slab)).reshape(batch, MRI_FACTOR, height, width)
         return avg_pool2d(image.mean(dim=1, keepdim=True), MRI_FACTOR)
 
 

@@ -11,6 +11,8 @@ from mrsi_sr.networks.roles import super_resolved
 from mrsi_sr.objectives.base import Objective
 from mrsi_sr.objectives.structural import structural_loss
 
+NO_CHAINS_NOISE = 0.05  # standard deviation outside the mask where there is no chain
+
 
 class Likelihood(Objective):
     """Negative log-likelihood + guide loss + data-consistency loss (FTDDM equation 10, flow enhancer equation 6).
@@ -27,7 +29,7 @@ class Likelihood(Objective):
 
     def __init__(
         self, *, truncation: int, diffusion_steps: int, guide_weight: float, alpha: float,
-        data_consistency_weight: float, outside_noise: float, super_resolver: nn.Module | None = None,
+        data_consistency_weight: float, outside_noise: float | None, super_resolver: nn.Module | None = None,
     ):  # fmt: skip
         """The arguments are explained in settings/objective.py.
 
@@ -37,7 +39,10 @@ class Likelihood(Objective):
         self.last_step = truncation - 1
         self.schedule = Schedule.cosine(diffusion_steps) if truncation else None
         self.guide_weight, self.alpha = guide_weight, alpha
-        self.data_consistency_weight, self.outside_noise = data_consistency_weight, outside_noise
+        self.data_consistency_weight = data_consistency_weight
+        if outside_noise is None:
+            outside_noise = float((1 - self.schedule.gammas[self.last_step]).sqrt()) if truncation else NO_CHAINS_NOISE
+        self.outside_noise = outside_noise
         self.super_resolver = super_resolver
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -74,13 +79,12 @@ class Likelihood(Objective):
 
         A map is exactly zero outside its mask, and a density could grow there without bound at the cost of the inside.
         The chain's noise, which the target has outside the mask too, prevents that, and a little noise does without a
-        chain. It has no other effect, since samples are masked.
+        chain. It has no other effect, since samples are masked. The published code masks the target: outside_noise 0.
         """
         x0, mask = batch.target * batch.condition.mask, batch.condition.mask
         noise = _drawn(torch.randn, x0.shape, generator, x0)
-        if self.schedule is None:
-            return x0 + self.outside_noise * noise * (1 - mask)
-        return self.schedule.add_noise(x0, self.last_step, noise)
+        noisy = x0 if self.schedule is None else self.schedule.add_noise(x0, self.last_step, noise)
+        return torch.where(mask > 0, noisy, self.outside_noise * noise)
 
     def _samples(self, network: nn.Module, context, mask: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Samples [B, 1, H, W] for the guide and for the data consistency, of those that have a weight, in one pass."""

@@ -73,18 +73,6 @@ def write(participant: Participant, folder: str | Path) -> None:
     _write_truth(participant, folder / "truth")
 
 
-def check_folder(folder: str | Path) -> None:
-    """Raise a UserError unless a folder is new, empty, or an earlier simulated participant."""
-    folder = Path(folder)
-    if not folder.exists() or (folder / TRUTH_RECORD).is_file():
-        return
-    if not folder.is_dir() or any(folder.iterdir()):
-        raise UserError(
-            f"{folder} is in the way: it is not a simulated participant, and is not overwritten\n"
-            "  expected a new folder, an empty one, or one with truth/truth.json in it"
-        )
-
-
 def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
     template = anatomy.load_template()
     mni_mm = anatomy.place(stream(seed, name, "anatomy"), settings)

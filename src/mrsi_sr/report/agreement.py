@@ -9,23 +9,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.records import read_scores_record
 from mrsi_sr.evaluation.scores import methods_of
+from mrsi_sr.results.files import checksum
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.experiment import TableSettings
 
 ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
-NEEDED = (
-    "method",
-    "fold",
-    "settings",
-    "code",
-    "inputs_sha256",
-    "made_from",
-    "sampling_settings",
-    "networks",
-)  # keys of a record
-EVALUATE = "expected a provenance.json that evaluate.py wrote: run it again"
 
 
 class FoldScores(NamedTuple):
@@ -51,17 +41,20 @@ class FoldScores(NamedTuple):
         return fingerprint(self.record["sampling_settings"], self.record["networks"])
 
 
-def read_records(paths: Iterable[Path]) -> list[dict]:
-    """Provenance records of metrics files. Raises UserError for a file that is no record of scores."""
-    records = []
+def read_records(paths: Iterable[Path], metrics: Iterable[str | Path]) -> list[dict]:
+    """Provenance records of metrics files.
+
+    Raises UserError for a file that is no record of scores, and where a record describes none of these metrics files:
+    another one, or one as it was before it was damaged or changed.
+    """
+    present, records = {checksum(file) for file in metrics}, []
     for path in paths:
-        try:
-            records.append(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read as a record of scores: {error}\n  {EVALUATE}") from error
-        missing = [key for key in NEEDED if not isinstance(records[-1], dict) or key not in records[-1]]
-        if missing:
-            raise UserError(f"{path} is no record of scores: it lacks {listed(missing)}\n  {EVALUATE}")
+        records.append(read_scores_record(path))
+        if not present & set(records[-1]["outputs_sha256"].values()):
+            raise UserError(
+                f"{path} describes none of the metrics files given: its own was changed, damaged or is another one\n"
+                "  give each metrics file with the provenance.json beside it, or run evaluate.py again"
+            )
     return records
 
 
@@ -74,6 +67,7 @@ def check_agreement(table: pd.DataFrame, records: Iterable[dict], settings: Tabl
     """
     scores = _fold_scores(table, list(records), methods_of(table, settings))
     _check_expected(scores, settings.expected or {})
+    _check_cohort(scores)
     _check_shared(scores)
     _check_lpips(scores, settings.metrics)
     mixed = []
@@ -91,6 +85,10 @@ def check_agreement(table: pd.DataFrame, records: Iterable[dict], settings: Tabl
 def _fold_scores(table: pd.DataFrame, records: list[dict], methods: list[str]) -> list[FoldScores]:
     """Scores of the methods, in the order of methods and folds."""
     by_fold = {(record["method"], record["fold"]): record for record in records}
+    if len(by_fold) < len(records):
+        raise UserError(
+            "a method's fold has two provenance records\n  give the provenance.json of each metrics file once"
+        )
     files = table[table.method.isin(methods)].groupby(["method", "fold"]).file.first()
     missing = [f"{method}, fold {fold}" for method, fold in files.index if (method, fold) not in by_fold]
     if missing:
@@ -120,6 +118,20 @@ def _check_expected(scores: list[FoldScores], expected: dict[str, dict[str, str]
                     "run the workflow again with this configuration, or with the --configfile that it was made with",
                 ]
             )
+        )
+
+
+def _check_cohort(scores: list[FoldScores]) -> None:
+    """Raise a UserError where scores are of slices or quality masks of different settings."""
+    parts = {each.file: each.record.get("cohort", {}) for each in scores}
+    named = {
+        file: {f"cohort.{part}.{key}": value for part, own in cohort.items() for key, value in (own or {}).items()}
+        for file, cohort in parts.items()
+    }
+    if differences := _differences(named):
+        raise UserError(
+            f"the scores are of scans that were prepared in different ways: {'; '.join(differences)}\n"
+            "  run the workflow again with one configuration"
         )
 
 

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results.files import remove_stale, writing
+from mrsi_sr.results.outputs import RECORD, check_whole
+from mrsi_sr.results.reading import check_is_file, read_json, reading, shaped
 
 Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of an Ownership
 
@@ -45,6 +49,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
+            _check_crc(self.path)
             state = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as error:  # whatever torch's reader trips over: only a damaged or foreign file gets here
             log.warning("the checkpoint %s cannot be read (%r): training starts anew", self.path, error)
@@ -54,7 +59,7 @@ class Checkpoint:
                 "the checkpoint %s belongs to other settings, fold, seed, data or code: training starts anew", self.path
             )
             return None
-        return state["run"]
+        return state.get("run")
 
     def save(self, run: dict) -> None:
         """Write the state of the run in place of the one before, which stays where this raises OSError."""
@@ -70,13 +75,24 @@ class Checkpoint:
         remove_stale(self.path)
 
 
+def _check_crc(path: Path) -> None:
+    """Raise an error for a damaged checkpoint: torch, whose files are ZIP archives, does not look at their CRCs."""
+    check_is_file(path)
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise ValueError(f"{damaged} in it is damaged")
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights of a trained network on the CPU, and their origin.
 
-    settings: of the network. fold, protocol, sizes, metabolites: of the data that it was trained on. iteration: after
-    which. fingerprint: of the run that trained it; empty where none did.
+    settings: of the network. fold, protocol, sizes, metabolites: of the data that it was trained on. scale_factors:
+    ScaleFactors.plain() of that data; None in protocol 'paper'. iteration: after which. fingerprint: of the run that
+    trained it; empty where none did.
     """
+
+    __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}  # where a file is read
 
     tensors: dict[str, Tensor]
     settings: dict
@@ -84,6 +100,7 @@ class Weights:
     protocol: str
     sizes: list[int]
     metabolites: list[str]
+    scale_factors: list[list[float]] | None
     iteration: int
     fingerprint: str = ""
 
@@ -97,15 +114,17 @@ class Weights:
 
     @classmethod
     def load(cls, path: str | Path) -> "Weights":
-        """Read a file that `save` wrote. Raises UserError when there is none, or it is something else."""
-        if not Path(path).is_file():
+        """Read a file that `save` wrote. Raises UserError when there is none, or it is damaged or another."""
+        if not Path(path).exists():
             raise UserError(f"no weights at {path}\n  train the network first: workflow/scripts/train.py")
-        try:
+        with reading(
+            path, "weights of a network", "expected a file that train.py wrote: run it again", SafetensorError
+        ):
+            check_whole(path)
             with safe_open(path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get("mrsi_sr", "{}"))
-                return cls({name: file.get_tensor(name) for name in file.keys()}, **facts)  # noqa: SIM118
-        except (SafetensorError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is not a file of weights that train.py wrote: {error}") from error
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return shaped(cls, {**facts, "tensors": tensors})
 
     def load_into(self, network: nn.Module, path: str | Path) -> None:
         """Put the weights into a network. Raises UserError when they are of another architecture."""
@@ -134,20 +153,24 @@ class Results:
             return None
         try:
             weights = [Weights.load(self.folder / name) for name in self.NAMES if name.endswith(".safetensors")]
+            if any(each.fingerprint != self.fingerprint for each in weights):
+                return None
+            check_whole(self.folder / "losses.csv")
+            check_whole(self.folder / "training.json")
+            record = read_json(self.folder / "training.json", "a record of a training", "")
         except UserError as error:
             log.warning("%s\n  the network is trained again", error)
             return None
-        if any(each.fingerprint != self.fingerprint for each in weights):
-            return None
         log.info("%s already contains this trained network; skipping", self.folder)
-        return json.loads((self.folder / "training.json").read_text())
+        return record
 
     def save(self, trained, record: dict, settings: dict, identity: dict) -> None:
         """Write losses, record and weights of a trained network.
 
-        trained: the TrainingResult. settings: of the network. identity: fold, protocol, sizes and metabolites.
+        trained: the TrainingResult. settings: of the network. identity: fold, protocol, sizes, metabolites and
+        scale_factors.
         """
-        for name in ("provenance.json", "last.safetensors"):
+        for name in (RECORD, "last.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
         with self.writing(self.folder / "losses.csv") as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(trained.losses[0]), lineterminator="\n")

@@ -14,9 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.reading import check_is_file
 
 HOST = socket.gethostname()
 SECONDS_TO_STALE = 86_400  # without a change: a temporary file of another host, whose processes cannot be asked for
+_checksums: dict[tuple[int, ...], str] = {}  # of the files that this process has read
 
 
 @contextmanager
@@ -129,13 +131,19 @@ def _to_disk(path: Path) -> None:
 
 
 def checksum(path: str | Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, of its files' names and checksums. Raises UserError for neither."""
+    """SHA-256 of a file's bytes; of a folder, of its files' names and checksums. Raises UserError for neither.
+
+    A file is read once per process, unless it has changed since by size or time.
+    """
     path = Path(path)
-    if not path.exists():
-        raise UserError(f"no file {path}")
-    if path.is_file():
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+    if not path.is_dir():
+        check_is_file(path)
+        facts = path.stat()
+        key = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)  # a file that is renamed keeps them
+        if key not in _checksums:
+            with path.open("rb") as stream:
+                _checksums[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        return _checksums[key]
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         if file.is_file():

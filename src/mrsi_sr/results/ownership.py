@@ -8,7 +8,7 @@ age is the time since the last sign of life. The file of a killed run stays, unt
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from threading import Event, Thread
 from uuid import uuid4
 
 from mrsi_sr.cli import SECONDS_BETWEEN_LINES, UserError, log
-from mrsi_sr.results import files
+from mrsi_sr.results import files, outputs
+from mrsi_sr.results.reading import UNREADABLE, check_is_file
 
 NAME = "owner"
 SECONDS_BETWEEN_SIGNS = 60  # of life, whether or not a run has come further
@@ -41,11 +42,13 @@ class Owner:
     def of(cls, folder: Path) -> "Owner | None":
         """The owner of a folder, None where its file is absent or cannot be read."""
         try:
+            check_is_file(folder / NAME)
             with (folder / NAME).open("rb") as file:
                 age = time.time() - os.fstat(file.fileno()).st_mtime
-                return cls(**json.loads(file.read()) | {"age_seconds": age})
-        except (OSError, ValueError, TypeError):
+                owner = cls(**json.loads(file.read()) | {"age_seconds": age})
+        except (UserError, *UNREADABLE):
             return None
+        return owner if all(isinstance(number, int) for number in (owner.pid, owner.done, owner.total)) else None
 
     def __str__(self) -> str:
         job = f", Slurm job {self.slurm_job}" if self.slurm_job else ""
@@ -55,7 +58,8 @@ class Owner:
 class Ownership:
     """This process's ownership of a folder, for the length of a `with` block: `with Ownership(folder) as ownership`.
 
-    The folder is made where there is none, and removed at the end where it is empty.
+    The folder is made where there is none, and removed at the end where it is empty. It is marked as a result of the
+    script that runs (see outputs): `with` raises UserError for a folder that is neither empty nor such a result.
     """
 
     def __init__(self, folder: Path):
@@ -67,6 +71,9 @@ class Ownership:
         self._over = Event()
 
     def __enter__(self) -> "Ownership":
+        outputs.check_outputs([self.folder])
+        if not (self.folder / outputs.MARK).exists():
+            outputs.write_mark(self.folder, outputs.checksums_in(self.folder))
         if before := Owner.of(self.folder):
             log.warning("%s is taken over from %s", self.folder, before)
         with files.writing(self.folder / NAME) as temporary:
@@ -82,7 +89,8 @@ class Ownership:
         self._file.close()
         if self._holds():
             (self.folder / NAME).unlink(missing_ok=True)
-            with suppress(OSError):  # not empty
+            if [place.name for place in self.folder.iterdir()] == [outputs.MARK]:
+                (self.folder / outputs.MARK).unlink()
                 self.folder.rmdir()
 
     def check(self) -> None:
@@ -109,6 +117,22 @@ class Ownership:
         with files.writing(path) as temporary:
             yield temporary
             self.check()
+
+    @contextmanager
+    def output(self, path: Path) -> Iterator[Path]:
+        """As writing, for a file of the result: the folder's mark has its checksum before the file has its name."""
+        with self.writing(path) as temporary:
+            yield temporary
+            self.check()
+            known = outputs.checksums_in(self.folder)
+            outputs.write_mark(self.folder, known | {path.name: files.checksum(temporary)})
+
+    def checksums(self, names: Iterable[str]) -> dict[str, str]:
+        """Checksums of the result's files, when all are written: the folder's mark forgets any other."""
+        found = outputs.checksums_of([self.folder / name for name in names], self.folder)
+        if found != outputs.checksums_in(self.folder):
+            outputs.write_mark(self.folder, found)
+        return found
 
     def _holds(self) -> bool:
         """Whether the file names this run. One that cannot be read for the moment counts as such."""

@@ -2,19 +2,32 @@
 
 import hashlib
 import json
+import os
 import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from mrsi_sr import __version__
 from mrsi_sr.results.files import checksum, writing, writing_folder
+from mrsi_sr.results.outputs import (
+    RECORD,
+    check_nothing_else,
+    check_outputs,
+    checksums_of,
+    facts_of,
+    files_below,
+    read_record,
+    record_of,
+    script_name,
+    write_mark,
+)  # fmt: skip
 
-RECORD = "provenance.json"  # in a folder of results: written last, so where it lies the folder is whole
+LINEAGE = {"settings", "code", "made_from"}  # keys of a record that tell how its result was made
 
 
 class Provenance:
@@ -38,10 +51,11 @@ class Provenance:
         """Hash of all that decides the result: settings, contents of inputs, code, and further facts (seed, fold)."""
         return fingerprint(self.settings, list(self.inputs.values()), self.code, facts)
 
-    def write(self, path: str | Path, **facts) -> None:
+    def write(self, path: str | Path, checksums: Mapping[str, str], **facts) -> None:
         """Write the record as JSON. Further facts (seeds, NFE, seconds per slice) are kept under their names.
 
-        Circumstances among them, of the process that made the result before, replace this one's.
+        checksums: of the result's files, by name. Circumstances among the facts, of the process that made the result
+        before, replace this one's.
         """
         record = {
             "settings": self.settings,
@@ -50,11 +64,11 @@ class Provenance:
             "code": self.code,
             "command": sys.argv[1:],
             "version": __version__,
+            **facts_of(script_name(), dict(checksums)),
             **self.circumstances(),
             **facts,
         }
-        with writing(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+        _write_json(record, path)
 
     def circumstances(self) -> dict:
         """Where, when and how long this process has worked so far: what differs between runs of equal results."""
@@ -71,22 +85,41 @@ class Provenance:
     def folder(self, path: str | Path, **facts) -> Iterator[Path]:
         """Give a temporary folder to write, and put it in the place of `path` with its record when the block ends well.
 
-        Raises UserError as files.writing_folder does.
+        Raises UserError where that would replace anything but a former result of the same script.
         """
+        path = Path(path)
+        check_outputs([path], self.inputs)
+        check_nothing_else(path)
         with writing_folder(path) as temporary:
             yield temporary
-            self.write(temporary / RECORD, **facts)
+            checksums = checksums_of(files_below(temporary), temporary)
+            write_mark(temporary, checksums)
+            self.write(temporary / RECORD, checksums, **facts)
 
     @contextmanager
-    def beside(self, *outputs: str | Path) -> Iterator[None]:
+    def beside(self, *files: str | Path, record: Path | None = None, **facts) -> Iterator[None]:
         """Write the record beside single files, which the block writes: `slices.provenance.json` of slices.npz.
 
-        The record of earlier files is removed first: one that lies there belongs to what lies there.
+        record: its path, where it has another name. While the block runs the record says that the files are not
+        finished: one of earlier files would belong to those. Raises UserError where a file, or the record, would
+        replace anything but a former result of the same script.
         """
-        record = record_of(outputs)
-        record.unlink(missing_ok=True)
-        yield
-        self.write(record)
+        record = record or record_of(files)
+        check_outputs([*files, record], self.inputs)
+        unfinished = {os.path.relpath(file, record.parent): None for file in files}
+        _write_json(facts_of(script_name(), unfinished), record)
+        try:
+            yield
+        except BaseException:
+            if not any(Path(file).exists() for file in files):
+                record.unlink(missing_ok=True)
+            raise
+        self.write(record, checksums_of(files, record.parent), **facts)
+
+
+def _write_json(record: dict, path: str | Path) -> None:
+    with writing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
 def fingerprint(*parts) -> str:
@@ -124,28 +157,13 @@ def peak_memory_mb() -> dict[str, float]:
     return peak
 
 
-def record_of(outputs: Sequence[str | Path]) -> Path:
-    """Path of a result's provenance: the one among its files, else `NAME.provenance.json` beside the first file."""
-    files = [Path(path) for path in outputs]
-    return next((file for file in files if file.name.endswith(RECORD)), files[0].with_suffix(f".{RECORD}"))
-
-
 def record_of_input(path: Path) -> dict:
     """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
     places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
     records = (read_record(place) for place in places)
-    return next((record for record in records if {"settings", "code"} <= record.keys()), {})
+    return next((each for each in records if {key for key in each if isinstance(each[key], dict)} >= LINEAGE), {})
 
 
 def lineage(record: dict) -> str:
     """Hash of all settings and code that made a result, from its record: its own and those of what it was made from."""
-    return fingerprint(record["settings"], record["code"], sorted(record.get("made_from", {}).values()))
-
-
-def read_record(path: Path) -> dict:
-    """Content of a provenance, empty where there is none that can be read."""
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return fingerprint(record["settings"], record["code"], sorted(map(str, record["made_from"].values())))

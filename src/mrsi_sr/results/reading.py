@@ -2,13 +2,15 @@
 
 import csv
 import json
+import os
 import pickle
 import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,13 @@ def check_is_file(path: str | Path, what: str = "a file") -> None:
     raise UserError(f"no file {path}, expected {what}")
 
 
+def check_memory(size_bytes: int) -> None:
+    """Raise MemoryError for content that the whole machine has no memory for: a damaged header may promise anything."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size_bytes > total:
+        raise MemoryError(f"its {size_bytes / 1e9:.3g} GB are more than this machine's memory of {total / 1e9:.3g} GB")
+
+
 def check_is_content(path: str | Path, start: bytes | None = None) -> None:
     """Raise UserError where a file is a pointer that Git LFS or git-annex left in its place. start: its first bytes."""
     if start is None:
@@ -73,7 +82,7 @@ def check_is_content(path: str | Path, start: bytes | None = None) -> None:
 def read_json(path: str | Path, what: str, to_do: str) -> dict:
     """JSON object in a file. Raises UserError where there is none, or something else."""
     with reading(path, what, to_do):
-        content = json.loads(Path(path).read_text(), object_pairs_hook=without_repetition)
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=without_repetition)
         if not isinstance(content, dict):
             raise ValueError(f"it has a {type(content).__name__}, expected an object")
     return content
@@ -91,3 +100,41 @@ def check_once(keys: Iterable[str], where: str = "") -> None:
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
         raise ValueError(f"the key {', '.join(twice)} is given twice{where}, and only one of them could count")
+
+
+def read_csv(path: str | Path, columns: Sequence[str], what: str, to_do: str) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a CSV table, each with the number of its line in the file. Further columns are kept.
+
+    Raises UserError for a file without these columns, or with a row of another length.
+    """
+    with reading(path, what, to_do), Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        names = reader.fieldnames or []
+        if missing := [name for name in columns if names.count(name) != 1]:
+            raise ValueError(
+                f"it has the columns {','.join(names) or 'none'}, expected one {' and one '.join(missing)}"
+            )
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} does not have {len(names)} cells as the header")
+            rows.append((reader.line_num, row))
+        return rows
+
+
+@cache
+def _adapter(kind: type):
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def shaped(kind: type, content: Any) -> Any:
+    """Content of a file as a pydantic model or dataclass. Raises ValueError with the first key that does not fit."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from error

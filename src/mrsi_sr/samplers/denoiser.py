@@ -34,7 +34,7 @@ def descend(
     """Walk a denoiser's chain down from a draw x [B, 1, H, W] at its last step.
 
     walk: as `samplers.walk_of` describes; options: its own. clip: lowest and highest value of the clean map that an
-    estimate of the noise stands for; None for no bounds.
+    estimate of the noise stands for, in units of the condition's ceiling; None for no bounds.
     Returns the map [B, 1, H, W] and the number of network evaluations.
     """
     network, schedule = denoiser.network, denoiser.schedule
@@ -43,6 +43,7 @@ def descend(
         estimate = network(x, torch.full((len(x),), step, device=x.device), condition)
         if clip is None:
             return estimate
-        return schedule.noise(x, schedule.clean(x, estimate, step).clamp(*clip), step)
+        clean = schedule.clean(x, estimate, step).clamp(*(bound * condition.ceiling for bound in clip))
+        return schedule.noise(x, clean, step)
 
     return walk(denoise, x, schedule, mask=condition.mask, noise=noise, **options)

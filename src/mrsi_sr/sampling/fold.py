@@ -1,7 +1,6 @@
 """Sampling of a fold's test participants by one method, from files to files: the work of sample.py."""
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.results.npz import read_npz
+from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in, read_record
 from mrsi_sr.results.ownership import Ownership
-from mrsi_sr.results.provenance import RECORD, Provenance, device_name, read_record
+from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
@@ -34,11 +35,14 @@ def sample_fold(
     low-resolution sizes to start from. Participants that `out` has with the same fingerprint are not sampled again.
     Raises UserError for files and settings that do not fit together.
     """
+    check_outputs([out], [*weights.values(), *slices, *low_resolution, table])
     check_sizes(sizes)
     participants = folds.participants_of(folds.read(table), fold, "test")
     if not participants:
         raise UserError(f"fold {fold} of {table} has no test participants")
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
+    for participant, path in low_resolution.items():
+        check_made_from(path, slices[participant])
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
@@ -52,9 +56,11 @@ def sample_fold(
             method, slices, low_resolution, protocol, sizes, ownership, provenance.fingerprint(**facts)
         )
         ownership.check()
+        checksums = ownership.checksums(f"{participant}.npz" for participant in participants)
         provenance.write(
-            out / "provenance.json", sampler=settings.sampler.plain(), seed=settings.seed,
-            parameters=method.parameters, training=_training(settings, weights), **facts, **_total(costs),
+            out / RECORD, checksums, sampler=settings.sampler.plain(), seed=settings.seed,
+            parameters=method.parameters,
+            threads=torch.get_num_threads(), training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
 
 
@@ -64,7 +70,8 @@ def sample_participants(
 ) -> list[dict]:  # fmt: skip
     """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 
-    A participant's file with the same fingerprint, of an earlier run, is kept. Files of other participants are removed.
+    A participant's whole file with the same fingerprint, of an earlier run, is kept. Samples of other participants are
+    removed.
     """
     out, costs = ownership.folder, []
     for number, (participant, path) in enumerate(slices.items(), 1):
@@ -81,27 +88,28 @@ def sample_participants(
             )  # fmt: skip
             cost["device"] = device_name()
             ownership.check()
-            (out / "provenance.json").unlink(missing_ok=True)  # of the samples that are replaced
-            with ownership.writing(file) as temporary:
+            (out / RECORD).unlink(missing_ok=True)  # of the samples that are replaced
+            with ownership.output(file) as temporary:
                 np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
         costs.append(cost)
     ownership.check()
-    for file in out.glob("*.npz"):
-        if file.stem not in slices:
-            file.unlink()
+    for name in checksums_in(out):
+        if Path(name).stem not in slices:
+            (out / name).unlink(missing_ok=True)
     return costs
 
 
 def cost_of(file: Path, fingerprint: str) -> dict | None:
-    """The cost of a participant's maps; None where the file is absent, damaged or of another fingerprint."""
+    """The cost of a participant's maps; None where the file is absent, damaged, changed or of another fingerprint."""
+    if not file.exists():
+        return None
     try:
-        with np.load(file, allow_pickle=False) as content:
-            return json.loads(str(content["cost"])) if str(content["fingerprint"]) == fingerprint else None
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        log.warning("%s cannot be read (%r): it is sampled again", file, error)
-        return None
+        content = read_npz(file, {"fingerprint": "U0", "cost": "U0"}, "a file of samples", "it is sampled again")
+        if str(content["fingerprint"]) == fingerprint:
+            return json.loads(str(content["cost"]))
+    except UserError as error:
+        log.warning("%s is sampled again: %s", file, error)
+    return None
 
 
 def _training(settings: MethodSettings, weights: Mapping[str, Path]) -> dict[str, dict]:

@@ -10,6 +10,8 @@ from torch import Tensor
 from mrsi_sr import samplers
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.maps.scale import ScaleFactors
+from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.method import (
     MethodSettings,
@@ -20,7 +22,7 @@ from mrsi_sr.settings.method import (
     size_of_role,
 )
 from mrsi_sr.settings.network import NetworkSettings
-from mrsi_sr.training.trained import load_network
+from mrsi_sr.training.trained import check_same_scale, load_network
 
 
 class Method:
@@ -35,7 +37,7 @@ class Method:
 
         batch_size: number of maps sampled at a time; the maps do not depend on it.
         Raises UserError when a role lacks settings or weights or has learned something else than the sampler needs, and
-        when weights are of other settings, fold, protocol.
+        when weights are of other settings, fold or protocol, or of training participants that differ between roles.
         """
         self.name, self.settings, self.device, self.batch_size = name, settings, device, batch_size
         self._check(network_settings, weights, sizes)
@@ -49,6 +51,8 @@ class Method:
         by_name = {settings.networks[role]: each.parameters for role, each in loaded.items()}
         self.parameters = sum(by_name.values())  # a network of several roles counts once
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
+        check_same_scale({f"the weights of {role}": each.factors for role, each in loaded.items()})
+        self.factors = next((each.factors for each in loaded.values()), None)
         self.networks = {role: each.network for role, each in loaded.items()}
         if "denoiser" in loaded:  # imported by name: chains are part of the code of their own samplers' methods alone
             denoiser = import_module("mrsi_sr.samplers.denoiser").Denoiser
@@ -62,14 +66,26 @@ class Method:
         sampler = self.settings.sampler
         return samplers.sampler_of(sampler.kind)(self.networks, condition, noise, **sampler.own)
 
-    def check_metabolites(self, participant: str, metabolites: Sequence[str]) -> None:
-        """Raise UserError unless the participant has the metabolites that the networks were trained on, in order."""
+    def factors_for(self, slices: ParticipantSlices) -> ScaleFactors:
+        """The factors that scale a participant's maps, on the device.
+
+        Raises UserError unless the maps have the metabolites, in order, and the frame that the networks were trained
+        on.
+        """
         for role, trained_on in self.metabolites.items():
-            if list(metabolites) != trained_on:
+            if list(slices.metabolites) != trained_on:
                 raise UserError(
-                    f"{participant} has the metabolites {listed(metabolites)}, but the weights of {role} were "
-                    f"trained on {listed(trained_on)}\n  make the slices with those metabolites"
+                    f"{slices.participant} has the metabolites {listed(slices.metabolites)}, but the weights of {role} "
+                    f"were trained on {listed(trained_on)}\n  make the slices with those metabolites"
                 )
+        frame = slices.maps.shape[-1]
+        factors = self.factors or ScaleFactors.ones(frame, len(slices.metabolites))
+        if factors.frame != frame:
+            raise UserError(
+                f"{slices.participant} has maps of {frame}x{frame} voxels, but the weights were trained on "
+                f"{factors.frame}x{factors.frame}\n  make the slices with slices.frame: {factors.frame}"
+            )
+        return factors.to(self.device)
 
     def _check(self, network_settings: dict, weights: dict, sizes: Sequence[int]) -> None:
         """Raise UserError unless every role has settings and weights, and its network fits the sampler."""

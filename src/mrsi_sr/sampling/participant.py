@@ -11,7 +11,7 @@ from mrsi_sr import devices
 from mrsi_sr.cli import progress
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.maps.dataset import generator_of, usable_maps
+from mrsi_sr.maps.dataset import generator_of
 from mrsi_sr.maps.measured import Batches, Measurements, Task
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import ParticipantSlices
@@ -42,10 +42,10 @@ def sample_participant(
 
     what: more about the participant, for the progress. tell: called before every batch. The cost has maps (how many),
     seconds (of the sampler alone) and nfe (network evaluations of a map).
-    Raises UserError when the method's networks were trained on other metabolites.
+    Raises UserError when the method's networks were trained on other metabolites, or on maps of another size.
     """
-    method.check_metabolites(slices.participant, slices.metabolites)
-    used, valid = usable_maps(slices, protocol)
+    factors = method.factors_for(slices)
+    used, valid = slices.usable(protocol)
     tasks = [
         Task(int(slice_), int(metabolite), size, sample)
         for slice_, metabolite in np.argwhere(used)
@@ -53,7 +53,7 @@ def sample_participant(
         for sample in range(method.settings.samples)
     ]
     frame = slices.maps.shape[-1]
-    batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device))
+    batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device), factors)
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
     starts = range(0, len(tasks), method.batch_size)
     for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):

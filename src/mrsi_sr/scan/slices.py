@@ -1,18 +1,24 @@
 """Slices of a participant: maps and masks in a square frame, with T1 and FLAIR three times as fine, in one file."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results.files import writing
+from mrsi_sr.results.names import METABOLITE, check_name
+from mrsi_sr.results.npz import read_npz
+from mrsi_sr.results.reading import reading
 
 MRI_FACTOR = 3  # number of MRI voxels along each edge of an MRSI voxel, and of MRI slices in one slice of a map
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)  # raised by np.load for other files
+WHAT, TO_DO = "a file of slices", "run slices.py again"
+ARRAYS = {  # kinds (NumPy's letters) and number of axes of each array in the file
+    "maps": "f4", "valid": "bui4", "brain": "bui3", "lesion": "bui3", "t1": "f4", "flair": "f4", "affine": "fiu2",
+    "mri_affine": "fiu2", "slices": "iu1", "metabolites": "U1", "participant": "U0", "offset": "iu1", "unit": "U0",
+}  # fmt: skip
+TYPES = {"f4": np.float32, "bui4": bool, "bui3": bool}  # types that arrays of these kinds and axes are brought to
 
 
 @dataclass(frozen=True)
@@ -48,25 +54,63 @@ class ParticipantSlices:
 
     @classmethod
     def load(cls, path: str | Path) -> "ParticipantSlices":
-        """Slices in a file that `save` wrote. Raises UserError for any other file."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                content = {key: file[key] for key in cls.__dataclass_fields__}
-        except FileNotFoundError:
-            raise UserError(f"no file of slices {path}\n  slices.py --out writes it") from None
-        except UNREADABLE as error:
-            raise UserError(f"{path} cannot be read as a file of slices: {error}\n  run slices.py again") from error
+        """Slices in a file that `save` wrote.
+
+        Raises UserError for any other file: damaged, with arrays that do not fit together, or names that are no names.
+        """
+        if not Path(path).exists():
+            raise UserError(f"no file of slices {path}\n  slices.py --out writes it")
+        content = read_npz(path, ARRAYS, WHAT, TO_DO)
+        for name, kind in ARRAYS.items():
+            content[name] = content[name].astype(TYPES.get(kind, content[name].dtype), copy=False)
         content |= {key: str(content[key]) for key in ("participant", "unit")}
-        return cls(**content | {"metabolites": tuple(content["metabolites"].tolist())})
+        content["metabolites"] = tuple(content["metabolites"].tolist())
+        slices = cls(**content)
+        with reading(path, WHAT, TO_DO):
+            slices._check_shapes()
+        check_name(slices.participant, f"the participant of {path}")
+        for name in slices.metabolites:
+            check_name(name, f"a metabolite of {path}", METABOLITE)
+        return slices
+
+    def usable(self, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+        """The maps that are used, bool [S, M], and their valid voxels, bool [S, M, N, N].
+
+        Valid voxels are those where the map is not zero (protocol 'paper'), or those of the stored quality mask
+        ('clean'). Maps with a positive value in a valid voxel are used; slices.py has emptied those with too few valid
+        voxels. Raises UserError for values that are not finite.
+        """
+        for name in ("maps", "t1", "flair"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise UserError(
+                    f"{self.participant}: the {name} hold values that are not finite\n  run slices.py again"
+                )
+        valid = self.maps != 0 if protocol == "paper" else self.valid
+        return np.where(valid, self.maps, 0).max(axis=(2, 3)) > 0, valid
+
+    def _check_shapes(self) -> None:
+        """Raise ValueError unless the arrays are of equal numbers of slices, metabolites and voxels."""
+        number, metabolites, frame, _ = self.maps.shape
+        mri = (number, MRI_FACTOR, MRI_FACTOR * frame, MRI_FACTOR * frame)
+        maps, masks = (number, metabolites, frame, frame), (number, frame, frame)
+        expected = {
+            "maps": maps, "valid": maps, "brain": masks, "lesion": masks, "t1": mri, "flair": mri, "affine": (4, 4),
+            "mri_affine": (4, 4), "slices": (number,), "offset": (2,),
+        }  # fmt: skip
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} is {getattr(self, name).shape}, expected {shape}")
+        if len(self.metabolites) != metabolites or 0 in self.maps.shape:
+            raise ValueError(f"maps is {self.maps.shape}, and there are {len(self.metabolites)} names of metabolites")
+        for name in ("slices", "metabolites"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} has one twice")
 
 
 def participant_of(path: str | Path) -> str:
     """Participant of a slices or low-resolution file. Raises UserError for any other file."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return str(arrays["participant"])
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as a file of slices: {error}\n  run slices.py again") from error
+    name = str(read_npz(path, {"participant": "U0"}, WHAT, TO_DO, whole=False)["participant"])
+    return check_name(name, f"the participant of {path}")
 
 
 def files_of(participants: Sequence[str], paths: Sequence[str | Path]) -> dict[str, Path]:

@@ -1,10 +1,11 @@
 """Cohort table: voxels by status, valid voxels and slices of every scan, and the excluded participants with reasons."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from mrsi_sr.results.outputs import check_whole
+from mrsi_sr.results.reading import read_csv, reading
 from mrsi_sr.scan.slices import ParticipantSlices
 
 FILES = ("slices.npz", "volumes/counts.csv")  # what is read of a participant's folder of results
@@ -26,8 +27,11 @@ def summary(folders: list[Path], excluded: dict[str, str]) -> list[dict[str, str
 def _row(folder: Path) -> dict[str, str | int | float]:
     slices, counts = (folder / name for name in FILES)
     scan = ParticipantSlices.load(slices)
-    with counts.open(newline="") as stream:
-        voxels = {f"voxels {line['status']}": int(line["voxels"]) for line in csv.DictReader(stream)}
+    what, to_do = "a table of counts", "run ingest.py again"
+    check_whole(counts)
+    rows = read_csv(counts, ("status", "voxels"), what, to_do)
+    with reading(counts, what, to_do):
+        voxels = {f"voxels {row['status']}": int(row["voxels"]) for _, row in rows}
     brain = np.broadcast_to(scan.brain[:, None], scan.valid.shape)
     return {
         "participant": folder.name,

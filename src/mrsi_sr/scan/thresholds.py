@@ -19,7 +19,7 @@ def of_brain(image: np.ndarray) -> tuple[float, str]:
     if not positive.size:
         return 0.0, "nothing is"
     bright = float(np.percentile(positive, BRIGHT_PERCENTILE))
-    faint = np.count_nonzero((image != 0) & (np.abs(image) < FAINT * bright))
+    faint = np.count_nonzero(positive < FAINT * bright)
     if faint <= MAX_FAINT * np.count_nonzero(positive > AIR * bright):
         return 0.0, "air is exactly zero"
     return AIR * bright, f"{AIR:.0%} of its brightness, since {faint:,} faint voxels show that air is not exactly zero"

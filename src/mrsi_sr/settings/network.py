@@ -45,8 +45,12 @@ class NetworkSettings(Settings):
         None, ge=1, le=10**7, description="number of epochs after which decay halve halves the learning rate"
     )
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights; null: none")
-    validate_every: int = Field(
-        1000, ge=1, le=10**9, description="iterations between validations; the last iteration always validates"
+    validate_every: int | None = Field(
+        None,
+        ge=1,
+        le=10**9,
+        description="epochs between validations where epochs are given, iterations where iterations are; null: every"
+        " epoch, or every 1000 iterations. The end always validates",
     )
 
     @model_validator(mode="after")

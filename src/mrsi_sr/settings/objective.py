@@ -102,12 +102,12 @@ class Likelihood(_OfChain):
         description="weight of the loss between samples of any temperature and the measured k-space (flow enhancer:"
         " 10); 0: none",
     )
-    outside_noise: float = Field(
-        0.05,
+    outside_noise: float | None = Field(
+        None,
         ge=0,
         le=10,
-        description="standard deviation of the noise in place of the zeros outside the mask where truncation is 0, for"
-        " a map with range 1; 0: none",
+        description="standard deviation of the noise in the flow's target outside the mask, for a map with range 1; 0:"
+        " none, the target is masked; null: the chain's own, or 0.05 where truncation is 0",
     )
 
 

@@ -20,7 +20,10 @@ Spacing = Literal["time", "log_snr"]
 
 TEMPERATURE = "factor of the standard deviation of each step's noise"
 VARIANCE = "variance of a reverse step's noise"
-CLIP = "lowest and highest value of the clean map estimated at each step, in units of the map's scale; null: no bounds"
+CLIP = (
+    "lowest and highest value of the clean map estimated at each step, in units of the highest value that is meant"
+    " (protocol paper: the map's maximum, clean: twice its estimate); null: no bounds"
+)
 
 
 class Sampler(Settings):

@@ -12,14 +12,16 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.dataset import MapsOnDevice
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Checkpoint, Results
+from mrsi_sr.results.outputs import RECORD, check_outputs
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
 from mrsi_sr.training.loop import TrainingResult, train
-from mrsi_sr.training.trained import load_network
+from mrsi_sr.training.trained import check_same_scale, load_network
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,11 @@ class FoldMaps:
             files[part] = files_of(folds.participants_of(rows, fold, part), slices)
             if not files[part]:
                 raise UserError(f"fold {fold} of {table} has no {part} participants")
-        maps = {
-            part: MapsOnDevice([ParticipantSlices.load(path) for path in paths.values()], protocol, sizes, device)
-            for part, paths in files.items()
-        }
+        maps: dict[str, MapsOnDevice] = {}
+        for part, paths in files.items():
+            participants = [ParticipantSlices.load(path) for path in paths.values()]
+            factors = maps["train"].factors if maps else None
+            maps[part] = MapsOnDevice(participants, protocol, sizes, device, factors)
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
         return cls(files, maps)
 
@@ -65,6 +68,7 @@ def train_fold(
     alone is written.
     Raises UserError for files and settings that do not fit together, and as `loop.train` does.
     """
+    check_outputs([out], [*slices, table, *needs.values()])
     _check_needed(settings, needs, needed)
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
@@ -73,11 +77,15 @@ def train_fold(
     metabolites = data.maps["train"].metabolites
     check_metabolites(settings, metabolites)
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes, "metabolites": metabolites}
-    networks = {role: _load_needed(role, path, needed[role], device, **identity) for role, path in needs.items()}
+    factors = data.maps["train"].factors
+    networks = {
+        role: _load_needed(role, path, needed[role], device, factors, **identity) for role, path in needs.items()
+    }
     provenance.add([*data.paths, *needs.values()])
     facts = {"seed": seed, "participants": {part: list(files) for part, files in data.files.items()}, **identity}
+    identity["scale_factors"] = factors and factors.plain()
     with Ownership(out) as ownership:
-        results = Results(out, provenance.fingerprint(**facts), ownership.writing)
+        results = Results(out, provenance.fingerprint(**facts), ownership.output)
         checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing)
         record = results.record()
         if record is None:
@@ -91,7 +99,7 @@ def train_fold(
         ownership.check()
         checkpoint.remove()
         counts = {part: len(maps) for part, maps in data.maps.items()}
-        provenance.write(out / "provenance.json", maps=counts, **facts, **record)
+        provenance.write(out / RECORD, ownership.checksums(results.NAMES), maps=counts, **facts | identity, **record)
 
 
 def _check_needed(
@@ -106,14 +114,16 @@ def _check_needed(
 
 
 def _load_needed(
-    role: str, path: Path, settings: NetworkSettings, device: torch.device, *, metabolites: list[str], **identity
-) -> nn.Module:
+    role: str, path: Path, settings: NetworkSettings, device: torch.device, factors: ScaleFactors | None, *,
+    metabolites: list[str], **identity,
+) -> nn.Module:  # fmt: skip
     """A network that the training needs. Raises UserError where it was trained on other data."""
     loaded = load_network(role, path, settings, device=device, **identity)
     if loaded.metabolites != metabolites:
         raise UserError(
             f"{path} was trained on {listed(loaded.metabolites)}, but the slices have {listed(metabolites)}"
         )
+    check_same_scale({"the network to train": factors, str(path): loaded.factors})
     return loaded.network
 
 

@@ -1,13 +1,25 @@
-"""Length of a training in iterations, and its learning rate at each of them."""
+"""Length of a training and distance of its validations in iterations, and its learning rate at each of them."""
 
 import math
 
 from mrsi_sr.settings.network import NetworkSettings
 
+ITERATIONS_BETWEEN_VALIDATIONS = 1000  # where the length is given in iterations, and no other distance
+
 
 def total_iterations(settings: NetworkSettings, maps: int) -> int:
     """The number of iterations of a training on that many maps."""
     return settings.iterations or settings.epochs * batches_per_epoch(settings, maps)
+
+
+def iterations_between_validations(settings: NetworkSettings, maps: int) -> int:
+    """The number of iterations between validations, of a training on that many maps.
+
+    They are counted in the unit that the length is given in. As published: MUNet's 100 epochs have 100 validations.
+    """
+    if settings.iterations:
+        return settings.validate_every or ITERATIONS_BETWEEN_VALIDATIONS
+    return (settings.validate_every or 1) * batches_per_epoch(settings, maps)
 
 
 def batches_per_epoch(settings: NetworkSettings, maps: int) -> int:

@@ -5,16 +5,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypedDict  # typing's own cannot be checked by pydantic before Python 3.12
 
 from mrsi_sr import devices, networks, objectives
 from mrsi_sr.cli import ProgressLines, Stopped, UserError, log, stop_noted
 from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
+from mrsi_sr.results.reading import reading, shaped
 from mrsi_sr.settings.network import NetworkSettings
-from mrsi_sr.training.learning_rate import learning_rate, total_iterations
+from mrsi_sr.training.learning_rate import iterations_between_validations, learning_rate, total_iterations
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
@@ -55,13 +58,14 @@ def train(
     if saved is None:
         run.prepare()
     else:
-        run.restore(saved)
+        with reading(checkpoint.path, "the checkpoint of this training", "delete it, and run the same again"):
+            run.restore(saved)
         log.info("resuming at iteration %d of %d from %s", run.iteration, run.total, checkpoint.path)
     lines = ProgressLines("training: iteration", run.iteration, run.total)
     with stop_noted() as stop:
         while run.iteration < run.total:
             run.step()
-            if run.is_due(run.settings.validate_every):
+            if run.is_due(run.validate_every):
                 run.validate()
             stopping = stop()
             if stopping or run.is_due(checkpoint_every):
@@ -80,6 +84,29 @@ def train(
     )  # fmt: skip
 
 
+class Best(TypedDict):
+    """Weights of the lowest validation loss so far, empty before the first validation."""
+
+    loss: float
+    iteration: int
+    weights: dict[str, Any]
+
+
+class RunState(TypedDict):
+    """State of a training in a checkpoint: what Run.state returns."""
+
+    iteration: int
+    seconds: float
+    network: dict[str, Any]
+    averaged: dict[str, Any]
+    optimizer: dict[str, Any]
+    critic: dict[str, Any] | None
+    best: Best
+    losses: list[dict[str, Any]]
+    sums: dict[str, float]
+    summed: int
+
+
 class Run:
     """A training between two iterations: its state, and the steps that change it."""
 
@@ -90,6 +117,7 @@ class Run:
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
+        self.validate_every = iterations_between_validations(settings, len(training))
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
@@ -172,7 +200,7 @@ class Run:
         if not all(bool(torch.isfinite(each).all()) for module in trained for each in module.parameters()):
             raise UserError(_not_finite(f"a weight is not finite after iteration {self.iteration}", self.settings))
 
-    def state(self) -> dict:
+    def state(self) -> RunState:
         """All that the rest of the run depends on."""
         return {
             "iteration": self.iteration,
@@ -188,11 +216,19 @@ class Run:
         }
 
     def restore(self, state: dict) -> None:
-        """Continue from a state that `state` returned."""
+        """Continue from a state that `state` returned. Raises ValueError, KeyError or RuntimeError for another one."""
+        shaped(RunState, state)
+        if not 0 <= state["iteration"] <= self.total:
+            raise ValueError(f"it is of iteration {state['iteration']} of {self.total}")
         self.iteration, self.seconds = state["iteration"], state["seconds"]
+        if state["best"]["weights"]:
+            self.averaged.load_state_dict(state["best"]["weights"])  # refuses those of another network
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            if any(each.ndim and each.shape != parameter.shape for each in moments.values() if torch.is_tensor(each)):
+                raise ValueError("the moments of its optimizer are of another network")
         if self.critic:
             self.critic.restore(state["critic"])
         self.best, self.losses = state["best"], state["losses"]

@@ -1,6 +1,7 @@
 """Trained networks, loaded for use: by a method, or by the training of a network that needs them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from mrsi_sr import devices, networks
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings
@@ -16,11 +18,15 @@ from mrsi_sr.settings.network import NetworkSettings
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A trained network, frozen, on the device and in its arithmetic, with the metabolites that it was trained on."""
+    """A trained network, frozen, on the device and in its arithmetic.
+
+    metabolites, factors: of the maps that it was trained on; factors: None in protocol 'paper'.
+    """
 
     network: nn.Module
     parameters: int
     metabolites: list[str]
+    factors: ScaleFactors | None
 
 
 def load_network(
@@ -40,7 +46,29 @@ def load_network(
     weights.load_into(network, path)
     parameters = networks.count_parameters(network)
     network = devices.place(network, device).eval().requires_grad_(False)
-    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites)
+    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites, _factors(path, weights))
+
+
+def check_same_scale(factors: Mapping[str, ScaleFactors | None]) -> None:
+    """Raise UserError unless all have the same factors, so that their maps have one scale. factors: by a name."""
+    named = [(name, each and each.plain()) for name, each in factors.items()]
+    for name, each in named[1:]:
+        if each != named[0][1]:
+            raise UserError(
+                f"{named[0][0]} and {name} scale maps by different factors, learned from their training participants\n"
+                "  train both on the same participants and slices"
+            )
+
+
+def _factors(path: Path, weights: Weights) -> ScaleFactors | None:
+    """The factors that a network was trained with. Raises UserError where the file lacks those of its protocol."""
+    table, metabolites = weights.scale_factors, weights.metabolites
+    if weights.protocol == "paper":
+        return None
+    rows = (len(row) == len(metabolites) and all(0 < value < math.inf for value in row) for row in table or [])
+    if not table or not all(rows):
+        raise UserError(f"{path} lacks scale factors of {listed(metabolites)}\n  train the network again: train.py")
+    return ScaleFactors(torch.tensor(table, dtype=torch.float64))
 
 
 def _check_same(path: Path, weights: Weights, settings: NetworkSettings, fold: int, protocol: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mrsi_sr.cli import WHAT_TO_DO, UserError, log
-from mrsi_sr.results.provenance import read_record
+from mrsi_sr.results.outputs import read_record
 
 KEPT = Path("results/.snakemake")
 MOVED = ("metadata", "incomplete")  # folders of .snakemake: parameters and inputs of each result; unfinished results

@@ -1,8 +1,11 @@
 """Laws of scoring: samples meet the truth that is theirs, and nothing bad is averaged."""
 
+import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import evaluated
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +14,9 @@ from tiny_cohort import participant
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import samples as evaluation
 from mrsi_sr.evaluation import scores
+from mrsi_sr.evaluation.fold import score_fold
 from mrsi_sr.evaluation.metrics import score
+from mrsi_sr.results.outputs import read_record
 from mrsi_sr.settings.experiment import TableSettings
 
 METRICS = ["nrmse", "psnr", "ssim"]
@@ -144,3 +149,49 @@ def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
 def test_table_settings_that_mean_nothing_are_refused(bad):
     with pytest.raises(UserError, match=f"{list(bad)[-1]}.* is .*, expected"):
         TableSettings.of(**bad)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[:0], "it has no rows"),
+        (lambda table: pd.concat([table, table.iloc[3:4]]), "values of a map more than once"),
+        (lambda table: table.assign(value="0.3"), "value is of type"),
+        (lambda table: table.assign(participant=None), "do not name their map"),
+    ],
+)
+def test_a_metrics_file_without_rows_or_with_other_ones_is_refused(change, message, table, tmp_path):
+    scores.write(change(table), tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    with pytest.raises(UserError, match=message):
+        scores.read([tmp_path / "munet.parquet"], "clean")
+
+
+def test_rows_that_would_fill_the_machine_are_not_read(table, tmp_path, monkeypatch):
+    scores.write(table, tmp_path / "munet.parquet", protocol="clean", experiment="demo")
+    monkeypatch.setattr(scores, "BYTES_PER_ROW", 2**60)
+    with pytest.raises(UserError, match="more than this machine's memory"):
+        scores.read([tmp_path / "munet.parquet"], "clean")
+
+
+@pytest.mark.parametrize("snr", [5, 3])
+def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
+    made = evaluated.write(tmp_path / "made", participants=2)
+    for path, limit in zip(made["slices"], (5, snr), strict=True):
+        own = {"settings": {"max_slices": 9}, "quality": {"min_snr": limit}, "code": {}, "made_from": {}}
+        path.with_suffix(".provenance.json").write_text(json.dumps(own))
+    out = tmp_path / "munet.parquet"
+    scored = partial(
+        score_fold, made["samples"]["munet", 1], method="munet", fold=1, protocol="clean", experiment="",
+        slices=made["slices"], metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json",
+        code={},
+    )  # fmt: skip
+    if snr == 5:
+        scored()
+        assert read_record(tmp_path / "munet.provenance.json")["cohort"] == {
+            "slices": {"max_slices": 9},
+            "quality": {"min_snr": 5},
+        }
+        return
+    with pytest.raises(UserError, match="the slices of sub-10 and sub-11 were made with different settings"):
+        scored()
+    assert not out.exists()

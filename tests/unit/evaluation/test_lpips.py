@@ -86,7 +86,7 @@ def test_a_foreign_pickle_is_refused_and_not_run(tmp_path):
             return (open, (str(tmp_path / "was-here"), "w"))
 
     (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Intruder(), protocol=2))
-    with pytest.raises(UserError, match="not a file of tensors"):
+    with pytest.raises(UserError, match="cannot be read as a file of tensors"):
         Lpips("lpips_alex", LpipsWeights.of(backbone=str(tmp_path / "alexnet.pth")))
     assert not (tmp_path / "was-here").exists()
 

@@ -138,6 +138,13 @@ def test_headers_that_lie_are_refused(tmp_path, content):
             read(tmp_path / name)
 
 
+def test_a_long_name_of_gigabytes_is_refused_before_it_is_read(tmp_path):
+    for kind in (b"L", b"K", b"x"):
+        (tmp_path / "a.tar").write_bytes(header("long", 1 << 31, kind))
+        with pytest.raises(UserError, match="a header of 2,147,483,648 bytes"):
+            read(tmp_path / "a.tar")
+
+
 def test_an_archive_with_an_empty_header_before_its_end_is_not_whole(tmp_path):
     good = header("sl1_1-1.table", len(TABLE)) + padded(TABLE)
     (tmp_path / "whole.tar").write_bytes(good + bytes(10240))
@@ -170,6 +177,12 @@ def test_a_file_that_is_too_large_for_a_voxel_is_refused_before_it_is_read(tmp_p
     for path in (tmp_path / "scan", tmp_path / "a.tar"):
         with pytest.raises(UserError, match=rf"{name} has {size:,} bytes(.|\n)*something else under a voxel's name"):
             read(path)
+
+
+def test_a_link_is_held_to_the_same_size(tmp_path):
+    path = pack(tmp_path / "a.tar", ("big", bytes((1 << 20) + 1)), ("sl1_1-1.table", tarfile.LNKTYPE, "big"))
+    with pytest.raises(UserError, match=r"sl1_1-1.table has 1,048,577 bytes"):
+        read(path)
 
 
 def test_a_member_that_no_voxel_has_may_be_of_any_size(tmp_path):

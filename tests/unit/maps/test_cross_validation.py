@@ -1,5 +1,6 @@
 """Laws of cross-validation by participant."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -101,13 +102,32 @@ def test_a_participant_in_two_parts_of_a_fold_is_refused(tmp_path):
         folds.read(path)
 
 
-@pytest.mark.parametrize("text", ["name,fold\na,1\n", "participant,fold,part\na,one,test\n"])
-def test_a_file_that_is_no_table_of_folds_is_refused(text, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,fold\na,1\n", "columns name,fold, expected one participant and one part"),
+        ("participant,fold,fold,part\na,1,2,test\n", "expected one fold"),
+        ("participant,fold,part\na,one,test\n", "line 2: the fold is 'one'"),
+        ("participant,fold,part\na,1,train\nb,0,test\n", "line 3: the fold is '0'"),
+        ("participant,fold,part\na,1,tset\n", "line 2: the part is 'tset'\n  expected train, validation or test"),
+        ("participant,fold,part\na,1\n", "line 2 does not have 3 cells"),
+        ("participant,fold,part\na,1,test,\n", "line 2 does not have 3 cells"),
+        ("participant,fold,part\n../a,1,test\n", "line 2 has the name '../a'"),
+        ('participant,fold,part\n"a,1,test\n', "cannot be read as a table of folds"),
+        ("", "columns none"),
+    ],
+)
+def test_a_file_that_is_no_table_of_folds_is_refused(text, message, tmp_path):
     (tmp_path / "folds.csv").write_text(text)
-    with pytest.raises(UserError, match="no table of folds"):
+    with pytest.raises(UserError, match=re.escape(message)):
         folds.read(tmp_path / "folds.csv")
+
+
+def test_a_missing_table_of_folds_and_a_folder_are_named(tmp_path):
     with pytest.raises(UserError, match="no table of folds"):
         folds.read(tmp_path / "missing.csv")
+    with pytest.raises(UserError, match="is a folder"):
+        folds.read(tmp_path)
 
 
 def test_an_unknown_fold_is_refused():

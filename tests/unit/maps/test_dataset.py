@@ -9,7 +9,6 @@ import torch
 from tiny_cohort import FRAME, METABOLITES, participant
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.maps import dataset
 from mrsi_sr.maps.dataset import MapsOnDevice, Movement
 
 
@@ -118,7 +117,8 @@ def test_paper_scales_by_the_own_maximum_and_clean_by_the_low_resolution_map():
     assert torch.allclose(batch.target.amax(dim=(1, 2, 3)), torch.ones(4))
     batch = next(clean.validation_batches(4))
     inside = (batch.condition.low_resolution * batch.condition.mask).amax(dim=(1, 2, 3))
-    assert torch.allclose(inside, torch.full((4,), 1 / dataset.CLEAN_HEADROOM))
+    factor = clean.factors.of(batch.condition.size, batch.condition.metabolite).flatten()
+    assert torch.allclose(inside, 1 / factor)
 
 
 @pytest.mark.parametrize("protocol", ["paper", "clean"])

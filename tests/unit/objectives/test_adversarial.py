@@ -7,11 +7,13 @@ import pytest
 import torch
 from tiny_cohort import DENOISER, MUNET, participant
 from torch import nn
+from torch.nn.functional import interpolate
 from toy_maps import architecture, objective, toy_batch
 
 from mrsi_sr import networks, objectives
 from mrsi_sr.maps.dataset import MapsOnDevice
-from mrsi_sr.networks.discriminator import Discriminator
+from mrsi_sr.networks.discriminator import Discriminator, critic_input
+from mrsi_sr.objectives import adversarial
 from mrsi_sr.objectives.adversarial import gradient_penalty
 from mrsi_sr.results.checkpoint import Checkpoint
 from mrsi_sr.settings.network import network_settings
@@ -50,14 +52,14 @@ class Linear(nn.Module):
         super().__init__()
         self.slope = nn.Parameter(slope)
 
-    def forward(self, image, condition):
-        return (image * self.slope).sum(dim=(1, 2, 3))
+    def forward(self, x):
+        return (x * self.slope).sum(dim=(1, 2, 3))
 
 
 def test_the_discriminator_has_the_papers_parameters_and_a_gradient_in_each():
     assert networks.count_parameters(Discriminator(32)) == 1_284_129
     batch, critic = toy_batch(2, grid=16, sizes=(4, 8)), Discriminator(2)
-    scores = critic(batch.target, batch.condition)
+    scores = critic(critic_input(batch.target, batch.condition))
     assert scores.shape == (2,)
     scores.sum().backward()
     assert all(parameter.grad.abs().max() > 0 for parameter in critic.parameters())
@@ -65,11 +67,20 @@ def test_the_discriminator_has_the_papers_parameters_and_a_gradient_in_each():
 
 def test_a_score_depends_on_image_and_on_every_part_of_the_condition():
     batch, critic = toy_batch(1, grid=16, sizes=(8,)), Discriminator(2)
-    score = critic(batch.target, batch.condition)
-    assert not torch.equal(critic(1 - batch.target, batch.condition), score)
+    score = critic(critic_input(batch.target, batch.condition))
+    assert not torch.equal(critic(critic_input(1 - batch.target, batch.condition)), score)
     for name in ("low_resolution", "t1", "flair"):
         other = replace(batch.condition, **{name: 1 - getattr(batch.condition, name)})
-        assert not torch.equal(critic(batch.target, other), score), name
+        assert not torch.equal(critic(critic_input(batch.target, other)), score), name
+
+
+def test_the_critic_reads_four_slabs_of_192_by_192_by_3_and_a_map_is_the_same_in_all_slices():
+    batch = toy_batch(2, grid=64)
+    t1, flair, low, image = critic_input(batch.target, batch.condition).split(3, dim=1)
+    assert torch.equal(t1, batch.condition.t1) and torch.equal(flair, batch.condition.flair)
+    for slab, maps in ((low, batch.condition.low_resolution), (image, batch.target)):
+        assert slab.shape == (2, 3, 192, 192) and torch.equal(slab, slab[:, :1].expand_as(slab))
+        assert torch.allclose(slab[:, :1, 1::3, 1::3], maps, atol=1e-6)  # the centre of each voxel
 
 
 @pytest.mark.parametrize("length", [0.0, 1.0, 3.0])
@@ -77,7 +88,7 @@ def test_the_gradient_penalty_of_a_linear_critic_is_the_square_of_its_slope_less
     slope = torch.zeros(1, 4, 4)
     slope[0, 1, 2], slope[0, 3, 0] = 0.6 * length, -0.8 * length
     critic = Linear(slope)
-    penalty = gradient_penalty(lambda images: critic(images, None), torch.rand(5, 1, 4, 4))
+    penalty = gradient_penalty(critic, torch.rand(5, 1, 4, 4))
     assert penalty.item() == pytest.approx((length - 1) ** 2)
     if length:
         penalty.backward()  # the penalty reaches the critic's parameters
@@ -85,19 +96,52 @@ def test_the_gradient_penalty_of_a_linear_critic_is_the_square_of_its_slope_less
         assert torch.allclose(critic.slope.grad, expected, atol=1e-6)
 
 
+SLAB = 192 * 192 * 3  # voxels of each of the critic's four inputs
+INPUTS = ["t1", "flair", "low-resolution map", "image"]
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_the_slope_of_a_critic_that_averages_an_input_is_the_one_of_its_192_by_192_by_3_voxels(name):
+    """WGAN-GP takes the slope by all that the critic reads: a mean over N voxels has the slope 1 / sqrt(N).
+
+    By the voxels of the 64x64 image it would be sqrt(27) times as steep, and by the image alone 0 for the others.
+    """
+    learn, batch, steepness = build(), toy_batch(2, grid=64), 3.0
+    averaged = torch.zeros(12, 1, 1)
+    averaged[3 * INPUTS.index(name) :][:3] = steepness / SLAB**0.5  # sqrt(N) x 3 times the mean: the slope is 3
+    learn.critic.module = Linear(averaged.expand(12, 192, 192))
+    penalty = learn.critic_loss(lambda condition: 0.25 * batch.target, batch, seeded())[1]["penalty"]
+    assert penalty.item() == pytest.approx((steepness - 1) ** 2, rel=1e-2)  # float32
+
+
+def test_the_penalty_is_taken_between_the_generated_and_the_real_inputs(monkeypatch):
+    """Each pair has a point of its own on the line between its two, drawn uniformly (Gulrajani et al. 2017)."""
+    learn, batch, seen = build(), toy_batch(12, grid=8, sizes=(4,)), []
+    monkeypatch.setattr(adversarial, "gradient_penalty", lambda score, x: seen.append(x) or torch.zeros(()))
+    learn.critic.module = lambda x: x.mean(dim=(1, 2, 3))
+    learn.critic_loss(lambda condition: 0.5 * condition.mask, batch, seeded())
+    real, made = (critic_input(x, batch.condition) for x in (batch.target, 0.5 * batch.condition.mask))
+    difference = (real - made).flatten(1)
+    share = ((seen[0] - made).flatten(1) * difference).sum(1) / difference.square().sum(1)
+    assert torch.allclose(seen[0], made + share.view(-1, 1, 1, 1) * (real - made), atol=1e-5)
+    assert 0 <= share.min() < 0.3 and 0.7 < share.max() <= 1 and len(share.unique()) == 12
+
+
 def test_the_critic_loss_of_a_linear_critic_is_penalty_less_distance():
     learn, batch = build(gradient_penalty=7.0), toy_batch(2)
-    slope = torch.full((1, 32, 32), 2 / 32)  # its length is 2
+    slope = torch.full((12, 192, 192), 2 / (4 * SLAB) ** 0.5)  # its length is 2
     learn.critic.module = Linear(slope)
     made = 0.25 * batch.target
     loss, parts = learn.critic_loss(lambda condition: made, batch, seeded())
-    distance = (0.75 * batch.target * 2 / 32).sum() / 2
-    assert torch.allclose(parts["distance"], distance) and parts["penalty"].item() == pytest.approx(1.0, abs=1e-5)
-    assert torch.allclose(loss, 7 * parts["penalty"] - distance)
+    resampled = interpolate(batch.target, size=(192, 192), mode="bilinear")
+    distance = 3 * (0.75 * resampled * slope[0]).sum() / 2
+    assert parts["distance"].item() == pytest.approx(distance.item(), rel=1e-4)
+    assert parts["penalty"].item() == pytest.approx(1.0, rel=1e-2)  # float32, summed over 442,368 voxels
+    assert torch.allclose(loss, 7 * parts["penalty"] - parts["distance"])
 
 
 @pytest.mark.parametrize("start", [0.1, 1.5])
-def test_a_generator_moves_towards_the_data_and_the_critic_scores_the_data_higher(start):
+def test_a_generator_moves_towards_the_data_and_the_critic_scores_the_data_higher(start, monkeypatch):
     """One number for each map: the data are at 0.8, and the generator starts on one side of them.
 
     On a line a slope can only turn round through 0, which the usual penalty would forbid: it is light here.
@@ -111,10 +155,11 @@ def test_a_generator_moves_towards_the_data_and_the_critic_scores_the_data_highe
             super().__init__()
             self.layers = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
 
-        def forward(self, image, condition):
-            return self.layers(image.flatten(1))[:, 0]
+        def forward(self, x):
+            return self.layers(x.flatten(1))[:, 0]
 
     learn.critic.module, level = Small(), nn.Parameter(torch.tensor(start))
+    monkeypatch.setattr(adversarial, "critic_input", lambda image, condition: image)
     learn.reconstruction_loss = lambda output: (torch.zeros(()), {})  # MS-SSIM takes no map of one voxel
 
     def network(condition):
@@ -156,8 +201,8 @@ def test_the_loss_is_reconstruction_and_each_maps_score_by_the_weight_that_it_wa
 
     loss, parts = learn(network, batch, seeded())
     plain, _ = objectives.build(objective("regression"))(lambda condition: image, batch)
-    adversarial = (told[0] * -learn.critic.module(image, batch.condition)).mean()
-    assert torch.allclose(loss, 2 * plain + adversarial)
+    expected = (told[0] * -learn.critic.module(critic_input(image, batch.condition))).mean()
+    assert torch.allclose(loss, 2 * plain + expected)
     assert torch.allclose(learn.validation(network, batch, seeded())[0], plain)
     assert set(parts) == {"l1", "structural", "adversarial"}
 

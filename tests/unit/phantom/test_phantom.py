@@ -18,7 +18,7 @@ from mrsi_sr.phantom.fields import stream
 from mrsi_sr.phantom.grid import mrsi_affine, positions_mm, to_mri_grid, to_mrsi_grid
 from mrsi_sr.phantom.lcmodel_writer import lcmodel_number, table_name
 from mrsi_sr.phantom.lesion import labels
-from mrsi_sr.phantom.participant import check_folder, simulate, write
+from mrsi_sr.phantom.participant import simulate, write
 from mrsi_sr.results.files import checksum
 from mrsi_sr.settings.cohort import PhantomSettings
 
@@ -321,12 +321,6 @@ def test_images_lie_where_the_maps_lie(toy_folder):
 def test_the_two_grids_agree():
     field = np.linspace(0, 1, 5)[:, None, None] + np.linspace(0, 2, 4)[None, :, None] + np.linspace(0, 3, 6)
     assert np.allclose(to_mrsi_grid(to_mri_grid(field)), field, atol=1e-6)
-
-
-def test_a_foreign_folder_is_not_replaced(tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="in the way"):
-        check_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

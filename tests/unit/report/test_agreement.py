@@ -55,6 +55,12 @@ def test_folds_that_differ_are_refused_or_said_where_they_are_to_be_mixed(change
     assert check(*records, mix_folds=True) == [said]
 
 
+def test_scores_of_scans_prepared_in_different_ways_are_refused_even_where_folds_may_be_mixed():
+    records = [record("munet", fold) | {"cohort": {"quality": {"min_snr": fold}}} for fold in (1, 2)]
+    with pytest.raises(UserError, match=r"cohort\.quality\.min_snr is 1 in .* and 2 in"):
+        check(*records, mix_folds=True)
+
+
 def test_what_two_methods_mix_of_one_network_is_said_once():
     records = [
         record(method, fold, OTHER if fold == 2 else NETWORK) for method in ("munet", "sharp") for fold in (1, 2)
@@ -123,4 +129,4 @@ def test_lpips_of_different_weights_is_not_shown_together():
 def test_a_file_that_is_no_record_of_scores_is_named(text, tmp_path):
     (tmp_path / "munet.provenance.json").write_text(text)
     with pytest.raises(UserError, match=r"munet\.provenance\.json .*record of scores"):
-        read_records([tmp_path / "munet.provenance.json"])
+        read_records([tmp_path / "munet.provenance.json"], [])

@@ -63,7 +63,7 @@ def test_the_zero_filled_panel_is_the_measured_low_resolution_map(truths, tmp_pa
     low = qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 8})
     assert full.nrmse < low.nrmse < 1
     assert not np.any(low.map[~truth.valid[1, 0]])
-    with pytest.raises(UserError, match="no size 6 in protocol clean"):
+    with pytest.raises(UserError, match="no low-resolution size 6"):
         qualitative.zero_filled(path, truth, 1, 0, ANYTHING | {"size": 6})
 
 

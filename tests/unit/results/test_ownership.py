@@ -41,7 +41,7 @@ def test_a_folder_that_stays_empty_is_removed_and_a_full_one_stays(tmp_path):
         with Ownership(tmp_path / name) as owned:
             for file in files_kept:
                 (owned.folder / file).touch()
-    assert [path.name for path in tmp_path.rglob("*")] == ["full", "x"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".result.json", "full", "x"]
 
 
 def test_the_newer_run_owns_the_folder_and_the_older_writes_nothing_more(tmp_path):
@@ -60,7 +60,7 @@ def test_the_newer_run_owns_the_folder_and_the_older_writes_nothing_more(tmp_pat
         assert (tmp_path / "result").read_text() == "newer"
         with pytest.raises(UserError, match="by another run, which is over"):
             older.check()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".result.json", "result"]
 
 
 def test_an_older_run_neither_overwrites_nor_removes_what_a_newer_one_tells(tmp_path):

@@ -1,17 +1,21 @@
 """Laws of sampling: each map has its own noise, comes from the measurement alone, and comes back in its own unit."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
-from tiny_cohort import DENOISER, METABOLITES, MUNET, participant, truncate, write
+from damage import flipped, rewrite
+from tiny_cohort import DENOISER, FACTORS, FRAME, METABOLITES, MUNET, participant, truncate, write
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
+from mrsi_sr.results.outputs import MARK
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
@@ -38,8 +42,9 @@ def weights_file(folder, settings: NetworkSettings, **changes):
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 4}
+    facts |= {"scale_factors": FACTORS[changes.get("protocol", "clean")]} | changes
     path = folder / f"{settings.architecture}.best.safetensors"
-    Weights(network.state_dict(), settings.plain(), **facts | changes).save(path)
+    Weights(network.state_dict(), settings.plain(), **facts).save(path)
     return path
 
 
@@ -191,6 +196,9 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
             {"settings": MUNET | {"learning_rate": 1.0}},
             "other settings: learning_rate: 1.0 there, 0.01 here",
         ),
+        ({"scale_factors": None}, "lacks scale factors of tCr, tCho"),
+        ({"scale_factors": [[1.0, 1.0], [1.0]]}, "lacks scale factors of tCr, tCho"),
+        ({"scale_factors": [[1.0, 0.0]] * 8}, "lacks scale factors of tCr, tCho"),
     ],
 )
 def test_weights_of_another_training_are_refused(changes, message, tmp_path):
@@ -208,6 +216,38 @@ def test_other_metabolites_than_trained_on_are_refused(tmp_path):
     method = method_of("munet", tmp_path)
     with pytest.raises(UserError, match="sub-1 has the metabolites NAA, Gly, but the weights of network"):
         sample_participant(method, slices, Measurements(path, slices, "clean", [4]), "clean", [4])
+
+
+def one_value_of_another(whole: bytes) -> bytes:
+    with np.load(io.BytesIO(whole)) as file:
+        arrays = dict(file)
+    arrays["maps"][0, 3, 3] += 1
+    changed = io.BytesIO()
+    np.savez_compressed(changed, **arrays)
+    return changed.getvalue()
+
+
+def test_maps_of_another_frame_than_trained_on_are_refused(tmp_path):
+    """A low-resolution size of 4 is another resolution in a larger frame."""
+    slices = participant("sub-1", 1, frame=32)
+    path = truncate(slices, tmp_path / "low.npz", "clean", [4])
+    with pytest.raises(UserError, match="sub-1 has maps of 32x32 voxels, but the weights were trained on 16x16"):
+        sample_participant(method_of("munet", tmp_path), slices, Measurements(path, slices, "clean", [4]), "clean", [4])
+
+
+def test_the_factors_of_the_weights_scale_what_a_network_meets(tmp_path):
+    """The map itself, passed through, comes back in its own unit, whatever the factors are."""
+    slices, seen = participant("sub-1", 1), []
+    path = truncate(slices, tmp_path / "low.npz", "clean", [8])
+    table = [[1.0, 3.0]] * (FRAME // 2)
+    method = method_of("munet", tmp_path)
+    method.factors = ScaleFactors(torch.tensor(table))
+    method.networks["network"] = lambda condition: seen.append(condition) or condition.low_resolution
+    arrays, _ = sample_participant(method, slices, Measurements(path, slices, "clean", [8]), "clean", [8])
+    highest = (seen[0].low_resolution * seen[0].mask).amax(dim=(1, 2, 3))
+    assert torch.allclose(highest, 1 / torch.tensor(table)[3][seen[0].metabolite])
+    expected = seen[0].truncation.truncate(torch.from_numpy(slices.maps).flatten(0, 1)[:, None], 8)[:, 0].numpy()
+    assert np.allclose(arrays["maps"], expected, atol=1e-4)
 
 
 @pytest.fixture
@@ -241,7 +281,7 @@ def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_pat
     monkeypatch.setattr(sampling, "sample_participant", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sample_all(method, *two, out, "a")
-    assert sorted(file.name for file in out.iterdir()) == ["sub-1.npz"]
+    assert sorted(file.name for file in out.iterdir()) == [MARK, "sub-1.npz"]
     assert [cost["maps"] for cost in sample_all(method, *two, out, "a")] == [6, 6]
     assert done == ["sub-1", "interrupted", "sub-2"]
     sample_all(method, *two, out, "b")
@@ -252,7 +292,7 @@ def test_samples_of_participants_that_do_not_belong_are_removed(two, tmp_path):
     slices, low_resolution = two
     sample_all(method_of("zero_filled", tmp_path), *two, tmp_path / "out", "a")
     sample_all(method_of("zero_filled", tmp_path), {"sub-2": slices["sub-2"]}, low_resolution, tmp_path / "out", "a")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["sub-2.npz"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [MARK, "sub-2.npz"]
 
 
 def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, monkeypatch):
@@ -267,11 +307,15 @@ def test_a_record_never_lies_beside_samples_that_it_is_not_of(two, tmp_path, mon
     assert not (out / "provenance.json").exists()
 
 
-def test_a_damaged_file_of_samples_is_sampled_again(two, tmp_path, caplog):
+@pytest.mark.parametrize("damage", [lambda whole: whole[:300], lambda whole: whole[:-1], flipped, one_value_of_another])
+def test_a_damaged_or_changed_file_of_samples_is_sampled_again(damage, two, tmp_path, caplog):
+    """Also one with the fingerprint of this run, readable, and with another value in it."""
     method, out = method_of("zero_filled", tmp_path), tmp_path / "out"
     sample_all(method, *two, out, "a")
-    before = np.load(out / "sub-1.npz")["maps"]
-    (out / "sub-1.npz").write_bytes((out / "sub-1.npz").read_bytes()[:300])
+    before = (out / "sub-1.npz").read_bytes()
+    rewrite(out / "sub-1.npz", damage(before))
     sample_all(method, *two, out, "a")
-    assert "sub-1.npz cannot be read" in caplog.text
-    assert np.array_equal(np.load(out / "sub-1.npz")["maps"], before)
+    assert "sub-1.npz is damaged, or was changed" in caplog.text
+    with np.load(out / "sub-1.npz") as again, np.load(io.BytesIO(before)) as whole:
+        assert all(np.array_equal(again[name], whole[name]) for name in whole if name != "cost")
+    assert "sub-2.npz is damaged" not in caplog.text

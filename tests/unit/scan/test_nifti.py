@@ -127,6 +127,8 @@ def test_voxels_of_implausible_size_are_refused_with_the_unit_of_the_header(tmp_
 def test_a_singular_or_infinite_affine_is_refused(tmp_path, row):
     with pytest.raises(UserError, match="an affine that is singular or not finite"):
         read_nifti(save(tmp_path / "a.nii", srow_x=row))
+    with pytest.raises(UserError, match="an affine that is singular or not finite"):  # two axes in one direction
+        read_nifti(save(tmp_path / "a.nii", srow_x=[3, 3, 0, 0], srow_y=[3, 3.001, 0, 0]))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,24 @@ def test_a_header_that_promises_another_size_than_there_is_is_refused(tmp_path, 
     for read in (read_nifti, read_grid):
         with pytest.raises(UserError, match=r"it ends .* bytes before|bytes more than|a matrix of 32767 x 32767 x 9"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("dim", [[3, 0, 4, 5], [3, -3, 4, 5], [3, 32767, 32767, 9]])
+def test_a_matrix_that_cannot_be_an_images_is_refused_by_its_numbers(tmp_path, dim):
+    with pytest.raises(UserError, match=f"a matrix of {dim[1]} x {dim[2]} x {dim[3]} in its header"):
+        read_nifti(save(tmp_path / "a.nii", dim=[*dim, 1, 1, 1, 1]))
+
+
+def test_both_files_of_a_pair_are_read_up_to_their_checksums(tmp_path):
+    save(tmp_path / "a.img.gz", kind=nibabel.Nifti1Pair)
+    for file in files_of(tmp_path / "a.img.gz"):
+        whole = bytearray(file.read_bytes())
+        whole[-8] ^= 1
+        file.write_bytes(whole)
+        with pytest.raises(UserError, match="CRC check failed"):
+            read_nifti(tmp_path / "a.img.gz")
+        whole[-8] ^= 1
+        file.write_bytes(whole)
 
 
 def test_every_flipped_bit_of_a_gzip_file_is_seen_up_to_its_checksum(tmp_path):
@@ -248,8 +268,11 @@ def test_no_header_or_content_whatever_is_more_than_a_user_error(tmp_path_factor
 
 
 def test_headers_that_lie_about_where_values_begin_are_refused(tmp_path):
-    for offset in (0, 348, -64, 1e30, np.nan, np.inf, 400):
+    for offset in (1e30, np.nan, np.inf, 400):
         with pytest.raises(UserError, match="cannot be read as a NIfTI image"):
+            read_nifti(save(tmp_path / "a.nii", vox_offset=offset))
+    for offset in (0, 347, -64):
+        with pytest.raises(UserError, match=f"its values begin at byte {offset}, inside its header"):
             read_nifti(save(tmp_path / "a.nii", vox_offset=offset))
     data = save(tmp_path / "a.nii").read_bytes()
     (tmp_path / "a.nii").write_bytes(data[:348] + struct.pack("<4sii", b"\1\0\0\0", 0, 4) + data[352:])  # an extension

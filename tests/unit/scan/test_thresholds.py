@@ -63,6 +63,7 @@ def test_air_that_is_exactly_zero_leaves_every_voxel_above_zero_to_the_brain(bra
 @pytest.mark.parametrize(("values", "above"), [
     ([0, 1], 0), ([0, 0.2], 0), ([0, 255], 0), ([0, 1, 2, 4], 0.5), ([0, 0.9999, 2.0001], 0.5),
     (range(21), 0.5),  # labels: twenty lesions
+    (range(100), 0.5), ([0, 1, 2, 4, 4, 4], 0.5),  # a segmentation; lesions, the last one the largest
     ([0, 3e-7, 0.2, 0.999], 0.4995), ([-0.05, 0.0, 0.3, 1.08], 0.54), ([0, 0.5, 1], 0.5),
     ([*range(0, 256, 4), 255, 255, 255], 127.5), ([0, np.nan, np.inf, 1], 0), ([0, 0], 0), ([-1, -2], 0),
 ])  # fmt: skip

@@ -3,10 +3,13 @@
 import nibabel
 import numpy as np
 import pytest
+from damage import rewrite
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.maps import read_maps
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan import volumes
+from mrsi_sr.scan.nifti import read_nifti, write_nifti
 from mrsi_sr.scan.volumes import Status
 
 AFFINE = np.array([[-3.5, 0, 0, 90], [0, 3.5, 0, -120], [0, 0, 3.5, -60], [0, 0, 0, 1.0]])
@@ -135,3 +138,23 @@ def test_maps_that_do_not_fit_are_one_clear_error(maps, files, message):
     (maps / "text.nii").write_text("no image")
     with pytest.raises(UserError, match=message):
         read_maps(maps, files, ["tCr"])
+
+
+def test_volumes_that_are_not_as_they_were_written_are_refused(scan, tmp_path):
+    """Another value in a file that can be read, and a file that somebody put there."""
+    scan.brain_mask = None
+    with Provenance({}, code={}).folder(tmp_path / "volumes") as folder:
+        scan.save(folder)
+    assert volumes.Volumes.load(tmp_path / "volumes", ["tCr"]).shape == SHAPE
+    for name in ("status", "tCr_sd", "snr"):
+        path = tmp_path / "volumes" / f"{name}.nii.gz"
+        whole = path.read_bytes()
+        values, affine = read_nifti(path)
+        values[1, 1, 1] += 1
+        write_nifti(path, values, affine)
+        with pytest.raises(UserError, match=rf"{name}\.nii\.gz is damaged, or was changed"):
+            volumes.Volumes.load(tmp_path / "volumes", ["tCr"])
+        rewrite(path, whole)
+    write_nifti(tmp_path / "volumes" / "brain_mask.nii.gz", values, affine)
+    with pytest.raises(UserError, match=r"brain_mask\.nii\.gz is no part of the result"):
+        volumes.Volumes.load(tmp_path / "volumes", ["tCr"])

@@ -1,22 +1,25 @@
 """Laws of networks that go together: what is needed first is there, fits and comes first; one network for each size."""
 
 import copy
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_cohort import METABOLITES, MUNET, participant
+from tiny_cohort import FACTORS, METABOLITES, MUNET, participant
 from torch import nn
 from toy_maps import toy_batch, toy_sampler
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.dataset import MapsOnDevice
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.objectives import regression
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import network_settings
+from mrsi_sr.training import fold
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.fits import check_circle
@@ -215,9 +218,10 @@ def test_the_sampler_tells_every_map_the_adversarial_weight():
     assert torch.equal(told[0], torch.full((3,), 0.03)) and told[1] is None
 
 
-def saved(folder, name, settings, seed):
+def saved(folder, name, settings, seed, factors=FACTORS["clean"]):
     torch.manual_seed(seed)
     facts = {"fold": 1, "protocol": "clean", "sizes": settings.sizes or [4, 8], "metabolites": list(METABOLITES)}
+    facts["scale_factors"] = factors
     path = folder / f"{name}.safetensors"
     Weights(networks.build(settings).state_dict(), settings.plain(), iteration=1, **facts).save(path)
     return path
@@ -243,6 +247,23 @@ def test_a_method_of_single_scale_networks_counts_them_all_and_needs_one_for_eac
         assert torch.allclose(images[[index]], network(condition.select([index])), atol=1e-5)
     with pytest.raises(UserError, match="lacks networks for size_6: it has size_4, size_8"):
         build([4, 6])
+
+
+def test_networks_that_learned_different_scales_are_not_used_together(tmp_path):
+    """A map in the scale of one network is a map of another height for the other."""
+    settings = {f"size_{n}": network_settings(MUNET_RAW | {"sizes": [n]}) for n in (4, 8)}
+    factors = {"size_4": [[1.0, 1.5]] * 8, "size_8": [[1.0, 1.6]] * 8}
+    paths = {role: saved(tmp_path, role, each, 1, factors[role]) for role, each in settings.items()}
+    method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={role: role for role in settings})
+    known = {"fold": 1, "protocol": "clean", "device": CPU}
+    with pytest.raises(UserError, match="the weights of size_4 and the weights of size_8 scale maps by different"):
+        Method("single", method, settings, paths, **known, sizes=[4, 8], batch_size=64)
+    needed, own = (ScaleFactors(torch.tensor(table, dtype=torch.float64)) for table in factors.values())
+    path, also = paths["size_4"], {"sizes": [4], "metabolites": list(METABOLITES)}
+    load = partial(fold._load_needed, "super_resolver", path, settings["size_4"], CPU)
+    assert load(needed, fold=1, protocol="clean", **also)
+    with pytest.raises(UserError, match="scale maps by different factors"):
+        load(own, fold=1, protocol="clean", **also)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.evaluation.samples import Samples, samples_record
-from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.kspace import Truncation
 from mrsi_sr.report.figures import style
+from mrsi_sr.results.outputs import check_made_from
+from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 
@@ -55,9 +57,9 @@ class Picture:
 
 
 def compose(
-    folders: Sequence[Path], slices: Sequence[str], low_resolution: Sequence[str], settings: FigureSettings
+    folders: Sequence[Path], slices: Sequence[str], measured: Sequence[str], settings: FigureSettings
 ) -> Picture:
-    """Content of the figure, from folders of samples, slices.npz and low_resolution npz files.
+    """Content of the figure, from folders of samples, slices.npz and files of measured k-space.
 
     The zero-filled map is the first panel: a method's where one samples it, else from the measured k-space. Raises
     UserError where the methods have no participant in common, another protocol, or no such map.
@@ -84,8 +86,9 @@ def compose(
         new = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
         panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), new)
     if not any(records[by_method[name]]["sampler"]["kind"] == "zero_filled" for name in methods):
-        measured = files_of([truth.participant], low_resolution)[truth.participant]
-        panels.insert(0, zero_filled(measured, truth, s, m, settings))
+        own = files_of([truth.participant], measured)[truth.participant]
+        check_made_from(own, files_of([truth.participant], slices)[truth.participant])
+        panels.insert(0, zero_filled(own, truth, s, m, settings))
     return Picture(truth, s, m, panels, caption(truth, s, m, settings))
 
 
@@ -131,20 +134,13 @@ def panel(label: str, samples: Samples, truth: ParticipantSlices, s: int, m: int
     return scored(label, samples.maps[first], truth, s, m, settings.protocol)
 
 
-def zero_filled(low_resolution: str | Path, truth: ParticipantSlices, s: int, m: int, settings: FigureSettings):
+def zero_filled(path: str | Path, truth: ParticipantSlices, s: int, m: int, settings: FigureSettings):
     """Panel of the zero-filled map, from the measured k-space in low_resolution-PROTOCOL.npz."""
     import torch
 
-    with np.load(low_resolution, allow_pickle=False) as file:
-        name = f"kspace_{settings.size}"
-        if name not in file or str(file["protocol"]) != settings.protocol:
-            raise UserError(
-                f"{low_resolution} has no size {settings.size} in protocol {settings.protocol}\n"
-                f"  it has {', '.join(map(str, file['sizes']))} in protocol {file['protocol']}: run truncate.py"
-            )
-        window = file[name][s, m]
     frame = truth.maps.shape[-1]
-    kspace = torch.from_numpy(expand_window(window, settings.size, settings.protocol, frame))
+    measured = low_resolution.read(path, truth, settings.protocol, [settings.size])[settings.size]
+    kspace = torch.from_numpy(measured[s, m])
     image = Truncation(settings.protocol, frame).image(kspace[None, None])[0, 0].numpy()
     return scored("Zero-filled", image * truth.valid[s, m], truth, s, m, settings.protocol)
 

@@ -20,7 +20,7 @@ from snakemake.settings.types import (
 )
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.provenance import read_record, record_of
+from mrsi_sr.results.outputs import read_record, record_of
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow.start import absent

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mrsi_sr.results.outputs import record_of
 from mrsi_sr.results.ownership import Owner
-from mrsi_sr.results.provenance import record_of
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
 

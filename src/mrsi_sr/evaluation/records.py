@@ -1,0 +1,101 @@
+"""Provenance records of samples and of scores: reading, with every key that is used checked for its type."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveInt
+
+from mrsi_sr.results.names import check_name
+from mrsi_sr.results.reading import read_json, reading, shaped
+
+
+class Kind(BaseModel):
+    """Sampler of a method, by its kind."""
+
+    kind: str
+
+
+class SamplingSettings(BaseModel):
+    """Settings of a method: its sampler, its networks by role, and how often it samples a map."""
+
+    sampler: dict[str, Any]
+    networks: dict[str, str]
+    samples: PositiveInt
+
+
+class Training(BaseModel):
+    """Cost of the training of a network; null where its record was missing."""
+
+    seconds: FiniteFloat | None
+    device: str | None
+
+
+class SamplesRecord(BaseModel):
+    """Provenance of a folder of samples, which sample.py wrote."""
+
+    method: str
+    fold: PositiveInt
+    protocol: str
+    sizes: list[PositiveInt]
+    participants: list[str]
+    maps: NonNegativeInt
+    sampler: Kind
+    settings: SamplingSettings
+    networks: dict[str, dict[str, Any]]
+    nfe: FiniteFloat
+    seconds_per_slice: FiniteFloat
+    parameters: NonNegativeInt
+    training: dict[str, Training]
+    device: str
+    inputs_sha256: dict[str, str]
+    outputs_sha256: dict[str, str]
+
+
+class ScoringSettings(BaseModel):
+    """Settings of a scoring: files of LPIPS weights by metric."""
+
+    lpips_weights: dict[str, dict[str, str | bool | None]]
+
+
+class ScoresRecord(BaseModel):
+    """Provenance of a metrics file, which evaluate.py wrote."""
+
+    method: str
+    fold: PositiveInt
+    settings: ScoringSettings
+    code: dict[str, str]
+    inputs_sha256: dict[str, str]
+    made_from: dict[str, str]
+    outputs_sha256: dict[str, str]
+    sampling_settings: SamplingSettings
+    networks: dict[str, dict[str, Any]]
+    sampling_device: str
+    nfe: FiniteFloat
+    seconds_per_slice: FiniteFloat
+    parameters: NonNegativeInt
+    training: dict[str, Training]
+    cohort: dict[str, dict[str, Any] | None] = {}
+    frame: PositiveInt
+
+
+def read_samples_record(path: Path) -> dict:
+    """Provenance of a folder of samples, with the keys of SamplesRecord. Raises UserError for any other file."""
+    record = _read(path, SamplesRecord, "a record of samples", "expected a provenance.json of sample.py: run it again")
+    for participant in record["participants"]:
+        check_name(participant, f"a participant in {path}")
+    return record
+
+
+def read_scores_record(path: Path) -> dict:
+    """Provenance of a metrics file, with the keys of ScoresRecord. Raises UserError for any other file."""
+    return _read(path, ScoresRecord, "a record of scores", "expected a provenance.json of evaluate.py: run it again")
+
+
+def _read(path: Path, kind: type, what: str, to_do: str) -> dict:
+    content = read_json(path, what, to_do)
+    with reading(path, what, to_do):
+        record = shaped(kind, content)
+        roles = getattr(record, "sampling_settings", None) or record.settings
+        if missing := sorted(set(roles.networks) - set(record.networks)):
+            raise ValueError(f"networks has no settings of the role {', '.join(missing)}")
+    return content

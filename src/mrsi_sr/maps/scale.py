@@ -1,0 +1,76 @@
+"""The scale of maps: what they are divided by, so that networks meet maxima near 1 whatever the unit and the size.
+
+| protocol | scale of a map | highest value meant |
+|---|---|---|
+| paper | its own high-resolution maximum | 1 |
+| clean | maximum of its low-resolution map inside the mask, times a factor of its size and metabolite | 2 |
+
+A low-resolution map has lost part of its peaks, the more the smaller the size, and how much depends on the metabolite:
+the factors are learned from the training participants, and stored with the weights of every network.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mrsi_sr.kspace import Truncation
+
+# Upper bound, by protocol, of what ends in a sigmoid, and of the estimates that a sampler clips: scaled maps lie in
+# 0..1 in 'paper'; in 'clean' their maxima are spread around 1, 90 % within 0.8..1.4 on phantoms (docs/protocols.md).
+CEILING = {"paper": 1.0, "clean": 2.0}
+DECIMALS = 4  # of a factor: rounded off is what differs between devices
+
+
+@dataclass(frozen=True)
+class ScaleFactors:
+    """Factors of the clean protocol: maximum of a map over that of its low-resolution map, for sizes and metabolites.
+
+    table: float [N / 2, M] for maps of N x N and M metabolites; its rows are the sizes 2, 4, .. N.
+    """
+
+    table: Tensor
+
+    @classmethod
+    def learned(cls, maps: Tensor, valid: Tensor, metabolite: Tensor, count: int, truncation: Truncation):
+        """The medians over maps [B, 1, N, N] with their valid voxels, by metabolite [B], of `count` metabolites.
+
+        All sizes have theirs, whichever a network is trained on: so all networks of a fold have the same factors. A
+        metabolite without a map has the median over all maps.
+        """
+        maps, groups = maps.double(), [metabolite == each for each in range(count)]
+        highest, rows = maps.amax(dim=(1, 2, 3)), []
+        for size in range(2, truncation.frame + 1, 2):
+            ratio = highest / (truncation.truncate(maps, size) * valid).amax(dim=(1, 2, 3))
+            rows.append(torch.stack([(ratio[group] if group.any() else ratio).median() for group in groups]))
+        return cls(torch.stack(rows).round(decimals=DECIMALS))
+
+    @classmethod
+    def ones(cls, frame: int, count: int):
+        """Factors of 1, for a method without networks, whose maps have no scale to meet."""
+        return cls(torch.ones(frame // 2, count))
+
+    def of(self, size: Tensor, metabolite: Tensor) -> Tensor:
+        """The factor of each of B maps, float [B, 1, 1, 1]. size, metabolite: long [B]."""
+        return self.table[size // 2 - 1, metabolite].float().view(-1, 1, 1, 1)
+
+    def to(self, device: torch.device | str) -> "ScaleFactors":
+        """The same on another device."""
+        return ScaleFactors(self.table.to(device))
+
+    def plain(self) -> list[list[float]]:
+        """The table as JSON can hold it; equal factors are equal lists."""
+        return self.table.tolist()
+
+    @property
+    def frame(self) -> int:
+        """N, the side of the maps that they were learned from, in voxels."""
+        return 2 * len(self.table)
+
+
+def low_resolution_maximum(low_resolution: Tensor, mask: Tensor) -> Tensor:
+    """Maximum [B, 1, 1, 1] of low-resolution maps inside their masks, [B, 1, H, W].
+
+    It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px.
+    """
+    return (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)

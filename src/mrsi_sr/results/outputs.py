@@ -1,0 +1,194 @@
+"""Outputs of scripts: the places that they may take, and the checksums by which a damaged one is recognised.
+
+A result is known by its record: `provenance.json` in a folder of results, `NAME.provenance.json` beside a single file.
+The record names the script, and the checksum of each file. Snakemake deletes declared outputs, and so the record of a
+folder, before it runs a job again: the folder's mark, a file that is no declared output, has these two facts as well.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.results.files import checksum, writing
+from mrsi_sr.results.reading import UNREADABLE, read_json
+
+RECORD = "provenance.json"  # in a folder of results: written last, so where it lies the folder is whole
+MARK = ".result.json"
+SHOWN = 3  # maximum number of files listed in an error text
+
+
+def script_name() -> str:
+    """File name of the script that runs, such as "ingest.py"."""
+    return Path(sys.argv[0]).name
+
+
+def record_of(outputs: Sequence[str | Path]) -> Path:
+    """Path of a result's provenance: the one among its files, else `NAME.provenance.json` beside the first file."""
+    files = [Path(path) for path in outputs]
+    return next((file for file in files if file.name.endswith(RECORD)), files[0].with_suffix(f".{RECORD}"))
+
+
+def read_record(path: Path) -> dict:
+    """Content of a provenance, empty where there is none that can be read."""
+    try:
+        return read_json(path, "a record of a result", "")
+    except (UserError, *UNREADABLE):
+        return {}
+
+
+def facts_of(script: str, checksums: dict[str, str | None]) -> dict:
+    """Facts of a record by which a result is known. checksums: by file; None for one that is not finished."""
+    return {"script": script, "outputs_sha256": checksums}
+
+
+def write_mark(folder: Path, checksums: dict[str, str]) -> None:
+    """Mark a folder as a result of this script, with its files' checksums."""
+    with writing(folder / MARK) as temporary:
+        temporary.write_text(json.dumps(facts_of(script_name(), checksums), indent=2, sort_keys=True) + "\n")
+
+
+def checksums_in(folder: Path) -> dict[str, str]:
+    """Checksums of a folder's files, as its mark or its record has them; empty where there is neither."""
+    return _known(folder)[1]
+
+
+def checksums_of(files: Iterable[str | Path], folder: Path) -> dict[str, str]:
+    """Checksums of files, by their path from a folder."""
+    return {os.path.relpath(file, folder): checksum(file) for file in files}
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and below that are not hidden, in order."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() or path.is_symlink())
+    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path] = ()) -> None:
+    """Raise UserError where a script's output would replace an input, or anything but a former result of that script.
+
+    outputs: files and folders that the script is to write. A folder is taken where it is new, empty, or a former
+    result; a file where it is new or a former result. inputs: files and folders that it reads; none may be an output,
+    or lie in one.
+    """
+    outputs, inputs = list(map(Path, outputs)), list(map(Path, inputs))
+    for output in outputs:
+        for given in inputs:
+            _check_apart(output, given)
+        if output.is_dir():
+            _check_folder(output)
+        elif output.exists() and (script := _script_of(output, record_of(outputs))) != script_name():
+            raise UserError(
+                f"{output} exists, and {_origin(script)}: it is not replaced\n"
+                "  name another output, or move this one away"
+            )
+
+
+def check_nothing_else(folder: Path) -> None:
+    """Raise UserError where a folder of results, which is to be replaced, has files that the script did not write."""
+    known = checksums_in(folder)
+    others = [str(file.relative_to(folder)) for file in files_below(folder)]
+    others = [name for name in others if name not in known and name != RECORD]
+    if others:
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        raise UserError(
+            f"{folder} is to be replaced, and has files that {script_name()} did not write: "
+            f"{', '.join(others[:SHOWN])}{more}\n  move them to another folder"
+        )
+
+
+def check_whole(path: str | Path) -> None:
+    """Raise UserError where a file of a result is not what its script wrote: damaged, changed, unfinished or added.
+
+    A file without a record, such as one that a person made, is taken as it is.
+    """
+    path = Path(path)
+    beside = record_of([path])
+    where = _describing((beside, path.parent / MARK, path.parent / RECORD)) if path.exists() else None
+    if where is None:
+        return
+    script, checksums = _facts(read_record(where))
+    again = f"delete {path if where == beside else path.parent / RECORD}, and run the workflow or {script} again"
+    if where == beside:
+        again += f"; where the change is your own, delete {where.name} alone"
+    name = os.path.relpath(path, where.parent)
+    if name not in checksums:
+        raise UserError(f"{path} is no part of the result that {where} describes\n  move it elsewhere, or {again}")
+    if checksums[name] is None:
+        raise UserError(f"{path} was not finished by {script}\n  {again}")
+    if checksums[name] != checksum(path):
+        raise UserError(
+            f"{path} is damaged, or was changed after {script} wrote it: its checksum is not the one in {where.name}\n"
+            f"  {again}"
+        )
+
+
+def check_made_from(path: str | Path, source: str | Path) -> None:
+    """Raise UserError where the record beside a file says that it was made from another source than this one."""
+    sums = read_record(record_of([path])).get("inputs_sha256")
+    if isinstance(sums, dict) and checksum(source) not in sums.values():
+        raise UserError(
+            f"{path} was not made from {source}, or that has changed since\n"
+            f"  delete {path}, and run what makes it again"
+        )
+
+
+def _describing(places: Iterable[Path]) -> Path | None:
+    """The first of these files that is a record of ours. Raises UserError where none is, and one cannot be read."""
+    present = [place for place in places if place.exists()]
+    if found := next((place for place in present if all(_facts(read_record(place)))), None):
+        return found
+    for place in present:  # of other software, unless it is damaged
+        read_json(place, "a record of a result", "delete it together with its result, and run what makes them again")
+    return None
+
+
+def _check_apart(output: Path, given: Path) -> None:
+    place, source = output.resolve(), given.resolve()
+    same = place == source or (place.exists() and source.exists() and place.samefile(source))
+    if same or source.is_relative_to(place):
+        raise UserError(
+            f"{output} would be replaced, and {'is' if same else 'holds'} an input: {given}\n"
+            "  name another output, which is new or a former result of this script"
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    if all(place.name.endswith(MARK) and place.name != MARK for place in folder.iterdir()):
+        return  # empty, or a run was killed while it marked the folder
+    script = _known(folder)[0]
+    if script != script_name():
+        names = sorted(place.name for place in folder.iterdir())
+        more = ", .." if len(names) > SHOWN else ""
+        raise UserError(
+            f"{folder} is not empty, and {_origin(script)}: it is not replaced\n"
+            f"  it has {', '.join(names[:SHOWN])}{more}\n  name a new folder, or move this one away"
+        )
+
+
+def _origin(script: str) -> str:
+    return f"was written by {script}" if script else f"is no former result of {script_name()}"
+
+
+def _known(folder: Path) -> tuple[str, dict]:
+    """Script and checksums of a folder of results."""
+    return _facts(read_record(folder / MARK) or read_record(folder / RECORD))
+
+
+def _script_of(file: Path, record: Path) -> str:
+    """Script that wrote a single file, empty where it is not known. record: of the result that it may belong to."""
+    if file.suffix == ".json" and (script := _facts(read_record(file))[0]):
+        return script  # a record itself
+    for where in (record, record_of([file]), file.parent / MARK, file.parent / RECORD):
+        script, checksums = _facts(read_record(where))
+        if os.path.relpath(file, where.parent) in checksums:
+            return script
+    return ""
+
+
+def _facts(record: dict) -> tuple[str, dict]:
+    """Script and checksums in a record; empty ones where it has none."""
+    script, checksums = record.get("script"), record.get("outputs_sha256")
+    return script if isinstance(script, str) else "", checksums if isinstance(checksums, dict) else {}

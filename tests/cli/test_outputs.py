@@ -1,0 +1,107 @@
+"""What every script with an output does first: it refuses a place that is not its own, before it reads or writes."""
+
+import json
+import runpy
+import sys
+
+import pytest
+from clone import REPOSITORY
+from tiny_cohort import MUNET
+
+from mrsi_sr.cli import UserError
+
+ZERO_FILLED, NETWORK = (
+    json.dumps(settings, separators=(",", ":")) for settings in ({"sampler": {"kind": "zero_filled"}}, MUNET.plain())
+)
+# Flags of each script: IN are files and folders that it reads, OUT is what it writes, beside these words.
+SCRIPTS = {
+    "simulate": "--participant a --seed 1 --out OUT",
+    "ingest": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --out OUT",
+    "mask": "--volumes IN/volumes --t1 IN/t1.nii.gz --out OUT",
+    "montage": "--volumes IN/volumes --mask IN/mask --t1 IN/t1.nii.gz --unit mM --out OUT",
+    "slices": "--participant a --volumes IN/volumes --mask IN/mask --metabolites NAA --unit mM --t1 IN/t1.nii.gz"
+    " --flair IN/flair.nii.gz --out OUT",
+    "cohort_summary": "--cohort IN --out OUT",
+    "truncate": "--slices IN/slices.npz --sizes 8 --protocol clean --out OUT",
+    "inventory": "--slices IN/slices.npz --low-resolution IN/low.npz --out OUT",
+    "folds": "--participants a,b,c --out OUT",
+    "train": f"--settings {NETWORK} --slices IN/slices.npz --folds IN/folds.csv --fold 1 --protocol clean"
+    " --sizes 8 --out OUT",
+    "sample": f"--method a --settings {ZERO_FILLED} --slices IN/slices.npz --low-resolution IN/low.npz"
+    " --folds IN/folds.csv --fold 1 --protocol clean --sizes 8 --out OUT",
+    "evaluate": "--samples IN/samples --slices IN/slices.npz --fold 1 --method a --protocol clean --metrics nrmse"
+    " --out OUT --provenance OUT.provenance.json",
+    "losses": "--networks IN/network --out OUT",
+    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out OUT",
+    "table": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
+    "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
+    " --out-pdf OUT.pdf",
+}
+WITHOUT_OUTPUT = {"status", "describe_networks"}
+FOLDERS = ("simulate", "ingest", "mask", "train", "sample")
+FILES = (
+    "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
+    "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
+)  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    for name in FILES:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("content")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def run(monkeypatch, inputs):
+    def run(script, out):
+        path = REPOSITORY / "workflow" / "scripts" / f"{script}.py"
+        words = [word.replace("IN", str(inputs)).replace("OUT", str(out)) for word in SCRIPTS[script].split()]
+        monkeypatch.setattr(sys, "argv", [str(path), *words])
+        content = runpy.run_path(str(path))
+        content["main"](content["parser"]().parse_args(words))
+
+    return run
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_script_with_an_output_is_here():
+    scripts = {path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
+    assert scripts == SCRIPTS.keys() | WITHOUT_OUTPUT
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_place_that_is_somebody_elses_is_refused_and_left_as_it_is(script, run, tmp_path):
+    mine = tmp_path / "mine" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="is no former result of"):
+        run(script, mine.parent if script in FOLDERS else mine)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if "IN" in SCRIPTS[script]])
+def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, inputs, tmp_path):
+    before = contents(tmp_path)
+    given = [word.partition("=")[2] or word for word in SCRIPTS[script].split() if word.startswith("IN")]
+    given = ["IN/volumes/counts.csv"] if script == "cohort_summary" else given
+    for place in ["IN", *given] if script in FOLDERS else given:
+        with pytest.raises(UserError, match=r"would be replaced, and (is|holds) an input"):
+            run(script, place.replace("IN", str(inputs)))
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "folds", "ingest"])
+def test_a_name_that_leaves_its_place_is_refused(script, run, tmp_path, monkeypatch):
+    flags = {"folds": "--participants a", "ingest": "--metabolites NAA"}
+    flags |= dict.fromkeys(("sample", "evaluate"), "--method a")
+    flag = flags.get(script, "--participant a")
+    text = SCRIPTS[script] if flag in SCRIPTS[script] else f"{SCRIPTS[script]} {flag}"
+    monkeypatch.setitem(SCRIPTS, script, text.replace(flag, f"{flag.split()[0]} ../../x"))
+    with pytest.raises(UserError, match=r"has the name '\.\./\.\./x'"):
+        run(script, tmp_path / "out")
