@@ -1,6 +1,5 @@
 """Metabolite names: combinations as sets of parts, synonyms, and the short names of the papers."""
 
-import re
 from functools import cache
 from itertools import permutations, product
 
@@ -71,10 +70,9 @@ def spellings(name: str) -> set[str]:
 
 @cache
 def known_names() -> dict[str, frozenset[str]]:
-    """Every spelling in lower case, without `+`, `-` and `_`, of every metabolite known here -> its parts."""
+    """Every spelling in lower case of every metabolite known here -> its parts."""
     singles = {part for parts in COMBINATIONS.values() for part in parts} | set(SYNONYMS.values()) | set(OTHERS)
-    names = [*singles, *COMBINATIONS]
-    return {re.sub("[+_-]", "", spelling): metabolite_parts(name) for name in names for spelling in spellings(name)}
+    return {spelling: metabolite_parts(name) for name in (*singles, *COMBINATIONS) for spelling in spellings(name)}
 
 
 def definition(name: str) -> str:
