@@ -139,6 +139,14 @@ def test_headers_that_lie_are_refused(tmp_path, content):
             read(tmp_path / name)
 
 
+def test_the_size_of_a_pax_header_counts_before_the_members_own(tmp_path):
+    record = b"13 size=%d\n" % len(TABLE)
+    assert len(record) == 13
+    pax = header("p", len(record), b"x") + padded(record)
+    (tmp_path / "a.tar").write_bytes(pax + header("sl1_1-1.table", 0) + padded(TABLE) + bytes(1024))
+    assert read(tmp_path / "a.tar").counts()["ok"] == 1
+
+
 def test_a_long_name_of_gigabytes_is_refused_before_it_is_read(tmp_path):
     for kind in (b"L", b"K", b"x"):
         (tmp_path / "a.tar").write_bytes(header("long", 1 << 31, kind))

@@ -37,6 +37,12 @@ def test_the_brain_of_a_t1_is_the_same_whether_its_air_is_exactly_zero_or_not(br
     assert np.array_equal(mask, brain)
 
 
+def test_noise_in_air_hides_no_dark_tissue(brain_of):
+    """Fluid at the brain's edge, of 5 % of its brightness, beside noise of 0.01."""
+    mask, brain = brain_of(lambda values: noise(0.01)(np.where((values > 0) & (values < 1500), 170, values)))
+    assert np.array_equal(mask, brain)
+
+
 def test_interpolation_moves_the_brains_edge_by_less_than_a_voxel(brain_of):
     for change in (
         lambda values: gaussian_filter(values, 1.0),
