@@ -158,7 +158,8 @@ def _metabolite_beside(metabolite: str, match: re.Match, words: list[re.Match], 
     words = [word for word in words if word[0].casefold() not in JOINTS]
     before = [word for word in words if word.end() <= start and "/" not in match.string[word.end() : start]]
     after = [word for word in words if word.start() >= end and "/" not in match.string[end : word.start()]]
-    for word in (*before[-1:], *after[:1]):
+    below = [word for word in words if "/" in match.string[end : word.start()]]  # NAA/NAA_Cr.nii
+    for word in (*before[-1:], *after[:1], *below):
         longer = (word[0], word[0] + name, name + word[0])
         if word in free and any(known.get(each.casefold(), own) != own for each in longer):
             return word[0]

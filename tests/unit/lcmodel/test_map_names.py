@@ -110,6 +110,13 @@ def test_each_kind_of_map_is_found_beside_the_others(folder):
     assert found["sd"]["NAA"].name == "NAA_sd.nii.gz" and found["snr"][""].name == "snr.nii.gz"
 
 
+def test_a_folder_of_a_metabolite_may_hold_its_ratios_and_other_quantities(folder):
+    folder = folder("NAA/NAA_Cr.nii", "NAA/NAA_sd.nii", "NAA/NAA_conc.nii", "Glu/Gln.nii", "norm/tCr/ratio_Cr.nii")
+    assert chosen(folder, "{metabolite}/*.nii", "NAA") == "NAA_conc.nii"
+    assert chosen(folder, "{metabolite}/*.nii", "Glu") is None
+    assert chosen(folder, "*/{metabolite}/*.nii", "tCr") is None
+
+
 def test_what_was_left_out_is_said(folder):
     with pytest.raises(UserError, match=r"not taken: conc_Glu_Gln.nii.gz, which is also of Gln"):
         choose(folder("conc_Glu_Gln.nii.gz"), {"value": "conc_{metabolite}*"}, ["Glu"])
