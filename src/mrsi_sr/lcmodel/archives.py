@@ -141,7 +141,7 @@ def _member(stream, entry: tarfile.TarInfo, size: int, more: dict[str, str]) -> 
         left = 0
         return _read(stream, _padded(size))[:size]
 
-    if entry.type == tarfile.GNUTYPE_SPARSE:
+    if entry.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse") for key in more):
         raise tarfile.HeaderError(f"{name} is packed as a sparse file: pack it without --sparse")
     if entry.type in _LINKS:
         yield Member(name, link=_link(_normal(name), more.get("linkpath", entry.linkname), entry.type))

@@ -17,6 +17,9 @@ from mrsi_sr.scan import nifti
 PER_METABOLITE = ("value", "sd")
 PER_SCAN = ("snr", "fwhm", "brain_mask")
 NAMES_SHOWN = 12
+_ENDING, _DATA, _HEADER = (
+    re.compile(rf"\.({words})(\.gz)?$", re.IGNORECASE) for words in ("nii|img|hdr", "img", "hdr")
+)
 # Words in a file's name that say what quantity it shows, by kind of map; the last line: none that is read.
 QUANTITIES = {
     "sd": {"sd", "crlb", "crb", "std", "stdev", "err", "error", "uncertainty"},
@@ -62,18 +65,11 @@ def map_files(folder: str | Path, patterns: dict[str, str], metabolites: Sequenc
 
 
 def images(folder: str | Path) -> list[str]:
-    """Names of the NIfTI files below a folder, of a pair that of the data; none where there is no folder."""
+    """Names of the NIfTI files below a folder, sorted; none where there is no folder."""
     if not Path(folder).is_dir():
         return []
-    names = [path[len(str(folder)) :].lstrip("/") for path in listing(str(folder))]
-    names = sorted(name for name in names if name.lower().endswith(nifti.ENDINGS))
-    data = {_without_ending(name) for name in names if name.lower().endswith((".img", ".img.gz"))}
-    headers = (".hdr", ".hdr.gz")
-    return [name for name in names if not (name.lower().endswith(headers) and _without_ending(name) in data)]
-
-
-def _without_ending(name: str) -> str:
-    return re.sub(r"\.(img|hdr)(\.gz)?$", "", name, flags=re.IGNORECASE)
+    names = (path[len(str(folder)) :].lstrip("/") for path in listing(str(folder)))
+    return sorted(name for name in names if name.lower().endswith(nifti.ENDINGS))
 
 
 def _check(folder: Path, patterns: dict[str, str]) -> None:
@@ -93,8 +89,7 @@ def _check(folder: Path, patterns: dict[str, str]) -> None:
 
 
 def _file(kind: str, pattern: str, files: list[str], folder: Path, metabolite: str) -> str:
-    expression = re.compile(_expression(pattern, metabolite))
-    found = {file: match for file in files if (match := expression.fullmatch(file))}
+    found = _matching(pattern, files, metabolite)
     others = {file: other for file, match in found.items() if (other := _other(kind, metabolite, match))}
     matching = [file for file in found if file not in others]
     if len(matching) == 1:
@@ -112,6 +107,18 @@ def _file(kind: str, pattern: str, files: list[str], folder: Path, metabolite: s
         f"no {kind} map{whose} in {folder} matches the pattern {pattern!r}\n"
         f"  the NIfTI files of the folder: {available or 'none'}{left_out}{accepted}"
     )
+
+
+def _matching(pattern: str, files: list[str], metabolite: str) -> dict[str, re.Match]:
+    """Files that a pattern matches, whatever letters their endings have; of a pair the data, where both match."""
+    expression = re.compile(_expression(pattern, metabolite))
+    found = {}
+    for file in files:
+        small = _ENDING.sub(lambda ending: ending[0].lower(), file)
+        if match := expression.fullmatch(file) or expression.fullmatch(small):
+            found[file] = match
+    data = {_DATA.sub("", file) for file in found if _DATA.search(file)}
+    return {file: found[file] for file in found if not _HEADER.search(file) or _HEADER.sub("", file) not in data}
 
 
 def _expression(pattern: str, metabolite: str) -> str:
@@ -151,7 +158,8 @@ def _metabolite_beside(metabolite: str, match: re.Match, words: list[re.Match], 
     words = [word for word in words if word[0].casefold() not in JOINTS]
     before = [word for word in words if word.end() <= start and "/" not in match.string[word.end() : start]]
     after = [word for word in words if word.start() >= end and "/" not in match.string[end : word.start()]]
-    for word in (*before[-1:], *after[:1]):
+    below = [word for word in words if "/" in match.string[end : word.start()]]  # NAA/NAA_Cr.nii
+    for word in (*before[-1:], *after[:1], *below):
         longer = (word[0], word[0] + name, name + word[0])
         if word in free and any(known.get(each.casefold(), own) != own for each in longer):
             return word[0]

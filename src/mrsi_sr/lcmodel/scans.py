@@ -179,7 +179,10 @@ def _read_archive(archive: str, found: sources.FoundFiles, fits: ScanFits) -> No
     name = Path(archive).name
 
     def key_of(member: str) -> tuple[int, str] | None:
+        if archives.is_archive(member):
+            log.warning("%s in %s is not read: an archive in an archive; unpack the outer one", member, archive)
         voxel_and_kind = None if sources.hidden(member) else found.add(f"{name}/{member}")
+
         return voxel_and_kind if voxel_and_kind and fits.needs(*voxel_and_kind) else None
 
     packed = archives.members(archive, key_of, lambda member, size: sources.check_size(f"{name}/{member}", size))

@@ -27,7 +27,7 @@ from mrsi_sr.results.reading import check_is_file, reading
 
 ENDINGS = (".nii", ".nii.gz", ".img", ".hdr", ".img.gz", ".hdr.gz")
 EDGES_MM = (0.05, 200.0)  # smallest and largest plausible edge of a voxel
-MAX_VOXELS = 2**29
+MAX_VOXELS = 2**27  # half a millimetre in the whole head; more would fill a job's memory
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown (taken as mm), metre, millimetre, micrometre
 UNIT_NAMES = ("no unit", "metres", "mm", "micrometres")
 DISAGREE = 0.1  # of a voxel's edge: sform and qform that differ by more at a corner are said to disagree
@@ -275,8 +275,8 @@ def _drain(stream) -> int:
 
 
 def _scaled(header, shape, dtype, data: bytearray) -> np.ndarray:
-    from nibabel.arrayproxy import ArrayProxy
+    from nibabel.volumeutils import apply_read_scaling
 
     slope, inter = header.get_slope_inter()
-    stored = (shape, dtype, 0, 1.0 if slope is None else slope, 0.0 if inter is None else inter)
-    return np.asarray(ArrayProxy(io.BytesIO(data), stored, mmap=False))
+    stored = np.frombuffer(data, dtype).reshape(shape, order="F")
+    return apply_read_scaling(stored, 1.0 if slope is None else slope, 0.0 if inter is None else inter)

@@ -11,6 +11,7 @@ from mrsi_sr.results.reading import UNREADABLE, check_once, reading, without_rep
 
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's reader of the same language where it is installed
 MOST_VALUES, DEEPEST = 100_000, 40  # of a file: anchors within anchors unfold to more than a memory holds
+MOST_BYTES = 16 << 20
 SHOWN = 1000  # characters of a flag's value in an error
 
 
@@ -48,6 +49,8 @@ def read_yaml(path: str | Path, what: str) -> Any:
     Raises UserError where the file is absent or not YAML, gives a key twice, or refers to itself.
     """
     with reading(path, f"the YAML file of {what}", "correct that"):
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MB")
         return _content(Path(path).read_bytes())
 
 

@@ -1,5 +1,6 @@
 """Trained networks, loaded for use: by a method, or by the training of a network that needs them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from mrsi_sr import devices, networks
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.checkpoint import Weights
-from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings
 
@@ -46,9 +46,7 @@ def load_network(
     weights.load_into(network, path)
     parameters = networks.count_parameters(network)
     network = devices.place(network, device).eval().requires_grad_(False)
-    with reading(path, "weights of a network", "train the network again: train.py"):
-        factors = weights.scale_factors and ScaleFactors(torch.tensor(weights.scale_factors, dtype=torch.float64))
-    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites, factors)
+    return LoadedNetwork(devices.fast(network, device), parameters, weights.metabolites, _factors(path, weights))
 
 
 def check_same_scale(factors: Mapping[str, ScaleFactors | None]) -> None:
@@ -60,6 +58,17 @@ def check_same_scale(factors: Mapping[str, ScaleFactors | None]) -> None:
                 f"{named[0][0]} and {name} scale maps by different factors, learned from their training participants\n"
                 "  train both on the same participants and slices"
             )
+
+
+def _factors(path: Path, weights: Weights) -> ScaleFactors | None:
+    """The factors that a network was trained with. Raises UserError where the file lacks those of its protocol."""
+    table, metabolites = weights.scale_factors, weights.metabolites
+    if weights.protocol == "paper":
+        return None
+    rows = (len(row) == len(metabolites) and all(0 < value < math.inf for value in row) for row in table or [])
+    if not table or not all(rows):
+        raise UserError(f"{path} lacks scale factors of {listed(metabolites)}\n  train the network again: train.py")
+    return ScaleFactors(torch.tensor(table, dtype=torch.float64))
 
 
 def _check_same(path: Path, weights: Weights, settings: NetworkSettings, fold: int, protocol: str) -> None:

@@ -52,7 +52,7 @@ class CohortPlan:
     def scan_files(self, wildcards) -> list[str]:
         """Files that the ingestion of a scan reads: each map by itself, but a folder of 100,000 tables as a folder."""
         maps = self._maps_of(wildcards.participant) if self._scan(wildcards)["maps"] else []
-        return sorted({*self.files("lcmodel", "maps", "reference")(wildcards), *maps})
+        return sorted({*self.files("lcmodel", "reference")(wildcards), *maps})
 
     def file_flags(self, *columns: str) -> Callable:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
@@ -151,14 +151,17 @@ class CohortPlan:
             )
 
     def _maps_of(self, participant: str) -> list[str]:
-        """Files of a participant's ready-made maps; where all are gone, those that existing volumes were made from."""
+        """Files of a participant's ready-made maps; where all are gone, those that existing volumes were made from.
+
+        Where some are missing, the folder: ingestion says which.
+        """
         if participant not in self._maps:
             folder = self.scans[participant]["maps"]
             found = map_names.map_files(folder, self.cohort.ingest.maps, self.cohort.metabolites)
             if not map_names.images(folder):
                 record = read_record(Path(self.folder, participant, "volumes", RECORD))
                 found = [path for path in record.get("inputs_sha256", {}) if Path(path).is_relative_to(folder)]
-            self._maps[participant] = found
+            self._maps[participant] = found or [folder]
         return self._maps[participant]
 
     def _pattern(self, row: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The configuration, checked: its cohort, networks, methods and experiments, and that they fit each other."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.lcmodel.metabolites import metabolite_parts
-from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
+from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
@@ -26,6 +24,15 @@ from mrsi_sr.settings.method import (
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
 from mrsi_sr.settings.text import as_json, read_yaml
+from mrsi_sr.workflow.fits import (
+    check_circle,
+    check_cohort,
+    check_levels,
+    check_metrics,
+    check_panels,
+    check_shown,
+    check_sizes_fit,
+)
 from mrsi_sr.workflow.layers import layered
 
 
@@ -66,7 +73,7 @@ class Configuration:
         """
         raw = _Whole.checked(whole)
         cohort = CohortSettings.checked(raw.cohort, "cohort")
-        _check_cohort(cohort)
+        check_cohort(cohort)
         run = list(raw.experiments) if raw.run is None else raw.run
         experiments = {name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in run}
         methods = _used_methods(raw.methods, experiments)
@@ -175,23 +182,20 @@ class Configuration:
         for method in experiment.methods:
             check_sizes_covered(self.methods[method], experiment.evaluate_sizes, f"methods.{method}.networks")
         for key in ("sizes", "evaluate_sizes"):
-            _sizes_fit(getattr(experiment, key), self.cohort.slices.frame, f"{where}.{key}")
+            check_sizes_fit(getattr(experiment, key), self.cohort.slices.frame, f"{where}.{key}")
         for name, table in experiment.tables.items():
-            _check_shown(table.methods, table.sizes, experiment, f"{where}.tables.{name}")
+            check_shown(table.methods, table.sizes, experiment, f"{where}.tables.{name}")
             for method in table.labels:
                 check_known(method, table.methods or experiment.methods, f"{where}.tables.{name}.labels")
             for metric in table.metrics:
                 check_known(metric, experiment.metrics, f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
-            _check_shown(figure.methods, [figure.size], experiment, f"{where}.figures.{name}")
-            if len(figure.methods or experiment.methods) > MOST_PANELS:
-                raise UserError(
-                    f"{where}.figures.{name} shows {len(experiment.methods)} methods, all of them, expected at"
-                    f" most {MOST_PANELS}: list its methods"
-                )
+            check_shown(figure.methods, [figure.size], experiment, f"{where}.figures.{name}")
+            check_panels(figure.methods or experiment.methods, f"{where}.figures.{name}")
             for key, known in (("metabolite", self.cohort.metabolites), ("fold", experiment.folds.run)):
                 if getattr(figure, key) is not None:
                     check_known(getattr(figure, key), known, f"{where}.figures.{name}.{key}")
+        check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")
 
@@ -207,7 +211,8 @@ class Configuration:
         for fold in self._differing_folds(name):
             where, settings = f"networks.{name}", self.network(name, fold)
             where += "" if fold is None else f".folds.{fold}"
-            _sizes_fit(settings.sizes or [], self.cohort.slices.frame, f"{where}.sizes")
+            check_sizes_fit(settings.sizes or [], self.cohort.slices.frame, f"{where}.sizes")
+            check_levels(settings, self.cohort.slices.frame, where)
             check_metabolites(settings, self.cohort.metabolites, where)
             if fold is not None and fold > last:
                 raise UserError(f"{where} is given, but no experiment has fold {fold}: expected 1 to {last}")
@@ -227,19 +232,6 @@ class Configuration:
     def _differing_folds(self, *networks: str) -> list[int | None]:
         """Each fold in which one of these networks has settings of its own, and None for all other folds."""
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
-
-
-def _check_cohort(cohort: CohortSettings) -> None:
-    """Raise UserError for two names of one metabolite, and a pattern of file names that cannot be used."""
-    first: dict[frozenset[str], str] = {}
-    for name in cohort.metabolites:
-        other = first.setdefault(metabolite_parts(name), name)
-        if other != name:
-            raise UserError(f"cohort.metabolites names one metabolite twice: {other} and {name}")
-    try:
-        voxel_names(cohort.ingest.pattern, cohort.ingest.matrix, cohort.ingest.flip)
-    except UserError as error:
-        raise UserError(f"cohort.ingest: {error}") from None
 
 
 def _used_methods(raw: dict[str, Any], experiments: dict[str, ExperimentSettings]) -> dict[str, PlannedMethod]:
@@ -270,29 +262,3 @@ def _used_networks(
             needs = found[name].settings.needs
             waiting += [(needed, f"networks.{name}.needs.{role}") for role, needed in needs.items()]
     return {name: found[name] for name in raw if name in found}
-
-
-def check_circle(chain: list[str], needs: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise UserError when a chain of networks, each needing the next, comes back to one that is in it.
-
-    needs: of every network, the networks needed by their role.
-    """
-    for needed in needs.get(chain[-1], {}).values():
-        if needed in chain:
-            circle = " -> ".join([*chain[chain.index(needed) :], needed])
-            raise UserError(f"networks.{chain[-1]}.needs goes in a circle: {circle}\n  none could be trained first")
-        check_circle([*chain, needed], needs)
-
-
-def _check_shown(methods: list[str] | None, sizes: list[int], experiment: ExperimentSettings, where: str) -> None:
-    """A table or figure shows what its experiment samples and scores."""
-    for method in methods or []:
-        check_known(method, experiment.methods, f"{where}.methods")
-    for size in sizes:
-        check_known(size, experiment.evaluate_sizes, f"{where}: the size")
-
-
-def _sizes_fit(sizes: list[int], frame: int, where: str) -> None:
-    for size in sizes:
-        if size >= frame:
-            raise UserError(f"{where} has {size}: low-resolution sizes are even and below the matrix of {frame}")

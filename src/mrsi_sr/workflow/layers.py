@@ -12,6 +12,7 @@ from mrsi_sr.settings.text import read_yaml
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")
 KEYS = ("cohort", *ENTRIES, "run")
+LONGEST_CHAIN = 50  # of entries, each like the next
 # Keys of samplers that allow null and have another default: their null is a value, such as `clip: null`, no bounds.
 NULL_VALUES = {
     key
@@ -135,6 +136,8 @@ def _inherited(kind: str, chain: list[str], entries: dict[str, Any], removed: se
         raise UserError(f"{where}.like goes in a circle: {' -> '.join([*chain[chain.index(other) :], other])}")
     if "architecture" in entry:
         raise UserError(f"{where} has both like and architecture: it inherits the architecture, or it is complete")
+    if len(chain) > LONGEST_CHAIN:
+        raise UserError(f"{kind}.{chain[0]}.like goes through more than {LONGEST_CHAIN} entries")
     own = {key: value for key, value in entry.items() if key != "like"}
     inherited = _inherited(kind, [*chain, other], entries, removed)
     return None if inherited is None else overridden(inherited, own)

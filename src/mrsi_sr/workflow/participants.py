@@ -11,6 +11,7 @@ from mrsi_sr.results.names import check_name
 from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.base import unusable_in_paths
 from mrsi_sr.settings.experiment import MOST_FOLDS
+from mrsi_sr.settings.text import MOST_BYTES
 
 REQUIRED = ("participant", "t1", "flair")
 FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns of paths
@@ -73,6 +74,8 @@ def summary(rows: list[dict[str, str]]) -> str:
 def _text(path: Path) -> str:
     """Text of the table's file. Raises UserError for an encoding other than UTF-8, and UTF-16 with its mark."""
     with reading(path, "a participants table", "save it as text, tab-separated, in UTF-8"):
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MB")
         content = path.read_bytes()
         if content.startswith(UTF_16):
             return content.decode("utf-16")
@@ -108,12 +111,13 @@ def _value(field: str) -> str:
 def _columns(header: _Line, table: list[_Line], path: Path) -> list[str]:
     """Names of the columns; the unnamed last ones, which are empty, are left out of the header and of all lines."""
     columns = header.fields
-    while (
-        columns and not columns[-1] and not any("".join(line.fields[len(columns) - 1 : len(columns)]) for line in table)
-    ):
+    while columns and not columns[-1]:
+        last = slice(len(columns) - 1, len(columns))
+        if any("".join(line.fields[last]) for line in table):
+            break
         columns = columns[:-1]
         for line in table:
-            del line.fields[len(columns) : len(columns) + 1]
+            del line.fields[last]
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name or "a column without a name" for name in columns if name not in REQUIRED + OPTIONAL]
     twice = sorted({name for name in columns if name and columns.count(name) > 1})

@@ -127,6 +127,7 @@ def padded(data: bytes) -> bytes:
     header("p", 13, b"x") + padded(b"999 path=abc\n"), header("p", 11, b"x") + padded(b"x path=abc\n"),
     header("p", 9, b"x") + padded(b"9 path=a\n") + header("q", 12, b"x") + padded(b"12 size=-9\n\n") + header("a", 9),
     header("long", 1 << 31, b"L"), header("p", 1 << 31, b"x"), header("s", 512, b"S") + bytes(512),
+        header("p", 23, b"x") + padded(b"23 GNU.sparse.major=1\n\n") + header("sl1_1-3.table"),
     b"\1" * 512, header("a", 0).replace(b"ustar", b"other"),
 ])  # fmt: skip
 def test_headers_that_lie_are_refused(tmp_path, content):
@@ -136,6 +137,13 @@ def test_headers_that_lie_are_refused(tmp_path, content):
     for name in ("a.tar", "b.tar"):
         with pytest.raises(UserError, match=rf"{name} cannot be read as an archive"):
             read(tmp_path / name)
+
+
+def test_a_long_name_of_gigabytes_is_refused_before_it_is_read(tmp_path):
+    for kind in (b"L", b"K", b"x"):
+        (tmp_path / "a.tar").write_bytes(header("long", 1 << 31, kind))
+        with pytest.raises(UserError, match="a header of 2,147,483,648 bytes"):
+            read(tmp_path / "a.tar")
 
 
 def test_an_archive_with_an_empty_header_before_its_end_is_not_whole(tmp_path):
@@ -170,6 +178,17 @@ def test_a_file_that_is_too_large_for_a_voxel_is_refused_before_it_is_read(tmp_p
     for path in (tmp_path / "scan", tmp_path / "a.tar"):
         with pytest.raises(UserError, match=rf"{name} has {size:,} bytes(.|\n)*something else under a voxel's name"):
             read(path)
+
+
+def test_a_link_is_held_to_the_same_size(tmp_path):
+    path = pack(tmp_path / "a.tar", ("big", bytes((1 << 20) + 1)), ("sl1_1-1.table", tarfile.LNKTYPE, "big"))
+    with pytest.raises(UserError, match=r"sl1_1-1.table has 1,048,577 bytes"):
+        read(path)
+
+
+def test_an_archive_in_an_archive_is_said_not_to_be_read(tmp_path, caplog):
+    read(pack(tmp_path / "a.tar", ("s/CoordFiles.tar.gz", b"\x1f\x8b"), ("sl1_1-1.table", TABLE)))
+    assert "s/CoordFiles.tar.gz in" in caplog.text and "is not read" in caplog.text
 
 
 def test_a_member_that_no_voxel_has_may_be_of_any_size(tmp_path):

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrsi_sr.lcmodel.tables import concentration_of, name_of, parse, sd_of
@@ -68,6 +68,19 @@ def test_a_table_cut_anywhere_is_never_read_as_a_complete_one_with_other_numbers
     whole = (EXAMPLES / "grid/t1/sl1_3-3.table").read_bytes()
     fit, cut = parse(whole), parse(whole[:length])
     assert cut.status in (Status.EMPTY, Status.TRUNCATED) or cut == fit
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    st.sampled_from(["grid/t1/sl1_3-3.table", "single/ok.coord", "single/huge30.coord"]),
+    st.lists(st.tuples(st.integers(0, 8000), st.binary(min_size=1, max_size=12)), min_size=1, max_size=5),
+)
+def test_a_file_with_flipped_bytes_is_read_as_something_or_as_nothing(name, flips):
+    data = bytearray((EXAMPLES / name).read_bytes())
+    for place, flip in flips:
+        data[place : place + len(flip)] = flip
+    fit = parse(bytes(data))
+    assert fit.concentrations if fit.status is Status.OK else not fit.concentrations
 
 
 @given(st.binary(max_size=400))

@@ -70,7 +70,8 @@ def test_a_metabolite_is_not_taken_from_a_map_that_has_another_one_in_its_name(f
 
 
 def test_the_literal_part_of_a_pattern_is_no_wildcard_but_what_follows_it_is(folder):
-    folder = folder("conc_Glu_Gln.nii.gz", "met-NAA_Cr.nii.gz")
+    folder = folder("conc_Glu_Gln.nii.gz", "met-NAA_Cr.nii.gz", "ratio_tCr_1.nii")
+    assert chosen(folder, "ratio_{metabolite}*.nii", "tCr") == "ratio_tCr_1.nii"
     assert chosen(folder, "conc_{metabolite}_*.nii.gz", "Glu") is None
     assert chosen(folder, "conc_{metabolite}?Gln.nii.gz", "Glu") == "conc_Glu_Gln.nii.gz"  # written out by the user
     assert chosen(folder, "met-{metabolite}_Cr.nii.gz", "NAA") == "met-NAA_Cr.nii.gz"
@@ -107,6 +108,13 @@ def test_each_kind_of_map_is_found_beside_the_others(folder):
     assert chosen(folder, "*{metabolite}*.nii.gz", "NAAG") == "NAAG.nii.gz"
     found = choose(folder, {"value": "{metabolite}.nii.gz", "sd": "{metabolite}_*.nii.gz", "snr": "*snr*"}, ["NAA"])
     assert found["sd"]["NAA"].name == "NAA_sd.nii.gz" and found["snr"][""].name == "snr.nii.gz"
+
+
+def test_a_folder_of_a_metabolite_may_hold_its_ratios_and_other_quantities(folder):
+    folder = folder("NAA/NAA_Cr.nii", "NAA/NAA_sd.nii", "NAA/NAA_conc.nii", "Glu/Gln.nii", "norm/tCr/ratio_Cr.nii")
+    assert chosen(folder, "{metabolite}/*.nii", "NAA") == "NAA_conc.nii"
+    assert chosen(folder, "{metabolite}/*.nii", "Glu") is None
+    assert chosen(folder, "*/{metabolite}/*.nii", "tCr") is None
 
 
 def test_what_was_left_out_is_said(folder):
@@ -198,6 +206,9 @@ def test_pairs_links_and_capitals_are_maps_like_others(tmp_path):
     patterns = {"value": "*{metabolite}.*"}
     assert chosen(folder, "linked/deep/{metabolite}*", "NAA") == "NAA.NII.GZ"
     assert read_maps(folder, patterns, ["tCr"]).concentration["tCr"].max() == 2
+    assert chosen(folder, "linked/deep/{metabolite}.nii.gz", "NAA") == "NAA.NII.GZ"
+    assert chosen(folder, "linked/deep/{metabolite}.NII.GZ", "NAA") == "NAA.NII.GZ"
+    assert chosen(folder, "{metabolite}.hdr", "tCr") == "tCr.hdr"
     assert [path[-7:] for path in map_files(folder, patterns, ["tCr"])] == ["tCr.hdr", "tCr.img"]
     (folder / "Glu.nii").symlink_to("gone.nii")
     with pytest.raises(UserError, match=r"Glu.nii is a broken link"):
@@ -230,7 +241,7 @@ def scans(repository, tmp_path, monkeypatch):
 
 
 def test_the_workflow_watches_each_map_that_is_read(scans, tmp_path):
-    assert scans() == ["p1", "p1/NAA.nii.gz", "p1/tCr.nii.gz"]
+    assert scans() == ["p1/NAA.nii.gz", "p1/tCr.nii.gz"]
     (tmp_path / "p1/NAA.nii.gz").unlink()
     assert scans() == ["p1"]  # the ingestion says which one is missing
 

@@ -142,7 +142,7 @@ def test_map_and_mri_show_the_same_part_of_the_head(truths):
 
 
 def test_a_label_and_a_unit_are_words_and_no_formula(truths, tmp_path):
-    label = "$\\frac$ of $5 _{x}^ a$b$c"
+    label = "$\\frac$ _{x}^"
     truth = replace(truths[0], unit=label)
     panel = qualitative.Panel(label, truth.maps[0, 0], 0.1)
     picture = qualitative.Picture(truth, 0, 0, [panel], f"Caption of {label}.")

@@ -196,6 +196,9 @@ def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
             {"settings": MUNET | {"learning_rate": 1.0}},
             "other settings: learning_rate: 1.0 there, 0.01 here",
         ),
+        ({"scale_factors": None}, "lacks scale factors of tCr, tCho"),
+        ({"scale_factors": [[1.0, 1.0], [1.0]]}, "lacks scale factors of tCr, tCho"),
+        ({"scale_factors": [[1.0, 0.0]] * 8}, "lacks scale factors of tCr, tCho"),
     ],
 )
 def test_weights_of_another_training_are_refused(changes, message, tmp_path):

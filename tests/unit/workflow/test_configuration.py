@@ -7,6 +7,7 @@ import pytest
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.experiment import MOST_PANELS
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.plan import Plan
 
@@ -68,6 +69,10 @@ def test_defaults_of_one_network_are_not_shared_with_the_next(raw):
         (["experiments", "toy", "tables", "comparison", "metrics"], ["lpips_vgg"], ["comparison.metrics", "nrmse"]),
         (["cohort", "slices"], {"max_slices": 8}, ["cohort.slices.max_slices is 8", "min_slices, which is 9"]),
         (["cohort", "simulate", "slices"], [30, 39], ["cohort.simulate.slices is [30, 39]", "<= 38"]),
+        (["cohort", "simulate", "slices"], [20, 22], ["cohort.simulate.slices is [20, 22]", "min_slices, which is 9"]),
+        (["cohort", "metabolites"], ["tCho", "NAA", "GPC+PCh"], ["names one metabolite twice: tCho and GPC+PCh"]),
+        (["cohort", "metabolites"], ["Ins", "mI"], ["names one metabolite twice: Ins and mI"]),
+        (["cohort", "ingest"], {"pattern": "(?P<x>"}, ["cohort.ingest: the pattern '(?P<x>' is neither"]),
         (["cohort", "simulate", "lesion"], True, ["cohort.simulate.lesion is not a known key"]),
         (["cohort", "quality"], {"min_snr": "high"}, ["cohort.quality.min_snr", '"high"', "number"]),
     ],
@@ -99,3 +104,34 @@ def test_what_the_mask_takes_from_elsewhere_is_an_input_of_its_rule(raw, reposit
     assert Plan(raw).external_maps(wildcards) == []
     raw["cohort"]["quality"] = {"snr_map": "maps/{participant}_snr.nii.gz"}
     assert Plan(raw).external_maps(wildcards) == ["maps/sub-01_snr.nii.gz"]
+
+
+def test_a_network_halves_the_frame_as_often_as_it_can_be_halved(raw):
+    raw["cohort"]["slices"] = {"frame": 48}
+    raw["networks"]["ddpm"] |= {"channels": [8] * 5, "attention_at": [], "heads": 4}
+    Configuration.resolve(raw)
+    with pytest.raises(UserError, match=r"ddpm\.channels makes 6 levels.* the frame of 48 cannot be halved 5"):
+        Configuration.resolve(change(raw, ["networks", "ddpm", "channels"], [8] * 6))
+
+
+def test_a_metric_that_has_no_value_in_the_frame_is_refused(raw):
+    raw["experiments"]["toy"] |= {
+        "metrics": ["nrmse", "psnr", "ssim", "lpips_alex"],
+        "sizes": [8],
+        "evaluate_sizes": [8],
+    }
+    raw["experiments"]["toy"]["tables"]["comparison"]["sizes"] = [8]
+    raw["experiments"]["toy"]["figures"]["qualitative"]["size"] = 8
+    Configuration.resolve(change(raw, ["cohort", "slices"], {"frame": 32}))
+    with pytest.raises(UserError, match=r"experiments\.toy\.metrics has lpips_alex, which needs a frame of 32"):
+        Configuration.resolve(change(raw, ["cohort", "slices"], {"frame": 16}))
+
+
+def test_a_figure_of_more_methods_than_a_page_has_room_for_is_refused(raw):
+    for k in range(MOST_PANELS):
+        raw["methods"][f"more_{k}"] = {"label": "x", "sampler": {"kind": "zero_filled"}}
+        raw["experiments"]["toy"]["methods"].append(f"more_{k}")
+    with pytest.raises(UserError, match=r"figures\.qualitative shows 43 methods, expected at most 40"):
+        Configuration.resolve(raw)
+    raw["experiments"]["toy"]["figures"]["qualitative"]["methods"] = ["munet"]
+    Configuration.resolve(raw)

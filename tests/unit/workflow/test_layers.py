@@ -133,6 +133,17 @@ def test_what_no_planned_experiment_uses_is_not_checked_against_the_cohort():
         ({"networks": {"a": {"like": ["munet"]}}}, ['networks.a.like ["munet"] is not known']),
         ({"networks": {"a": {"like": "b"}, "b": {"like": "a"}}}, ["networks.b.like goes in a circle: a -> b -> a"]),
         ({"networks": {"munet": {"like": "munet"}}}, ["networks.munet.like goes in a circle: munet -> munet"]),
+        (
+            {"networks": {"n0": {"like": "munet"}} | {f"n{k}": {"like": f"n{k - 1}"} for k in range(1, 3000)}},
+            ["goes through more than 50"],
+        ),
+        (
+            {"networks": {1: {"like": "munet"}, "1": {"like": "munet"}}},
+            ["networks.1 is given twice, as a number and as text"],
+        ),
+        ({"networks": {None: {}}}, ["networks has the key null, expected text"]),
+        ({"networks": {"munet": {True: 1}}}, ["networks.munet has the key true, expected text: quote it"]),
+        ({"networks": {"munet": {(1, 2): 1}}}, ["networks.munet has the key"]),
         ({"networks": {"a": {"like": "munet", "architecture": "flow"}}}, ["networks.a has both like and architecture"]),
     ],
 )

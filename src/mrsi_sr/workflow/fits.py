@@ -1,0 +1,88 @@
+"""Checks of what the parts of a configuration ask of each other, so that no job fails for it after hours."""
+
+from collections.abc import Mapping
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.lcmodel.metabolites import metabolite_parts
+from mrsi_sr.lcmodel.names import voxel_names
+from mrsi_sr.settings.cohort import CohortSettings
+from mrsi_sr.settings.errors import check_known
+from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
+from mrsi_sr.settings.network import NetworkSettings
+
+SMALLEST_OF_ALEXNET = 32  # side of an image in voxels; of a smaller one its layers leave nothing
+
+
+def check_cohort(cohort: CohortSettings) -> None:
+    """Raise UserError for two names of one metabolite, an unusable pattern of file names, too few phantom slices."""
+    first: dict[frozenset[str], str] = {}
+    for name in cohort.metabolites:
+        other = first.setdefault(metabolite_parts(name), name)
+        if other != name:
+            raise UserError(f"cohort.metabolites names one metabolite twice: {other} and {name}")
+    try:
+        voxel_names(cohort.ingest.pattern, cohort.ingest.matrix, cohort.ingest.flip)
+    except UserError as error:
+        raise UserError(f"cohort.ingest: {error}") from None
+    if cohort.simulate is not None and cohort.simulate.slices is not None:
+        first, last = cohort.simulate.slices
+        if last - first + 1 < cohort.slices.min_slices:
+            raise UserError(
+                f"cohort.simulate.slices is {[first, last]}, fewer than cohort.slices.min_slices, which is"
+                f" {cohort.slices.min_slices}"
+            )
+
+
+def check_circle(chain: list[str], needs: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise UserError when a chain of networks, each needing the next, comes back to one that is in it.
+
+    needs: of every network, the networks needed by their role.
+    """
+    for needed in needs.get(chain[-1], {}).values():
+        if needed in chain:
+            circle = " -> ".join([*chain[chain.index(needed) :], needed])
+            raise UserError(f"networks.{chain[-1]}.needs goes in a circle: {circle}\n  none could be trained first")
+        check_circle([*chain, needed], needs)
+
+
+def check_shown(methods: list[str] | None, sizes: list[int], experiment: ExperimentSettings, where: str) -> None:
+    """A table or figure shows what its experiment samples and scores."""
+    for method in methods or []:
+        check_known(method, experiment.methods, f"{where}.methods")
+    for size in sizes:
+        check_known(size, experiment.evaluate_sizes, f"{where}: the size")
+
+
+def check_panels(methods: list[str], where: str) -> None:
+    """Raise UserError where a figure would show more methods than a page has room for."""
+    if len(methods) > MOST_PANELS:
+        raise UserError(f"{where} shows {len(methods)} methods, expected at most {MOST_PANELS}: list those to show")
+
+
+def check_sizes_fit(sizes: list[int], frame: int, where: str) -> None:
+    """Raise UserError for a low-resolution size that is none in a frame."""
+    for size in sizes:
+        if size >= frame:
+            raise UserError(f"{where} has {size}: low-resolution sizes are even and below the matrix of {frame}")
+
+
+def check_levels(network: NetworkSettings, frame: int, where: str) -> None:
+    """Raise UserError where a network halves the frame more often than it can be halved."""
+    key = {"denoising_unet": "channels", "flow": "levels"}.get(network.architecture)
+    if key is None:  # a munet's halvings are those of every frame
+        return
+    levels = len(network.channels) if key == "channels" else network.levels
+    if frame % 2 ** (levels - 1):
+        raise UserError(
+            f"{where}.{key} makes {levels} levels, each half as fine as the one above, but the frame of {frame} cannot"
+            f" be halved {levels - 1} times: expected fewer levels, or another cohort.slices.frame"
+        )
+
+
+def check_metrics(metrics: list[str], frame: int, where: str) -> None:
+    """Raise UserError for a metric that has no value in so small a frame."""
+    if "lpips_alex" in metrics and frame < SMALLEST_OF_ALEXNET:
+        raise UserError(
+            f"{where} has lpips_alex, which needs a frame of {SMALLEST_OF_ALEXNET} or more, but cohort.slices.frame is"
+            f" {frame}"
+        )
