@@ -97,23 +97,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/status.smk"
 
 
-def if_cohort_fits(targets, fold=None):
-    """Input function of a rule that needs the experiments: the targets, where the cohort has what those ask of it."""
-
-    def checked(wildcards):
-        try:
-            plan.check_against_cohort(fold)
-        except UserError as error:
-            raise WorkflowError(str(error))
-        return targets
-
-    return checked
-
-
 rule all:
     default_target: True
     input:
-        if_cohort_fits(plan.tables_and_figures()),
+        start.if_cohort_fits(plan, plan.tables_and_figures()),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -128,7 +115,7 @@ rule cohort:
 
 rule networks:
     input:
-        if_cohort_fits(plan.all_networks()),
+        start.if_cohort_fits(plan, plan.all_networks()),
 
 
 # One fold brought up to date, the others left as they are: fold_1, fold_2, ...
@@ -138,4 +125,4 @@ for number in plan.folds():
         name:
             f"fold_{number}"
         input:
-            if_cohort_fits(plan.of_fold(number), number),
+            start.if_cohort_fits(plan, plan.of_fold(number), number),

@@ -87,3 +87,26 @@ def test_a_wrong_key_is_named_before_any_job_starts(clone):
     done = clone.snakemake("--dry-run", "--configfile", "config/demo.yaml")
     assert done.returncode != 0
     assert "methods.munet_fs_cwgan.lable is not a known key: did you mean label?" in done.stdout + done.stderr
+
+
+def refused(clone, *arguments: str) -> str:
+    """What a dry run says that cannot plan, without frames of Python."""
+    done = clone.snakemake("--dry-run", *arguments)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and "Traceback (most recent call last)" not in said
+    return said
+
+
+def test_a_first_look_at_two_scans_plans_though_the_experiment_wants_five_folds(clone):
+    clone.participants("config/demo_participants.tsv", 2)
+    planned = jobs(clone.dry_run("cohort", "--configfile", "config/demo.yaml"))
+    assert planned["slices"] == 2 and "train" not in planned
+    said = refused(clone, "--configfile", "config/demo.yaml")
+    assert "experiments.demo.folds.number is 5, but it has 2 participants" in said
+
+
+def test_a_key_that_is_given_twice_and_a_wrong_folder_are_one_message(clone):
+    (clone.folder / "twice.yaml").write_text("run: [demo]\nrun: [demo_all]\n")
+    assert "the key run is given twice" in refused(clone, "--configfile", "twice.yaml")
+    (clone.folder / "elsewhere").mkdir()
+    assert f"cd {clone.folder}, and run snakemake there" in refused(clone, "--directory", "elsewhere")

@@ -1,6 +1,6 @@
 """Scoring of a method's samples of one fold, from files to files: the work of evaluate.py."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,8 +8,14 @@ import pandas as pd
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.lpips import Lpips, weights_files
-from mrsi_sr.evaluation.samples import check_complete, check_metrics, evaluate, load_samples, not_available
-from mrsi_sr.results.files import checksum
+from mrsi_sr.evaluation.samples import (
+    check_complete,
+    check_metrics,
+    check_sampled_from,
+    evaluate,
+    load_samples,
+    not_available,
+)  # fmt: skip
 from mrsi_sr.results.outputs import check_outputs
 from mrsi_sr.results.provenance import Provenance, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
@@ -35,7 +41,7 @@ def score_fold(
     samples, sampled = load_samples(folder)
     _check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
     truths = files_of([each.participant for each in samples], slices)
-    _check_sampled_from(sampled, folder, truths.values())
+    check_sampled_from(sampled, folder, truths.values())
     lpips = {name: Lpips(name, part) for name, part in weights.items()}
     named = {name: each.plain() for name, each in weights.items()}
     provenance = Provenance(
@@ -88,13 +94,3 @@ def _cohort_settings(truths: Mapping[str, Path]) -> dict:
                 "  make both again with one configuration"
             )
     return expected
-
-
-def _check_sampled_from(sampled: dict, folder: Path, truths: Iterable[Path]) -> None:
-    """Raise UserError unless the samples were made from these slices, by their checksums."""
-    for path in truths:
-        if checksum(path) not in sampled["inputs_sha256"].values():
-            raise UserError(
-                f"the samples in {folder} were not made from {path}, or that has changed since\n"
-                "  run sample.py again with these slices, or give the slices that it was run with"
-            )

@@ -11,6 +11,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, in_region, score
 from mrsi_sr.evaluation.records import read_samples_record
+from mrsi_sr.results.files import checksum
 from mrsi_sr.results.npz import read_npz
 from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.results.reading import reading
@@ -75,6 +76,16 @@ def samples_record(folder: str | Path) -> dict:
             f"no samples in {folder}\n  expected PARTICIPANT.npz files and provenance.json: run sample.py first"
         )
     return read_samples_record(folder / RECORD)
+
+
+def check_sampled_from(record: dict, folder: Path, slices: Iterable[Path]) -> None:
+    """Raise UserError unless the samples in a folder, with this record, were made from these files of slices."""
+    for path in slices:
+        if checksum(path) not in record["inputs_sha256"].values():
+            raise UserError(
+                f"the samples in {folder} were not made from {path}, or that has changed since\n"
+                "  run sample.py again with these slices, or give the slices that it was run with"
+            )
 
 
 def check_complete(samples: Samples, truth: ParticipantSlices, record: dict) -> None:

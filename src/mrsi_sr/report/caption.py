@@ -59,8 +59,8 @@ def _terms_of(record: dict) -> Iterable[tuple[str, str]]:
         if key in sampler and key not in without and (sampler[key] is not None or key == "clip"):
             yield term, _in_words(sampler[key])
     for network in record["networks"].values():
-        if network["architecture"] == "denoising_unet":
-            yield CONDITIONED, _in_words(network["upscaling_factor"])
+        if network.get("architecture") == "denoising_unet":
+            yield CONDITIONED, _in_words(network.get("upscaling_factor"))
 
 
 def _in_words(value: object) -> str:

@@ -1,5 +1,6 @@
 """Reading of NPZ files: named arrays of known type and dimensions, and nothing that a damaged header promises."""
 
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,12 +43,6 @@ def read_npz(
             return {name: _array(archive, info) for name, info in found.items()}
 
 
-def names_in(path: str | Path, what: str, to_do: str) -> list[str]:
-    """Names of the arrays in an NPZ file. Raises UserError for any other file."""
-    with reading(path, what, to_do), zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
-
-
 def _member(archive: zipfile.ZipFile, name: str, kinds: str, axes: int) -> zipfile.ZipInfo:
     """The entry of an array. Raises ValueError unless there is one, of these kinds and as large as its header says."""
     entries = [info for info in archive.infolist() if info.filename == f"{name}.npy"]
@@ -62,10 +57,8 @@ def _member(archive: zipfile.ZipFile, name: str, kinds: str, axes: int) -> zipfi
         shape, _, dtype = read_header[version](member)
         if dtype.kind not in kinds or len(shape) != axes:
             raise ValueError(f"{name} has {len(shape)} axes of type {dtype}, expected {axes} of {KINDS[kinds[0]]}")
-        if (
-            min(shape, default=0) < 0
-            or member.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize != info.file_size
-        ):
+        size_bytes = math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or member.tell() + size_bytes != info.file_size:
             raise ValueError(f"{name} is said to be {shape}, which is not its size in the file")
     return info
 

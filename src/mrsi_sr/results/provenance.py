@@ -27,7 +27,7 @@ from mrsi_sr.results.outputs import (
     write_mark,
 )  # fmt: skip
 
-LINEAGE = {"settings", "code", "made_from"}  # keys of a record that tell how its result was made
+LINEAGE = ("settings", "code", "made_from")  # keys of a record that tell how its result was made
 
 
 class Provenance:
@@ -161,7 +161,7 @@ def record_of_input(path: Path) -> dict:
     """Record of how an input was made: in it, beside it or in its folder; empty where no script of ours made it."""
     places = [path / RECORD] if path.is_dir() else [record_of([path]), path.parent / RECORD]
     records = (read_record(place) for place in places)
-    return next((each for each in records if {key for key in each if isinstance(each[key], dict)} >= LINEAGE), {})
+    return next((each for each in records if all(isinstance(each.get(key), dict) for key in LINEAGE)), {})
 
 
 def lineage(record: dict) -> str:

@@ -1,7 +1,7 @@
 """Sampling of a fold's test participants by one method, from files to files: the work of sample.py."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ def sample_fold(
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
+    _check_held_out(participants, weights.values())
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
@@ -62,6 +63,18 @@ def sample_fold(
             parameters=method.parameters,
             threads=torch.get_num_threads(), training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
+
+
+def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:
+    """Raise UserError where the record beside weights says that a participant was trained or validated on."""
+    for path in weights:
+        parts = read_record(path.with_name(RECORD)).get("participants")
+        seen = json.dumps(parts)  # {"train": [..], "validation": [..]}
+        if both := [name for name in participants if f'"{name}"' in seen]:
+            raise UserError(
+                f"{path} was trained or validated on {', '.join(both)}, who would be tested with it\n"
+                "  train it again with this table of folds: train.py"
+            )
 
 
 def sample_participants(

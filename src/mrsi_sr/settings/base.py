@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from typing import Annotated, Any, Self
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -68,7 +69,7 @@ def unusable_in_paths(text: str) -> str:
 
     Braces are Snakemake's wildcards, angle brackets the HTML report's tags.
     """
-    unusable = dict.fromkeys(repr(letter) for letter in text if letter in "{}<>" or not letter.isprintable())
+    unusable = dict.fromkeys(repr(letter) for letter in text if letter in "{}<>" or not _is_printed(letter))
     return listed(unusable) if unusable else ""
 
 
@@ -78,8 +79,13 @@ def _all_different(values: list) -> list:
     return values
 
 
+def _is_printed(letter: str) -> bool:
+    """Whether a letter is no control character and no line break; blanks of any width are printed."""
+    return letter.isprintable() or category(letter) == "Zs"
+
+
 def _one_line(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
+    if not all(map(_is_printed, text)) or text != text.strip():
         raise PydanticCustomError("one_line", "one line of text")
     return text
 

@@ -1,10 +1,12 @@
 """Checks at the start of a workflow, by its main process alone."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
+
+from snakemake.exceptions import WorkflowError
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.workflow import participants
@@ -61,6 +63,22 @@ def _check_archived(plan: Plan, names: set[str]) -> None:
                     f"files of {name} are not there any more, and its results were made with other settings or code\n"
                     "  put them back, return to the configuration and version of then, or leave the scan out (exclude)"
                 )
+
+
+def if_cohort_fits(plan: Plan, targets: list[str], fold: int | None = None) -> Callable:
+    """Input function of a rule that needs the experiments: its targets, where the cohort has what those ask of it.
+
+    fold: the fold to be run; None: all of them. The function raises Snakemake's WorkflowError.
+    """
+
+    def checked(wildcards) -> list[str]:
+        try:
+            plan.check_against_cohort(fold)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return targets
+
+    return checked
 
 
 def absent(plan: Plan) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Laws of scoring: samples meet the truth that is theirs, and nothing bad is averaged."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import evaluated
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow.parquet import ParquetFile
 from tiny_cohort import participant
 
 from mrsi_sr.cli import UserError
@@ -195,3 +197,16 @@ def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
     with pytest.raises(UserError, match="the slices of sub-10 and sub-11 were made with different settings"):
         scored()
     assert not out.exists()
+
+
+def test_no_flipped_bit_of_the_values_is_another_value(table, tmp_path):
+    """Also where no record lies beside the file: pages have checksums."""
+    path = tmp_path / "munet.parquet"
+    scores.write(table, path, protocol="clean", experiment="demo")
+    whole, before = path.read_bytes(), scores.read([path], "clean").value.to_numpy()
+    column = ParquetFile(path).metadata.row_group(0).column(scores.COLUMNS.index("value"))
+    start = column.dictionary_page_offset or column.data_page_offset
+    for position in np.linspace(start, start + column.total_compressed_size - 1, 25).astype(int):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 16]) + whole[position + 1 :])
+        with suppress(UserError):
+            assert np.array_equal(scores.read([path], "clean").value, before)

@@ -181,6 +181,12 @@ def test_the_averages_of_pairs_are_ranked_without_being_listed(monkeypatch, tied
         assert [statistics.walsh_average(values, k) for k in ranks] == pytest.approx(averages[ranks], abs=1e-12)
 
 
+def test_equal_differences_need_no_list_however_many_they_are(monkeypatch):
+    monkeypatch.setattr(statistics, "LISTED", 50)
+    monkeypatch.setattr(np, "partition", lambda *_: pytest.fail("pairs are listed"))
+    assert [statistics.walsh_average(np.full(60, 0.25), k) for k in (0, 900, 1829)] == [0.25] * 3
+
+
 def test_one_method_has_no_pair():
     with pytest.raises(UserError, match="at least two methods"):
         statistics.compare(long_table(), SETTINGS | {"methods": ["a"]})

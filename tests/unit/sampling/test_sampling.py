@@ -319,3 +319,14 @@ def test_a_damaged_or_changed_file_of_samples_is_sampled_again(damage, two, tmp_
     with np.load(out / "sub-1.npz") as again, np.load(io.BytesIO(before)) as whole:
         assert all(np.array_equal(again[name], whole[name]) for name in whole if name != "cost")
     assert "sub-2.npz is damaged" not in caplog.text
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_nobody_is_tested_with_a_network_that_was_trained_or_validated_on_them(part, tmp_path):
+    weights = weights_file(tmp_path, MUNET)
+    record = tmp_path / "provenance.json"
+    record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"]}}))
+    sampling._check_held_out(["sub-1"], [weights])
+    record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"], part: ["sub-1"]}}))
+    with pytest.raises(UserError, match="was trained or validated on sub-1, who would be tested with it"):
+        sampling._check_held_out(["sub-1"], [weights])

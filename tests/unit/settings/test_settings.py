@@ -235,6 +235,11 @@ def test_a_file_that_no_program_could_use_is_refused_in_words(text, tmp_path):
             read_object(text, "--settings")
 
 
+@pytest.mark.parametrize("label", ["T\u00a0= 100", "5\u202f%", "\u00b5mol/g", "\u6bd4\u8f83", "a"])
+def test_a_label_has_any_letters_and_blanks_of_any_width(label):
+    assert PlannedMethod.of(label=label, sampler={"kind": "zero_filled"}).label == label
+
+
 def test_no_text_of_settings_ends_a_program_in_html():
     text = as_json({"label": "</script><!-- <script>"})
     assert "<" not in text and json.loads(text) == {"label": "</script><!-- <script>"}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import in_region, nrmse
-from mrsi_sr.evaluation.samples import Samples, samples_record
+from mrsi_sr.evaluation.samples import Samples, check_sampled_from, samples_record
 from mrsi_sr.kspace import Truncation
 from mrsi_sr.report.figures import style
 from mrsi_sr.results.outputs import check_made_from
@@ -66,11 +66,13 @@ def compose(
     """
     records = {folder: samples_record(folder) for folder in folders}
     for folder, record in records.items():
-        if record["protocol"] != settings.protocol:
-            raise UserError(
-                f"{folder} was sampled in the protocol '{record['protocol']}', the figure is of '{settings.protocol}'\n"
-                "  give samples of one protocol only"
-            )
+        for fact in ("protocol", "fold"):
+            asked = getattr(settings, fact)
+            if asked not in (None, record[fact]):
+                raise UserError(
+                    f"{folder} was sampled in the {fact} '{record[fact]}', the figure is of '{asked}'\n"
+                    f"  give samples of one {fact} only"
+                )
     by_method = {record["method"]: folder for folder, record in records.items()}
     methods = settings.methods or tuple(by_method)
     if missing := [name for name in methods if name not in by_method]:
@@ -78,16 +80,18 @@ def compose(
     common = set.intersection(*({file.stem for file in by_method[name].glob("*.npz")} for name in methods))
     if not common:
         raise UserError(f"{', '.join(methods)} have no participant in common\n  give samples of one fold")
-    truth, s, m = choose([ParticipantSlices.load(path) for path in files_of(sorted(common), slices).values()], settings)
+    files = files_of(sorted(common), slices)
+    truth, s, m = choose([ParticipantSlices.load(path) for path in files.values()], settings)
     panels = []
     for name in methods:
         record = records[by_method[name]]
+        check_sampled_from(record, by_method[name], [files[truth.participant]])
         samples = Samples.load(by_method[name] / f"{truth.participant}.npz")
         new = panel(settings.labels.get(name, name), samples, truth, s, m, settings)
         panels.insert(0 if record["sampler"]["kind"] == "zero_filled" else len(panels), new)
     if not any(records[by_method[name]]["sampler"]["kind"] == "zero_filled" for name in methods):
         own = files_of([truth.participant], measured)[truth.participant]
-        check_made_from(own, files_of([truth.participant], slices)[truth.participant])
+        check_made_from(own, files[truth.participant])
         panels.insert(0, zero_filled(own, truth, s, m, settings))
     return Picture(truth, s, m, panels, caption(truth, s, m, settings))
 
