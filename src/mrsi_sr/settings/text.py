@@ -11,7 +11,7 @@ from mrsi_sr.results.reading import UNREADABLE, check_once, reading, without_rep
 
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's reader of the same language where it is installed
 MOST_VALUES, DEEPEST = 100_000, 40  # of a file: anchors within anchors unfold to more than a memory holds
-MOST_BYTES = 16 << 20
+MOST_BYTES = 16_777_216
 SHOWN = 1000  # characters of a flag's value in an error
 
 
