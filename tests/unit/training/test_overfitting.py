@@ -20,7 +20,7 @@ CHANGES = {
     "munet": LENGTH | {"channels": 2, "iterations": 150, "learning_rate": 1e-2},
     "denoising_unet": LENGTH | {"channels": [16, 24], "attention_at": [32], "iterations": 600, "learning_rate": 2e-3},
     "flow": LENGTH | {"features": 8, "levels": 2, "steps": 2, "iterations": 400, "learning_rate": 2e-3},
-    "adversarial": {"critic_steps": 1, "iterations": 100},
+    "adversarial": {"critic_steps": 1, "iterations": 300},
 }
 
 # A method for each architecture, objective, modulation and sampler; methods after others share their networks.
