@@ -147,7 +147,8 @@ def contents(clone: Clone) -> dict:
     found = {}
     for path in sorted((clone.folder / "results").rglob("*")):
         name = str(path.relative_to(clone.folder))
-        if "/.snakemake" in name or "provenance" in name or not path.is_file():
+        # An inventory that was set aside lists what was lost when the job died.
+        if "/.snakemake" in name or "provenance" in name or ".lost." in name or not path.is_file():
             continue
         if path.suffix == ".npz":
             with np.load(path) as arrays:
