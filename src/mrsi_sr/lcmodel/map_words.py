@@ -14,13 +14,13 @@ from mrsi_sr.lcmodel.metabolites import known_names, metabolite_parts
 QUANTITIES = {
     "sd": {"sd", "sds", "crlb", "crb", "cramer", "rao", "cramerrao", "std", "stdev", "stddev", "stderr", "se", "sem",
            "err", "error", "uncert", "uncertainty", "uncertainties", "deviation", "var", "variance", "cv", "cov",
-           "covariance"},
+           "covariance", "sigma"},
     "snr": {"snr", "signaltonoise"},
     "fwhm": {"fwhm", "hwhm", "lw", "linewidth"},
     "brain_mask": {"mask", "brainmask"},
-    "": {"ratio", "rel", "relative", "internal", "over", "div", "vs", "diff", "difference", "qmask", "lesion", "tumor",
-         "tumour", "status", "flag", "residual", "chisq", "pval", "pvalue", "zscore", "zmap", "zstat", "tscore", "tmap",
-         "tstat", "percentile"},
+    "": {"ratio", "rel", "relative", "internal", "over", "div", "vs", "diff", "difference", "qmask", "lesion",
+         "tumor", "tumour", "percent", "pct", "change", "resid", "confidence", "qc", "status", "flag", "residual",
+         "chisq", "pval", "pvalue", "zscore", "zmap", "zstat", "tscore", "tmap", "tstat", "percentile"},
 }  # fmt: skip
 # Words of masks that are of a part of the head, not of the brain.
 PARTS_OF_HEAD = {
@@ -68,14 +68,15 @@ def other_quantity(kind: str, words: Iterable[re.Match]) -> str:
 
 
 def denominator(words: Iterable[re.Match]) -> str:
-    """What in some words makes a map a ratio to a metabolite: toCr, RatToCr, 2Cr, per Cr; empty for nothing."""
+    """What in some words makes a map a ratio to a metabolite (toCr, RatToCr, 2Cr, crratio, per Cr); empty for none."""
     known, before = known_names(), ""
     for word in words:
         low = word[0].casefold()
         if before in JOINTS and low in known:
             return f"{before} {word[0]}"
         ends = (low[start + len(joint) :] for joint in (*JOINTS, "2") for start in _places(joint, low))
-        if any(end in known for end in ends):
+        starts = (low.removesuffix(joint) for joint in JOINTS if low.endswith(joint))
+        if any(part in known for part in (*ends, *starts)):
             return word[0]
         before = low
     return ""

@@ -16,6 +16,8 @@ from mrsi_sr.cli import UserError, log
 FILL_VOXELS = 10  # voxels that a fill value stands in at least
 FILL_RATIO = 10  # a fill value's voxels over those of the values around it, or its distance from all others as a factor
 AROUND = 5  # distinct values on either side of one that it is compared with; fewer in all: no judgement
+ROUNDED_STEPS = 300  # steps up to the typical value, below which repetition says nothing
+STEP_TOLERANCE = 0.02  # of a step, for float32
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def estimates(kind: str, values: np.ndarray, source: str | Path, fitted: np.ndar
 def fill_values(positive: np.ndarray) -> np.ndarray:
     """Values of a map, all above zero, that stand for no estimate, the most frequent first.
 
-    LCModel rounds, and integers may be scaled: estimates repeat then too, but about as often as the values around them.
+    LCModel rounds, and integers may be scaled: estimates repeat then too, but about as often as the values around them,
+    and of coarse steps (%SD) any number of voxels may have one.
     """
     distinct, counts = np.unique(positive, return_counts=True)
     fills = []
@@ -86,12 +89,20 @@ def fill_values(positive: np.ndarray) -> np.ndarray:
 def _stands_out(distinct: np.ndarray, counts: np.ndarray, k: int) -> bool:
     """Whether a value is far more frequent than those around it (one apart: a second fill value), or far from all."""
     around = np.r_[counts[max(0, k - AROUND) : k], counts[k + 1 : k + 1 + AROUND]]
-    if counts[k] >= FILL_RATIO * np.sort(around)[-2]:
+    if counts[k] >= FILL_RATIO * np.sort(around)[-2] and not _is_rounded(distinct, k):
         return True
-    last = distinct.size - 1
     with np.errstate(over="ignore"):
-        above = k == last and distinct[k] >= FILL_RATIO * distinct[k - 1]
+        above = k == distinct.size - 1 and distinct[k] >= FILL_RATIO * distinct[k - 1]
         return bool(above or (k == 0 and FILL_RATIO * distinct[k] <= distinct[1]))
+
+
+def _is_rounded(distinct: np.ndarray, k: int) -> bool:
+    """Whether a value is one of few steps that all values were rounded to, as %SD: most voxels may have one of them."""
+    others = np.delete(distinct, k).astype(float)
+    step = np.diff(others).min()
+    steps = (np.r_[others, distinct[k]] - others[0]) / step
+    on_step = np.abs(steps - np.round(steps)) < STEP_TOLERANCE
+    return bool(np.median(others) < ROUNDED_STEPS * step and on_step[-1] and on_step.mean() > 0.9)
 
 
 def _check_sign(kind: str, finite: np.ndarray, source: str | Path) -> None:

@@ -113,6 +113,7 @@ def test_a_ratio_to_a_metabolite_is_no_concentration_however_the_two_are_joined(
     "NAA_SDpercent", "NAA_pctSD", "percentsd_NAA", "NAA_CRLBabs", "NAA_CramerRao", "NAA_stddev", "NAA_std_dev",
     "NAA_var", "NAA_cv", "NAA_SE", "NAA_lwhz", "NAA_line_width", "NAA_pval", "NAA_p_value", "NAA_zscore",
     "uncertainties/NAA", "internal/NAA", "NAA_sd_filtered", "NAA_over_water",
+    "NAA_crratio", "NAA_sigma", "NAA_percent", "NAA_residuals",
 ])  # fmt: skip
 def test_words_of_other_quantities_are_known_in_capitals_glued_and_in_parts(folder, name):
     folder = folder(f"{name}.nii")
@@ -226,6 +227,16 @@ def test_a_metabolite_without_a_value_anywhere_is_refused_by_name_beside_a_good_
     write(tmp_path / "NAA.nii"), write(tmp_path / "tCr.nii", empty)
     with pytest.raises(UserError, match=r"no voxel has a value of tCr: .*tCr.nii is zero(.|\n)*--metabolites"):
         read_maps(tmp_path, {"value": "{metabolite}.nii"}, ["NAA", "tCr"])
+
+
+@pytest.mark.parametrize("fill", [9999, 999, 65535, 1e30, 0.001, 1])
+def test_a_positive_fill_value_is_no_fit(tmp_path, fill, caplog):
+    values = np.random.default_rng(0).uniform(4, 9, SHAPE)
+    values[0] = fill
+    write(tmp_path / "NAA.nii", values)
+    scan = read_maps(tmp_path, {"value": "{metabolite}.nii"}, ["NAA"])
+    assert (scan.status[0] == Status.MISSING).all() and (scan.status[1:] == Status.OK).all()
+    assert "30 voxels have the fill value" in caplog.text
 
 
 @pytest.mark.parametrize("background", [9.99, 1, 100, 0.01, 998, 0, np.nan])

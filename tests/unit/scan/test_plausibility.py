@@ -8,6 +8,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.scan import quality
 from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.scan.plausibility import QUANTITIES, estimates, fill_values
+from mrsi_sr.scan.volumes import Status
 from mrsi_sr.settings.cohort import QualitySettings
 
 RNG = np.random.default_rng(0)
@@ -44,6 +45,12 @@ def test_several_fill_values_are_found_beside_each_other():
     assert set(fill_values(values)) == {9999, 999, 1e30}
 
 
+@pytest.mark.parametrize("fill", [9999, 0.001])
+def test_far_from_all_others_a_few_voxels_are_enough_where_estimates_repeat_as_often(fill):
+    values = np.r_[np.repeat(np.arange(3, 23), np.r_[200:205, 1:11, 200:205]), np.full(60, fill)]
+    assert fill_values(values).tolist() == [fill]
+
+
 def real_maps():
     """Estimates as they are stored: LCModel's digits, whole numbers, scaled integers, a coarse grid on a finer one."""
     rng = np.random.default_rng(1)
@@ -56,6 +63,9 @@ def real_maps():
         yield np.round(rng.gamma(2, 8, voxels))  # S/N
         yield 0.005 * np.round(rng.lognormal(2, 0.5, voxels))  # FWHM, in points of the spectrum
         yield np.repeat(np.r_[conc[:1000], 500.0], 27)
+    yield np.repeat([1.0, 2, 3, 4, 5, 7, 9, 12, 30], [25, 3, 1, 1, 2, 1, 1, 1, 1])  # %SD of a small scan
+    yield np.repeat([1.0, 2, 3, 4, 5, 6, 9, 12, 30], [500, 20_000, 1500, 400, 100, 60, 20, 5, 1])
+    yield np.repeat(0.005 * np.arange(5, 15), [1, 3, 900, 30, 5, 2, 1, 2, 1, 1]).astype(np.float32)  # FWHM
     yield np.full(300, 5.0)
     yield np.where(np.arange(300) < 290, 5.0, 6.0)
 
@@ -124,3 +134,13 @@ def test_external_maps_of_the_quality_mask_are_held_to_the_same(tmp_path):
     replaced = quality.with_external_maps(volumes, QualitySettings.of(snr_map=str(tmp_path / "snr.nii.gz")), "sub-01")
     reasons = quality.assess(replaced, brain, QualitySettings.of())["NAA"]
     assert reasons[12, 12, 7] == quality.BIT["missing_value"] and reasons[13, 12, 7] == 0
+
+
+def test_outside_the_fitted_voxels_an_external_map_may_have_anything(tmp_path):
+    volumes, _ = scan()
+    fwhm = np.where(volumes.status == Status.OK, 11, RNG.uniform(0.02, 0.15, volumes.shape)).astype(np.float32)
+    fwhm[volumes.status == Status.OK] += np.linspace(0, 1, np.count_nonzero(volumes.status == Status.OK))
+    assert np.median(fwhm) < 1
+    write_nifti(tmp_path / "fwhm.nii.gz", fwhm, volumes.affine)
+    with pytest.raises(UserError, match="is it in Hz"):
+        quality.with_external_maps(volumes, QualitySettings.of(fwhm_map=str(tmp_path / "fwhm.nii.gz")), "sub-01")
