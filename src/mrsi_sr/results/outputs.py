@@ -126,8 +126,9 @@ def check_whole(path: str | Path) -> None:
 
 
 def check_made_from(path: str | Path, source: str | Path) -> None:
-    """Raise UserError where the record beside a file says that it was made from another source than this one."""
-    sums = read_record(record_of([path])).get("inputs_sha256")
+    """Raise UserError where the record of a file or folder says that it was made from another source than this one."""
+    record = Path(path, RECORD) if Path(path).is_dir() else record_of([path])
+    sums = read_record(record).get("inputs_sha256")
     if isinstance(sums, dict) and checksum(source) not in sums.values():
         raise UserError(
             f"{path} was not made from {source}, or that has changed since\n"
