@@ -72,13 +72,12 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
     """Brain mask on the scan's grid, bool [X, Y, Z]: from a mask file, else the volumes' own mask, else the T1's brain.
 
     given: the volumes' own brain mask, or None. t1: a skull-stripped image; holes in it are filled slice by slice.
-    Raises UserError where none of the three is given, or no voxel of the scan is inside.
+    Raises UserError where none of the three is given, or no voxel of the scan is inside, and as
+    thresholds.of_brain_mask and thresholds.above_air.
     """
     if path is not None:
-        source, brain = (
-            f"the brain mask {path}",
-            resample_mask(path, affine, shape, partial(thresholds.of_brain_mask, what=path)),
-        )
+        threshold = partial(thresholds.of_brain_mask, what=path)
+        source, brain = f"the brain mask {path}", resample_mask(path, affine, shape, threshold)
     elif given is not None:
         source, brain = "the brain mask in the folder of volumes", given
     elif t1 is not None:

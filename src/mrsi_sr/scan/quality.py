@@ -142,8 +142,8 @@ def load_reasons(folder: str | Path, metabolites: Iterable[str], shape, source: 
 def load_masks(folder: str | Path, metabolites: Iterable[str], shape, source: str | Path) -> dict[str, np.ndarray]:
     """Masks that `save` wrote: metabolite -> bool [X, Y, Z].
 
-    source: folder of the volumes, of matrix `shape`, that the masks are for. Raises UserError for a missing mask, another
-    shape, and masks that were made from other volumes, as the folder's record says.
+    source: folder of the volumes, of matrix `shape`, that the masks are for. Raises UserError for a missing mask,
+    another shape, and masks that were made from other volumes, as the folder's record says.
     """
     return {name: mask > 0 for name, mask in _load("mask", folder, metabolites, shape, source)}
 
@@ -172,9 +172,9 @@ def _warn_of_fits_outside(fitted: np.ndarray, brain: np.ndarray) -> None:
     voxels, outside = np.count_nonzero(fitted), np.count_nonzero(fitted & ~brain)
     if outside > OUTSIDE * voxels:
         log.warning(
-            "%d of %d fitted voxels (%.0f %%) lie outside the brain mask, which has %d voxels: unless the fits cover the"
-            " whole matrix, the mask is another scan's, or shifted; look at both over T1 in a viewer, and check flip and"
-            " the reference",
+            "%d of %d fitted voxels (%.0f %%) lie outside the brain mask, which has %d voxels: unless the fits cover"
+            " the whole matrix, the mask is another scan's, or shifted; look at both over T1 in a viewer, and check"
+            " flip and the reference",
             outside, voxels, 100 * outside / voxels, np.count_nonzero(brain),
         )  # fmt: skip
 

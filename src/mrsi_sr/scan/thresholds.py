@@ -86,8 +86,8 @@ def of_brain_mask(values: np.ndarray, what: str | Path) -> tuple[float, str]:
     if kind == UNCLEAR:
         raise UserError(
             f"{what} has values up to {np.nanmax(values):.4g}, which may be labels, all of them brain, or grades, of"
-            " which the upper half is\n  save it with two values, 0 and 1: of labels all above 0 (fslmaths IN -bin OUT),"
-            " of grades those from half of the maximum on (fslmaths IN -thr HALF -bin OUT)"
+            " which the upper half is\n  save it with two values, 0 and 1: of labels all above 0 (fslmaths IN -bin OUT)"
+            ", of grades those from half of the maximum on (fslmaths IN -thr HALF -bin OUT)"
         )
     return _of_kind(kind, values)
 

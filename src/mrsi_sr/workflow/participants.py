@@ -34,7 +34,7 @@ class _Line:
 def read(path: str | Path) -> list[dict[str, str]]:
     """Rows of a participants table: tab-separated, columns REQUIRED and any of OPTIONAL.
 
-    Fields are those of BIDS: quotes are ordinary characters, NOT_AVAILABLE is empty, each row has as many fields as the header.
+    Fields are those of BIDS: quotes are ordinary characters, NOT_AVAILABLE is empty, rows are as long as the header.
     An unnamed empty column at the end, lines without content and lines that begin with # are left out. The text is
     UTF-8, or UTF-16 with a byte-order mark. Every row has all columns, with empty text where unset; `exclude` is empty
     for a participant who is included; the rows are sorted by name.
@@ -169,7 +169,7 @@ def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
 
 
 def _same_files(number: int, row: dict[str, str], owners: dict[Path, tuple[int, str]]) -> Iterator[str]:
-    """Files of a row that are another scan's, or two things at once. owners: line and participant of each scan's fits."""
+    """Files of a row that are another scan's, or two things at once. owners: line and participant of a scan's files."""
     where = f"line {number} ({row['participant']})"
     for column in ("lcmodel", "maps"):
         if row[column]:

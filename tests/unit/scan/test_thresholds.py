@@ -145,7 +145,8 @@ def z_scored(image, brain, air=0.0):
 
 
 @pytest.mark.parametrize("change", [
-    z_scored, lambda image, brain: z_scored(image, brain, np.nan), lambda image, brain: np.rint(1000 * z_scored(image, brain)),
+    z_scored, lambda image, brain: z_scored(image, brain, np.nan),
+    lambda image, brain: np.rint(1000 * z_scored(image, brain)),
     lambda image, brain: (image - image.mean()) / image.std(), lambda image, brain: 2 * image / image.max() - 1,
 ], ids=["air 0", "air NaN", "whole numbers", "air normalised too", "from -1 to 1"])  # fmt: skip
 def test_a_normalised_t1_shows_the_brain_and_the_contrast_of_the_t1_itself(tmp_path, change):

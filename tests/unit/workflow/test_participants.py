@@ -180,7 +180,7 @@ def test_what_jobs_would_refuse_is_refused_before_any_runs(tmp_path, column, val
 
 
 def test_every_faulty_line_is_named_at_once_up_to_a_number(tmp_path):
-    said = refused(tmp_path, HEADER + "".join(f"p{k}\tx\t\tf\t\n" for k in range(25)))
+    said = refused(tmp_path, HEADER + "".join(f"p{k}\tx{k}\t\tf\t\n" for k in range(25)))
     assert said.count("has no t1") == 20 and "and 5 more" in said
 
 
