@@ -24,8 +24,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.maps import cross_validation, folds
     from mrsi_sr.results.code import code_of
+    from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
+    check_outputs([arguments.out])
     settings = FoldSettings.from_text(arguments.settings)
     rows = cross_validation.divide(chosen_in(arguments.participants), settings)
     with Provenance(settings.plain(), code=code_of(__file__)).beside(arguments.out):
