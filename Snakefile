@@ -11,7 +11,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow import start
 from mrsi_sr.workflow.failures import Failures
-from mrsi_sr.workflow.records import forget_inventories_of_lost_files, keep_with_results, lock_results
+from mrsi_sr.workflow.records import set_aside_inventories_of_lost_files, keep_with_results, lock_results
 from mrsi_sr.workflow.slurm import check_partition
 from mrsi_sr.workflow.snapshot import started_with
 from mrsi_sr.workflow.plan import Plan
@@ -34,7 +34,7 @@ try:
     if workflow.is_main_process:
         for line in start.check(plan):
             logger.info(line)
-        forget_inventories_of_lost_files()
+        set_aside_inventories_of_lost_files()
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -47,6 +47,7 @@ onstart:
             check_partition(workflow.dag.needrun_jobs())
         if any(job.rule.name != "status" for job in workflow.dag.jobs):
             lock_results()
+            plan.contents.keep()  # for the jobs, which else read every scan to know it
     except UserError as error:
         raise WorkflowError(str(error))
     failures.listen()

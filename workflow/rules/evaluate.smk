@@ -15,7 +15,7 @@ rule evaluate:
         mem_mb=4000,
     params:
         code=plan.code_hash("evaluate"),
-        made_from=plan.made_from("evaluate"),
+        lineage=plan.lineage("evaluate"),
         slices=plan.slices,
         metrics=plan.metrics,
         protocol=plan.protocol,

@@ -14,7 +14,7 @@ rule ingest:
         mem_mb=2000,
     params:
         code=plan.code_hash("ingest"),
-        made_from=plan.made_from("ingest"),
+        lineage=plan.lineage("ingest"),
         flags=plan.ingest_flags,
         out=subpath(output[0], parent=True),
     shell:

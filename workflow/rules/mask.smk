@@ -16,7 +16,7 @@ rule mask:
         mem_mb=3000,
     params:
         code=plan.code_hash("mask"),
-        made_from=plan.made_from("mask"),
+        lineage=plan.lineage("mask"),
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),
         volumes=subpath(input.volumes, parent=True),
@@ -51,7 +51,7 @@ rule montage:
         mem_mb=3000,
     params:
         code=plan.code_hash("montage"),
-        made_from=plan.made_from("montage"),
+        lineage=plan.lineage("montage"),
         unit=plan.unit,
         settings=plan.settings("quality"),
         flags=plan.file_flags("brain_mask", "t1"),

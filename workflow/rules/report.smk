@@ -18,7 +18,7 @@ rule losses:
         mem_mb=2000,
     params:
         code=plan.code_hash("losses"),
-        made_from=plan.made_from("losses"),
+        lineage=plan.lineage("losses"),
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.networks],
     shell:
         "python workflow/scripts/losses.py --networks {params.folders:q}"
@@ -46,7 +46,7 @@ rule compare:
         mem_mb=4000,
     params:
         code=plan.code_hash("compare"),
-        made_from=plan.made_from("compare"),
+        lineage=plan.lineage("compare"),
         settings=plan.test_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -76,7 +76,7 @@ rule table:
         mem_mb=4000,
     params:
         code=plan.code_hash("table"),
-        made_from=plan.made_from("table"),
+        lineage=plan.lineage("table"),
         settings=plan.table_settings,
     shell:
         "python workflow/scripts/table.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
@@ -106,7 +106,7 @@ rule qualitative:
         mem_mb=4000,
     params:
         code=plan.code_hash("qualitative"),
-        made_from=plan.made_from("qualitative"),
+        lineage=plan.lineage("qualitative"),
         settings=plan.figure_settings,
         samples=plan.figure_folders,
         slices=plan.slices,

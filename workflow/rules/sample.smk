@@ -16,7 +16,7 @@ rule sample:
         mem_mb=8000,
     params:
         code=plan.code_hash("sample"),
-        made_from=plan.made_from("sample"),
+        lineage=plan.lineage("sample"),
         slices=plan.slices,
         low_resolution=plan.low_resolution,
         settings=plan.method_settings,

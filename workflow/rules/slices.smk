@@ -16,7 +16,7 @@ rule slices:
         mem_mb=3000,
     params:
         code=plan.code_hash("slices"),
-        made_from=plan.made_from("slices"),
+        lineage=plan.lineage("slices"),
         metabolites=plan.metabolites,
         unit=plan.unit,
         settings=plan.settings("slices"),
@@ -44,7 +44,7 @@ rule cohort_summary:
         mem_mb=2000,
     params:
         code=plan.code_hash("cohort_summary"),
-        made_from=plan.made_from("cohort_summary"),
+        lineage=plan.lineage("cohort_summary"),
         folders=plan.scan_folders,
         excluded=plan.excluded,
     shell:

@@ -16,7 +16,7 @@ rule train:
         mem_mb=16000,
     params:
         code=plan.code_hash("train"),
-        made_from=plan.made_from("train"),
+        lineage=plan.lineage("train"),
         slices=plan.slices,
         settings=plan.network_settings,
         sizes=plan.training_sizes,

@@ -16,7 +16,7 @@ rule truncate:
         mem_mb=2000,
     params:
         code=plan.code_hash("truncate"),
-        made_from=plan.made_from("truncate"),
+        lineage=plan.lineage("truncate"),
         sizes=plan.cohort_sizes,
     shell:
         "python workflow/scripts/truncate.py --slices {input.slices:q} --sizes {params.sizes}"
@@ -39,7 +39,7 @@ rule inventory:
         mem_mb=2000,
     params:
         code=plan.code_hash("inventory"),
-        made_from=plan.made_from("inventory"),
+        lineage=plan.lineage("inventory"),
     shell:
         "python workflow/scripts/inventory.py --slices {input.slices:q} --low-resolution {input.low_resolution:q}"
         " --out {output:q} 2>&1 | tee -a {log:q}"

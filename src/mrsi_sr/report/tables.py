@@ -12,7 +12,7 @@ from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of, methods_of, select
 from mrsi_sr.report import markup
 from mrsi_sr.report.agreement import check_agreement
 from mrsi_sr.report.caption import caption, terms
-from mrsi_sr.results.provenance import fingerprint, lineage
+from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.experiment import TableSettings
 
 NOT_AVAILABLE = "not available"
@@ -86,7 +86,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "training_device": _joined(_training_devices(shown)),
         "mixed": "; ".join(mixed),
         "terms": terms(shown, settings.labels),
-        "configuration": fingerprint(*sorted([each["method"], each["fold"], lineage(each)] for each in shown)),
+        "configuration": fingerprint(*sorted([each["method"], each["fold"], origin_of(each)] for each in shown)),
     }
     best = {
         each for metric in settings.metrics for group in groups_of(settings)

@@ -38,14 +38,14 @@ class Provenance:
         self.started = time.time()
         self.settings, self.code = settings, code
         self.inputs: dict[str, str] = {}
-        self.made_from: dict[str, str] = {}  # lineage of the inputs that have a record
+        self.made_from: dict[str, str] = {}  # origin of the inputs that have a record
         self.add(inputs)
 
     def add(self, inputs: Iterable[str | Path]) -> None:
         """Take the checksums of further inputs, and how they were made. Raises UserError for one that is not there."""
         paths = [Path(path) for path in inputs]
         self.inputs |= {str(path): checksum(path) for path in paths}
-        self.made_from |= {str(path): lineage(record) for path in paths if (record := record_of_input(path))}
+        self.made_from |= {str(path): origin_of(record) for path in paths if (record := record_of_input(path))}
 
     def fingerprint(self, **facts) -> str:
         """Hash of all that decides the result: settings, contents of inputs, code, and further facts (seed, fold)."""
@@ -164,6 +164,6 @@ def record_of_input(path: Path) -> dict:
     return next((each for each in records if all(isinstance(each.get(key), dict) for key in LINEAGE)), {})
 
 
-def lineage(record: dict) -> str:
+def origin_of(record: dict) -> str:
     """Hash of all settings and code that made a result, from its record: its own and those of what it was made from."""
     return fingerprint(record["settings"], record["code"], sorted(map(str, record["made_from"].values())))

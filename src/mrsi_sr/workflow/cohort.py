@@ -51,7 +51,7 @@ class CohortPlan:
 
     def scan_files(self, wildcards) -> list[str]:
         """Files that the ingestion of a scan reads: each map by itself, but a folder of 100,000 tables as a folder."""
-        maps = self._maps_of(wildcards.participant) if self._scan(wildcards)["maps"] else []
+        maps = self.maps_of(wildcards.participant) if self._scan(wildcards)["maps"] else []
         return sorted({*self.files("lcmodel", "reference")(wildcards), *maps})
 
     def file_flags(self, *columns: str) -> Callable:
@@ -150,7 +150,7 @@ class CohortPlan:
                 " {metabolite}_conc.nii.gz"
             )
 
-    def _maps_of(self, participant: str) -> list[str]:
+    def maps_of(self, participant: str) -> list[str]:
         """Files of a participant's ready-made maps; where all are gone, those that existing volumes were made from.
 
         Where some are missing, the folder: ingestion says which.

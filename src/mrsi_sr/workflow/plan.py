@@ -128,7 +128,7 @@ class Plan(ExperimentPlan):
         """Function that gives the hash of the code of a rule's jobs."""
         return lambda wildcards: fingerprint(self.code(rule, wildcards))
 
-    def made_from(self, rule: str) -> Callable:
+    def lineage(self, rule: str) -> Callable:
         """Function that gives the hash of all that makes the inputs of a rule's jobs."""
         return lambda wildcards: self._lineage.before(rule, wildcards)
 

@@ -50,18 +50,30 @@ def recorded_parameters(path: str) -> list[str] | None:
     return record.get("params")
 
 
-def forget_inventories_of_lost_files() -> None:
-    """Delete inventories that list files which are not there any more.
+def set_aside_inventories_of_lost_files() -> None:
+    """Rename inventories that list files which are not there any more to `inventory.lost.csv`.
 
     Trainings and samplings depend on an inventory in place of its hundreds of files. Where one of these was deleted,
-    the inventory has to be made again, with that file, once something needs it.
+    the inventory has to be made again, with that file, once something needs it. Nothing is done while another workflow
+    writes to the results: files that it is making are not lost.
     """
+    if _locked_by_another():
+        return
     for inventory in KEPT.parent.glob("*/inventory.csv"):
         with contextlib.suppress(OSError, ValueError, csv.Error):  # read-only results; a damaged file
             with inventory.open(newline="") as stream:
                 listed = [row["file"] for row in csv.DictReader(stream) if row.get("file")]
             if not all(map(os.path.exists, listed)):
-                inventory.unlink()
+                inventory.replace(inventory.with_name("inventory.lost.csv"))
+
+
+def _locked_by_another() -> bool:
+    with contextlib.suppress(OSError), (KEPT / "lock").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def lock_results() -> None:

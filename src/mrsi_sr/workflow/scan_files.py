@@ -8,7 +8,7 @@ from pathlib import Path
 from mrsi_sr.results.files import checksum, writing
 from mrsi_sr.results.provenance import fingerprint
 
-WHOLE_BYTES = 64 << 20  # a larger file, such as an archive of a scan, is known by its size and both ends
+WHOLE_BYTES = 64 << 20  # a larger gzip file, such as an archive of a scan, is known by its end, with its checksum
 END_BYTES = 1 << 20
 
 
@@ -22,20 +22,22 @@ class Contents:
     def __init__(self, kept: Path):
         """kept: JSON file of what is known."""
         self._file, self._changed = kept, False
-        self._known: dict[str, list] = {}
-        with suppress(OSError, ValueError, AttributeError):  # made anew
-            self._known = dict(json.loads(kept.read_text()).items())
+        self._known: dict[str, tuple[str, str]] = {}  # by path: size and time, checksum
+        with suppress(OSError, ValueError, AttributeError, TypeError):  # made anew
+            self._known = {
+                path: (str(state), str(content)) for path, (state, content) in json.loads(kept.read_text()).items()
+            }
 
     def of(self, path: str) -> str:
         """Checksum of a file's content, or of a folder's time of change; empty for what was never there."""
-        known = self._known.get(path, ["", ""])
+        known = self._known.get(path, ("", ""))
         try:
             facts = Path(path).stat()
         except OSError:
             return known[1]
         state = f"{facts.st_size} {facts.st_mtime_ns}"
         if known[0] != state:
-            known = self._known[path] = [state, state if Path(path).is_dir() else _content(Path(path), facts.st_size)]
+            known = self._known[path] = (state, state if Path(path).is_dir() else _content(Path(path), facts.st_size))
             self._changed = True
         return known[1]
 
@@ -47,9 +49,8 @@ class Contents:
 
 
 def _content(path: Path, size: int) -> str:
-    if size <= WHOLE_BYTES:
-        return checksum(path)
     with path.open("rb") as file:
-        first = file.read(END_BYTES)
+        if size <= WHOLE_BYTES or file.read(2) != b"\x1f\x8b":
+            return checksum(path)
         file.seek(-END_BYTES, 2)
-        return fingerprint(size, *(hashlib.sha256(part).hexdigest() for part in (first, file.read())))
+        return fingerprint(size, hashlib.sha256(file.read()).hexdigest())

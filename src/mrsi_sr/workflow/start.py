@@ -55,7 +55,7 @@ def _check_archived(plan: Plan, names: set[str]) -> None:
     """
     protocols = {experiment.protocol for experiment in plan.configuration.experiments.values()}
     for name in sorted(names):
-        today = plan.made_from("truncate")(SimpleNamespace(participant=name))
+        today = plan.lineage("truncate")(SimpleNamespace(participant=name))
         for protocol in sorted(protocols):
             recorded = recorded_parameters(f"{plan.folder}/{name}/low_resolution-{protocol}.npz")
             if recorded is not None and repr(today) not in recorded:
@@ -93,7 +93,9 @@ def _named(plan: Plan) -> Iterator[tuple[str, str]]:
         columns = {column: row[column] for column in participants.FILES}
         for key, path in (columns | {f"cohort.quality.{kind}_map": path for kind, path in maps.items()}).items():
             if path and not is_simulated(path):
-                yield f"{name}: {key}", path
+                # Of a folder of maps that is gone, the files that existing results were made from.
+                gone = key == "maps" and not Path(path).exists()
+                yield from ((f"{name}: {key}", each) for each in (plan.maps_of(name) if gone else [path]))
     places = (SimpleNamespace(experiment=name) for name in plan.configuration.experiments)
     for path in sorted(set(chain.from_iterable(map(plan.lpips_files, places)))):
         yield "lpips_weights:", path

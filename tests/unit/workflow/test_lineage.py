@@ -1,6 +1,8 @@
 """Lineage: a change reaches every stage behind it as a parameter, and no other; scan files count by their content."""
 
 import copy
+import fcntl
+import gzip
 import inspect
 import os
 import re
@@ -9,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from mrsi_sr.workflow.plan import Plan
-from mrsi_sr.workflow.records import forget_inventories_of_lost_files
+from mrsi_sr.workflow.records import KEPT, set_aside_inventories_of_lost_files
 from mrsi_sr.workflow.scan_files import Contents
 
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
@@ -44,7 +46,7 @@ def real(raw, scans):
 
 def lineage(raw: dict) -> dict[str, str]:
     plan = Plan(copy.deepcopy(raw))
-    return {rule: plan.made_from(rule)(PLACE) for rule in ("ingest", *OF_COHORT, *OF_NETWORKS)}
+    return {rule: plan.lineage(rule)(PLACE) for rule in ("ingest", *OF_COHORT, *OF_NETWORKS)}
 
 
 def reached(raw: dict, change) -> set[str]:
@@ -127,7 +129,7 @@ def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, rep
     for rule, parts in plan._lineage._deciding.items():
         block = re.search(rf"^rule {rule}:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)[0]
         asked = re.findall(r"^ +\w+=(plan\..+),$", block[block.index("    params:") :], re.MULTILINE)
-        given = [eval(each, {"plan": plan}) for each in asked if "code_hash" not in each and "made_from" not in each]
+        given = [eval(each, {"plan": plan}) for each in asked if "code_hash" not in each and "lineage" not in each]
         given = [each for each in given if not callable(each) or "threads" not in inspect.signature(each).parameters]
         if rule == "simulate":  # of phantoms alone
             assert [each.__name__ for each in given] == [each.__name__ for each in parts]
@@ -159,26 +161,39 @@ def test_a_file_that_is_gone_has_the_content_it_had_and_a_folder_changes_with_wh
     assert contents.of("never/there") == ""
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "7"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"sub-01/t1.nii.gz": 1}', '{"sub-01/t1.nii.gz": []}', "7"])
 def test_a_damaged_list_of_contents_is_made_anew(text, scans):
     (scans / "contents.json").write_text(text)
     assert Contents(scans / "contents.json").of("sub-01/t1.nii.gz") == Contents(scans / "none").of("sub-01/t1.nii.gz")
 
 
-def test_a_large_file_is_known_by_its_size_and_both_ends(scans, monkeypatch):
+def test_a_large_archive_is_known_by_its_end_with_its_checksum_and_any_other_large_file_by_all_of_it(
+    scans, monkeypatch
+):
     monkeypatch.setattr("mrsi_sr.workflow.scan_files.WHOLE_BYTES", 10)
-    monkeypatch.setattr("mrsi_sr.workflow.scan_files.END_BYTES", 4)
-    seen = set()
-    for content in (b"head" + 10 * b"." + b"tail", b"Head" + 10 * b"." + b"tail", b"head" + 10 * b"." + b"Tail"):
+    monkeypatch.setattr("mrsi_sr.workflow.scan_files.END_BYTES", 8)
+
+    def seen(content: bytes) -> str:
         (scans / "large").write_bytes(content)
-        seen.add(Contents(scans / "none").of(str(scans / "large")))
-    assert len(seen) == 3
+        return Contents(scans / "none").of(str(scans / "large"))
+
+    tables = [100 * b"." + text for text in (b"one", b"two")]
+    assert seen(gzip.compress(tables[0])) != seen(gzip.compress(tables[1]))
+    assert seen(b"head.....tail") != seen(b"head..!..tail")
+    monkeypatch.setattr("mrsi_sr.workflow.scan_files.checksum", lambda path: "read whole")
+    assert seen(gzip.compress(tables[0])) != "read whole" == seen(tables[0])
 
 
-def test_an_inventory_of_files_that_are_gone_is_forgotten_and_a_whole_one_kept(scans):
+def test_an_inventory_of_files_that_are_gone_is_set_aside_and_a_whole_one_kept_and_both_while_a_workflow_runs(scans):
     for experiment, names in (("whole", ["sub-01/t1.nii.gz"]), ("lost", ["sub-01/t1.nii.gz", "sub-02/slices.npz"])):
         (scans / "results" / experiment).mkdir(parents=True)
         lines = ["file,sha256", *(f"{name},abc" for name in names)]
         (scans / "results" / experiment / "inventory.csv").write_text("\n".join(lines) + "\n")
-    forget_inventories_of_lost_files()
-    assert [path.parent.name for path in (scans / "results").glob("*/inventory.csv")] == ["whole"]
+    KEPT.mkdir()
+    with (KEPT / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        set_aside_inventories_of_lost_files()
+    assert len(list((scans / "results").glob("*/inventory.csv"))) == 2
+    set_aside_inventories_of_lost_files()
+    names = {path.parent.name: path.name for path in (scans / "results").glob("*/inventory*")}
+    assert names == {"whole": "inventory.csv", "lost": "inventory.lost.csv"}

@@ -126,8 +126,8 @@ def set_methods(raw):
                 "plan.test_settings",
                 "plan.metric_files",
                 "plan.metric_provenance",
-                'plan.made_from("compare")',
-                'plan.made_from("table")',
+                'plan.lineage("compare")',
+                'plan.lineage("table")',
             },
         ),
     ],
@@ -194,7 +194,7 @@ def test_words_of_the_user_reach_rules_by_functions_alone(repository):
     called = {each for each in ASKED.findall(text) if each.endswith(")")} - paths_alone
     assert called
     makers = {each.split("(")[0].removeprefix("plan.") for each in called}
-    assert makers <= {"code_hash", "made_from", "untracked", "settings", "files", "file_flags"}
+    assert makers <= {"code_hash", "lineage", "untracked", "settings", "files", "file_flags"}
     assert not re.findall(r"plan\.cohort\.|plan\.configuration", text)
 
 

@@ -81,10 +81,10 @@ def test_a_file_that_results_were_made_from_may_be_archived_and_no_other(cohort)
 def recorded(plan, name: str, protocol: str = "clean") -> None:
     """A record of Snakemake's of the participant's low-resolution maps, as made with today's configuration."""
     path = f"{plan.folder}/{name}/low_resolution-{protocol}.npz"
-    made_from = plan.made_from("truncate")(SimpleNamespace(participant=name))
+    lineage = plan.lineage("truncate")(SimpleNamespace(participant=name))
     records.KEPT.joinpath("metadata").mkdir(parents=True, exist_ok=True)
     key = base64.urlsafe_b64encode(path.encode()).decode()
-    (records.KEPT / "metadata" / key).write_text(json.dumps({"params": ["'8,16'", repr(made_from)]}))
+    (records.KEPT / "metadata" / key).write_text(json.dumps({"params": ["'8,16'", repr(lineage)]}))
 
 
 def test_results_of_archived_scans_are_studied_with_the_settings_that_they_were_made_with_alone(cohort, raw):
@@ -96,6 +96,23 @@ def test_results_of_archived_scans_are_studied_with_the_settings_that_they_were_
     raw["cohort"]["slices"] = {"max_slices": 30}
     assert "files of p1 are not there any more, and its results were made with other" in refused(start.check, cohort())
     assert start.check(cohort(p1={"exclude": "archived"}))
+
+
+def test_ready_made_maps_may_be_archived_like_other_files(cohort, raw):
+    raw["cohort"] |= {"metabolites": ["NAA"], "ingest": {"maps": {"value": "{metabolite}.nii.gz"}}}
+    Path("maps").mkdir()
+    Path("maps/NAA.nii.gz").write_text("a map")
+    before = cohort(p1={"maps": "maps", "lcmodel": ""})
+    before.contents.of("maps/NAA.nii.gz")
+    before.contents.keep()
+    volumes = Path(before.folder, "p1", "volumes")
+    volumes.mkdir(parents=True)
+    (volumes / "provenance.json").write_text(json.dumps({"inputs_sha256": {"maps/NAA.nii.gz": "abc"}}))
+    Path("maps/NAA.nii.gz").unlink()
+    Path("maps").rmdir()
+    assert "p1: maps maps/NAA.nii.gz" in start.check(cohort())[1]
+    (volumes / "provenance.json").unlink()
+    assert "p1: maps maps" in refused(start.check, cohort())
 
 
 def test_phantoms_are_made_by_the_workflow(raw, repository, monkeypatch):
