@@ -47,7 +47,7 @@ def with_external_maps(volumes: Volumes, settings: QualitySettings, participant:
     values = dict(vars(volumes))
     for name, path in settings.external_maps(participant).items():
         resampled = grid.resample(path, volumes.affine, volumes.shape, "nearest")
-        values[name] = estimates(name, resampled, path)
+        values[name] = estimates(name, resampled, path, volumes.status == Status.OK)
     return Volumes(**values)
 
 

@@ -7,7 +7,7 @@ from synthetic_scan import scan
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan import quality
 from mrsi_sr.scan.nifti import write_nifti
-from mrsi_sr.scan.plausibility import estimates
+from mrsi_sr.scan.plausibility import QUANTITIES, estimates, fill_values
 from mrsi_sr.settings.cohort import QualitySettings
 
 RNG = np.random.default_rng(0)
@@ -26,6 +26,67 @@ def test_a_negative_value_is_no_estimate_whatever_number_stands_for_it(kind, fil
     assert np.array_equal(read[int(1000 * part) :], values[int(1000 * part) :]) and read.dtype == np.float32
     said = f"map.nii.gz: {1000 * part:.0f} negative values" in caplog.text
     assert said is (fill in (-1, -9999, -1e-3))
+
+
+@pytest.mark.parametrize("kind", GOOD)
+@pytest.mark.parametrize("fill", [9999, 999, 65535, 32767, 1e30, 0.001, 1, 100])
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.8])
+def test_a_value_that_repeats_among_estimates_that_do_not_is_no_estimate(kind, fill, part, caplog):
+    count, values = int(1000 * part), GOOD[kind].astype(np.float32)
+    values[:count] = fill
+    read = estimates(kind, values, "map.nii.gz")
+    assert np.isnan(read[:count]).all() and np.array_equal(read[count:], values[count:])
+    assert f"map.nii.gz: {count} voxels have the fill value" in caplog.text
+
+
+def test_several_fill_values_are_found_beside_each_other():
+    values = np.r_[GOOD["value"], np.full(500, 9999), np.full(90, 999), np.full(40, 1e30)]
+    assert set(fill_values(values)) == {9999, 999, 1e30}
+
+
+def real_maps():
+    """Estimates as they are stored: LCModel's digits, whole numbers, scaled integers, a coarse grid on a finer one."""
+    rng = np.random.default_rng(1)
+    for voxels in (200, 30_000):
+        conc = rng.lognormal(1.5, 0.8, voxels)
+        yield from (np.round(conc, 3), np.round(conc * 0.01, 3), np.round(conc, 1), conc.astype(np.float32))
+        yield np.round(conc / conc.max() * 32767) * 0.01  # int16 with a slope
+        yield np.round(conc / 40 / conc.max() * 255)  # few levels
+        yield np.clip(np.round(rng.lognormal(2, 1, voxels)), 0, 999)  # %SD, many of them 1
+        yield np.round(rng.gamma(2, 8, voxels))  # S/N
+        yield 0.005 * np.round(rng.lognormal(2, 0.5, voxels))  # FWHM, in points of the spectrum
+        yield np.repeat(np.r_[conc[:1000], 500.0], 27)
+    yield np.full(300, 5.0)
+    yield np.where(np.arange(300) < 290, 5.0, 6.0)
+
+
+@pytest.mark.parametrize("values", list(real_maps()))
+def test_estimates_that_were_rounded_scaled_or_resampled_are_no_fill_values(values):
+    assert not fill_values(values[values > 0]).size
+
+
+def test_a_fill_value_does_not_decide_what_unit_a_map_is_in():
+    values = np.r_[GOOD["fwhm"][:400] * 123, np.full(600, 0.05)]
+    with pytest.raises(UserError, match="is it in Hz"):
+        estimates("fwhm", values, "map.nii.gz")
+
+
+def test_values_that_are_no_numbers_are_counted(caplog):
+    caplog.set_level("INFO")
+    estimates("snr", np.r_[GOOD["snr"], np.nan, np.inf, -np.inf], "map.nii.gz")
+    assert "map.nii.gz: 3 values are infinite or not a number" in caplog.text
+
+
+@pytest.mark.parametrize("kind", sorted(set(QUANTITIES) - {"value"}))
+def test_a_map_of_zeros_shows_no_quantity(kind):
+    with pytest.raises(UserError, match="it is zero in every fitted voxel"):
+        estimates(kind, np.zeros(20), "map.nii.gz")
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1, False), (1000, True)])
+def test_an_unusual_ratio_of_signal_to_noise_is_said(factor, said, caplog):
+    estimates("snr", GOOD["snr"] * factor, "map.nii.gz")
+    assert ("S/N from" in caplog.text and "is unusual" in caplog.text) is said
 
 
 def test_zero_is_an_estimate():
