@@ -50,7 +50,7 @@ def _read(kind: str, metabolite: str, path: Path, grid: "CommonGrid", fitted: np
     log.info("%s%s: %s", kind, f" of {metabolite}" if metabolite else "", path)
     values = grid.read(path)
     if kind == "brain_mask":
-        above, reason = thresholds.of_mask(values)
+        above, reason = thresholds.of_brain_mask(values, path)
         log.info("%s: inside is above %.4g (%s)", path, above, reason)
         return values > above
     if kind == "sd":
