@@ -107,6 +107,8 @@ def _brain_of(t1: str | Path, affine, shape) -> np.ndarray:
 def _finite(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Values of an image, float32, zero where they are not finite, and its affine."""
     values, affine = read_nifti(path)
+    if no_number := np.count_nonzero(~np.isfinite(values)):
+        log.info("%s: %s values are infinite or not a number and count as zero", path, f"{no_number:,}")
     return np.nan_to_num(values.astype(np.float32, copy=False), posinf=0, neginf=0), affine
 
 

@@ -144,3 +144,13 @@ def test_outside_the_fitted_voxels_an_external_map_may_have_anything(tmp_path):
     write_nifti(tmp_path / "fwhm.nii.gz", fwhm, volumes.affine)
     with pytest.raises(UserError, match="is it in Hz"):
         quality.with_external_maps(volumes, QualitySettings.of(fwhm_map=str(tmp_path / "fwhm.nii.gz")), "sub-01")
+
+
+def test_values_of_an_external_map_that_are_no_numbers_are_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
+    volumes, brain = scan()
+    snr = np.where(brain, volumes.snr, np.nan)
+    snr[12, 12, 7] = np.inf
+    write_nifti(tmp_path / "snr.nii.gz", snr, volumes.affine)
+    quality.with_external_maps(volumes, QualitySettings.of(snr_map=str(tmp_path / "snr.nii.gz")), "sub-01")
+    assert f"snr.nii.gz: {np.count_nonzero(~brain) + 1:,} values are infinite or not a number" in caplog.text
