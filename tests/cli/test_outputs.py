@@ -9,6 +9,7 @@ from clone import REPOSITORY
 from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.outputs import MARK, facts_of
 
 ZERO_FILLED, NETWORK = (
     json.dumps(settings, separators=(",", ":")) for settings in ({"sampler": {"kind": "zero_filled"}}, MUNET.plain())
@@ -82,6 +83,19 @@ def test_a_place_that_is_somebody_elses_is_refused_and_left_as_it_is(script, run
     before = contents(tmp_path)
     with pytest.raises(UserError, match="is no former result of"):
         run(script, mine.parent if script in FOLDERS else mine)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("script", ["simulate", "ingest", "mask"])
+def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anything_is_read(script, run, tmp_path):
+    """What they would read is damaged here, which they do not get to see; the folders of the others are kept."""
+    out = tmp_path / "out"
+    (out / ".git").mkdir(parents=True)
+    (out / ".git" / "HEAD").write_text("years of work")
+    (out / MARK).write_text(json.dumps(facts_of(f"{script}.py", {})))
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=rf"has files that {script}\.py did not write: \.git/HEAD"):
+        run(script, out)
     assert contents(tmp_path) == before
 
 

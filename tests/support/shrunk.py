@@ -20,8 +20,8 @@ PAPERS = Configuration.read(REPOSITORY / "config" / "config.yaml")
 CPU = torch.device("cpu")
 SHORTER = 10  # truncations and samplers' steps of 100, 50, 20 and 10 become 10, 5, 2 and 1
 SMALL = {
-    "batch_size": 2, "iterations": 2, "epochs": None, "critic_channels": 2, "critic_steps": 2, "diffusion_steps": 25,
-    "metabolites": len(METABOLITES), "steps": 1,
+    "batch_size": 2, "iterations": 2, "epochs": None, "validate_every": None, "critic_channels": 2, "critic_steps": 2,
+    "diffusion_steps": 25, "metabolites": len(METABOLITES), "steps": 1,
 }  # fmt: skip
 
 

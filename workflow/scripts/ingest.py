@@ -41,13 +41,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.lcmodel.metabolites import parse_names
     from mrsi_sr.results.code import code_of
-    from mrsi_sr.results.outputs import check_outputs
+    from mrsi_sr.results.outputs import check_replaced
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan.nifti import files_of
 
     metabolites = parse_names(arguments.metabolites)
     read = [arguments.lcmodel, arguments.maps, arguments.reference]
-    check_outputs([arguments.out], [path for path in read if path])
+    check_replaced(arguments.out, [path for path in read if path])
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     if arguments.maps is not None:
         from mrsi_sr.lcmodel import map_names

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
-    from mrsi_sr.results.outputs import check_outputs
+    from mrsi_sr.results.outputs import check_replaced
     from mrsi_sr.results.provenance import Provenance
     from mrsi_sr.scan import grid, quality, volumes
 
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
     images = [path for path in (arguments.brain_mask, arguments.t1) if path]
     maps = rules.external_maps(participant).values()
-    check_outputs([arguments.out], [arguments.volumes, *images, *maps])
+    check_replaced(arguments.out, [arguments.volumes, *images, *maps])
     provenance = Provenance(rules.plain(), [arguments.volumes, *images, *maps], code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = volumes.Volumes.load(arguments.volumes, metabolites)

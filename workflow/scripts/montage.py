@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = Provenance(rules.plain(), code=code_of(__file__))
     metabolites = volumes.metabolites_in(arguments.volumes)
     scan = quality.with_external_maps(volumes.Volumes.load(arguments.volumes, metabolites), rules, participant)
-    reasons = quality.load_reasons(arguments.mask, metabolites, scan.shape)
+    reasons = quality.load_reasons(arguments.mask, metabolites, scan.shape, arguments.volumes)
     brain = None
     if quality.needs_brain(rules):
         brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)

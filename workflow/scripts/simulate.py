@@ -37,10 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
 
     from mrsi_sr.phantom.participant import simulate, write
     from mrsi_sr.results.code import code_of
-    from mrsi_sr.results.outputs import check_outputs
+    from mrsi_sr.results.outputs import check_replaced
     from mrsi_sr.results.provenance import Provenance
 
-    check_outputs([arguments.out])
+    check_replaced(arguments.out)
     provenance = Provenance(settings.plain(), code=code_of(__file__))
     participant = simulate(arguments.participant, arguments.seed, settings)
     with provenance.folder(arguments.out, participant=participant.name, seed=participant.seed) as folder:

@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
     check_outputs([arguments.out], [arguments.volumes, arguments.mask, *images])
     provenance = Provenance(choice.plain(), code=code_of(__file__))
     scan = volumes.Volumes.load(arguments.volumes, metabolites)
-    masks = quality.load_masks(arguments.mask, metabolites, scan.shape)
+    masks = quality.load_masks(arguments.mask, metabolites, scan.shape, arguments.volumes)
     brain = grid.brain_mask(scan.brain_mask, arguments.brain_mask, arguments.t1, scan.affine, scan.shape)
     taken = slicing.make(
         arguments.participant, scan, masks, brain, choice, arguments.unit, arguments.t1, arguments.flair,

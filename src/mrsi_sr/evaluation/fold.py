@@ -77,20 +77,20 @@ def _check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:
 
 
 def _cohort_settings(truths: Mapping[str, Path]) -> dict:
-    """Settings of the slices and quality masks of all participants, empty for slices without a record.
+    """Settings of the slices and quality masks of all participants, without those that no participant has a record of.
 
-    Raises UserError where two participants differ: their scores would be of two configurations.
+    Raises UserError where two participants with a record differ: their scores would be of two configurations.
     """
-    records = {name: record_of_input(path) for name, path in truths.items()}
-    settings = {
-        name: {"slices": record.get("settings"), "quality": record.get("quality")} if record else {}
-        for name, record in records.items()
-    }
-    (first, expected), *others = settings.items()
-    for name, each in others:
-        if each != expected:
-            raise UserError(
-                f"the slices of {first} and {name} were made with different settings: {expected} and {each}\n"
-                "  make both again with one configuration"
-            )
-    return expected
+    known: dict[str, tuple[str, dict]] = {}
+    for name, path in truths.items():
+        record = record_of_input(path)
+        for part, key in (("slices", "settings"), ("quality", "quality")):
+            if (each := record.get(key)) is None:
+                continue  # made or changed by hand
+            first, expected = known.setdefault(part, (name, each))
+            if each != expected:
+                raise UserError(
+                    f"the slices of {first} and {name} were made with different settings: {part} of {expected} and"
+                    f" {each}\n  make both again with one configuration"
+                )
+    return {part: settings for part, (_, settings) in known.items()}

@@ -1,21 +1,25 @@
-"""Streaming reader of tar archives: every file once, in archive order, without unpacking.
+"""Streaming reader of tar archives: every file, in archive order, without unpacking.
 
 Python's tarfile keeps a record of every member in memory, and takes a damaged header for the end of the archive without
 an error. A scan's archive has up to 160,000 members, and a damaged one must not pass for a complete one.
 Members that are links have the content of the member that they name, as they have once unpacked: where there are such
 links, the archive is read a second time for what they name.
+Of members of one name (tar -r adds a file again) the last one counts, as it does once unpacked: a first reading counts
+the names.
 """
 
 import gzip
 import io
 import posixpath
 import tarfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.reading import reading
+from mrsi_sr.results.reading import UNREADABLE, reading
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 MOST_LINKS = 40  # links to links to .. of one name, as on Linux
@@ -25,6 +29,12 @@ _MOST_HEADER = 1 << 20  # bytes of a long name, or of a pax header
 _LONG = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
 _LINKS = (tarfile.SYMTYPE, tarfile.LNKTYPE)
 _WITHOUT_CONTENT = (*_LINKS, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+OTHER_FORMATS = {  # first bytes -> format, and what unpacks it
+    b"BZh": ("bzip2", "tar -xjf"), b"PK\x03\x04": ("zip", "unzip"), b"PK\x05\x06": ("zip", "unzip"),
+    b"\xfd7zXZ\0": ("xz", "tar -xJf"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "tar --zstd -xf"), b"LZIP": ("lzip", "tar --lzip -xf"),
+    b"7z\xbc\xaf\x27\x1c": ("7-Zip", "7z x"), b"Rar!": ("RAR", "unrar x"),
+}  # fmt: skip
 _TO_DO = "it is damaged or truncated: check it with tar -tf, and copy it again"
 
 
@@ -64,7 +74,8 @@ def members(
     links: dict[str, str] = {}
     wanted: list[tuple[str, object]] = []  # links to be read: name and key
     with reading(path, "an archive of LCModel files", _TO_DO, tarfile.HeaderError):
-        for member in _members(path):
+        repeated = _repeated(path)
+        for member in _latest(path, repeated):
             if member.link is not None:
                 links[_normal(member.name)] = member.link
             key = key_of(member.name) if member.read or member.link is not None else None
@@ -73,17 +84,17 @@ def members(
                 yield key, member.read()
             elif key is not None:
                 wanted.append((member.name, key))
-        yield from _linked(path, links, wanted, check_size)
+        yield from _linked(_latest(path, repeated) if wanted else (), path, links, wanted, check_size)
 
 
 def _linked(
-    path, links: dict[str, str], wanted: list[tuple[str, object]], check_size
+    again: Iterable[Member], path, links: dict[str, str], wanted: list[tuple[str, object]], check_size
 ) -> Iterator[tuple[object, bytes]]:
-    """Keys and contents of links, from a second reading of the archive."""
+    """Keys and contents of links, from `again`, another reading of the archive."""
     leading_to: dict[str, list[tuple[str, object]]] = {}
     for name, key in wanted:
         leading_to.setdefault(_target(_normal(name), links), []).append((name, key))
-    for member in _members(path) if wanted else ():
+    for member in again:
         found = leading_to.pop(_normal(member.name), None) if member.read else None
         if found:
             check_size(found[0][0], member.size)
@@ -94,6 +105,26 @@ def _linked(
             f"{name} in {path} is a broken link: it leads to {links[_normal(name)]}, which is no file of the archive\n"
             "  pack the files themselves: tar --dereference"
         )
+
+
+def _repeated(path: str | Path) -> dict[str, int]:
+    """Names of more than one file or link in an archive -> their number. What is damaged, the next reading says."""
+    counts: Counter[str] = Counter()
+    with suppress(*UNREADABLE, tarfile.HeaderError):
+        counts.update(_normal(member.name) for member in _members(path) if member.read or member.link is not None)
+    return {name: count for name, count in counts.items() if count > 1}
+
+
+def _latest(path: str | Path, repeated: dict[str, int]) -> Iterator[Member]:
+    """Members of an archive, of those with one name the last."""
+    left = dict(repeated)
+    for member in _members(path):
+        name = _normal(member.name)
+        if name in left and (member.read or member.link is not None):
+            left[name] -= 1
+            if left[name]:
+                continue
+        yield member
 
 
 def _normal(name: str) -> str:
@@ -116,7 +147,9 @@ def _target(name: str, links: dict[str, str]) -> str:
 def _members(path: str | Path) -> Iterator[Member]:
     """Members of an archive in one pass."""
     with Path(path).open("rb", _READ_AHEAD) as file:
-        zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
+        start = file.peek(8)
+        _check_format(path, start)
+        zipped = start[:2] == b"\x1f\x8b"  # by content: a .tar.gz may have been unzipped on its way
         stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_AHEAD) if zipped else file
         more: dict[str, str] = {}  # what long names and pax headers say of the next member
         while any(header := _read(stream, _BLOCK)):  # the archive ends with blocks of zeros
@@ -130,6 +163,16 @@ def _members(path: str | Path) -> Iterator[Member]:
             yield from _member(stream, entry, size, more)
             more = {}
         _check_end(stream)
+
+
+def _check_format(path: str | Path, start: bytes) -> None:
+    """Raise UserError for a file that is packed in another way, whatever its name. start: its first bytes."""
+    for mark, (name, program) in OTHER_FORMATS.items():
+        if start.startswith(mark):
+            raise UserError(
+                f"{path} is packed with {name}, expected a tar archive, plain or with gzip\n"
+                f"  unpack it with {program} and give the folder, or pack that folder again: tar -czf NEW.tar.gz FOLDER"
+            )
 
 
 def _member(stream, entry: tarfile.TarInfo, size: int, more: dict[str, str]) -> Iterator[Member]:

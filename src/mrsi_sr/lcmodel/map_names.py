@@ -10,27 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.lcmodel import map_words
 from mrsi_sr.lcmodel.folders import listing
-from mrsi_sr.lcmodel.metabolites import known_names, metabolite_parts, spellings
+from mrsi_sr.lcmodel.metabolites import metabolite_parts, spellings
 from mrsi_sr.scan import nifti
 
 PER_METABOLITE = ("value", "sd")
 PER_SCAN = ("snr", "fwhm", "brain_mask")
 NAMES_SHOWN = 12
-_ENDING, _DATA, _HEADER = (
-    re.compile(rf"\.({words})(\.gz)?$", re.IGNORECASE) for words in ("nii|img|hdr", "img", "hdr")
+_ENDING, _PAIR, _DATA, _HEADER = (
+    re.compile(rf"\.({words})(\.gz)?$", re.IGNORECASE) for words in ("nii|img|hdr", "img|hdr", "img", "hdr")
 )
-# Words in a file's name that say what quantity it shows, by kind of map; the last line: none that is read.
-QUANTITIES = {
-    "sd": {"sd", "crlb", "crb", "std", "stdev", "err", "error", "uncertainty"},
-    "snr": {"snr"},
-    "fwhm": {"fwhm", "lw", "linewidth"},
-    "brain_mask": {"mask", "brainmask"},
-    "": {"ratio", "rel", "relative", "over", "per", "div", "vs", "diff", "qmask", "lesion", "tumor", "tumour", "status",
-         "residual", "pvalue"},
-}  # fmt: skip
-JOINTS = {"to", "and", "plus", "by"}  # words between two metabolites
-
 Chosen = dict[str, dict[str, Path]]  # kind of map -> metabolite, or "" for maps of the whole scan -> file
 
 
@@ -39,7 +29,7 @@ def choose(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[s
 
     patterns: path below the folder for `value` and, optionally, `sd`, `snr`, `fwhm` and `brain_mask`, with `*` and `?`
     as wildcards and `{metabolite}` for any spelling of the metabolite.
-    Raises UserError for unknown keys, and a pattern with no or several matching files.
+    Raises UserError for unknown keys, a pattern with no or several matching files, and one file for two maps.
     """
     folder = Path(folder)
     _check(folder, patterns)
@@ -48,7 +38,21 @@ def choose(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[s
     for kind, maps in chosen.items():
         for metabolite in metabolites if kind in PER_METABOLITE else [""]:
             maps[metabolite] = folder / _file(kind, patterns[kind], files, folder, metabolite)
+    _check_distinct(chosen)
     return chosen
+
+
+def _check_distinct(chosen: Chosen) -> None:
+    """Raise UserError for a file, by whatever path, that would be two of the maps."""
+    first: dict[str, str] = {}
+    for kind, maps in chosen.items():
+        for metabolite, path in maps.items():
+            what = f"the {kind} map" + (f" of {metabolite}" if metabolite else "")
+            image = _PAIR.sub("", str(path.resolve()))
+            if (other := first.setdefault(image, what)) is not what:
+                raise UserError(
+                    f"{path} would be {other} and {what}\n  one file has one quantity: make the patterns differ"
+                )
 
 
 def files_of(chosen: Chosen) -> list[Path]:
@@ -144,29 +148,24 @@ def _other(kind: str, metabolite: str, match: re.Match) -> str:
     """What else a file's name says that it shows, in words of it that wildcards stand for; empty where nothing."""
     groups = set(range(1, match.re.groups + 1)) - {match.re.groupindex.get("metabolite")}
     wild = [match.span(group) for group in groups]
-    words = list(re.finditer(r"[A-Za-z0-9]+", match.string))
+    words = map_words.words_of(match.string)
     free = [word for word in words if any(start < word.end() and word.start() < end for start, end in wild)]
-    wrong = {word for of_kind, known in QUANTITIES.items() if of_kind != kind for word in known}
-    quantity = next((word[0] for word in free if _forms(word[0]) & wrong), "")
-    return quantity or (_metabolite_beside(metabolite, match, words, free) if metabolite else "")
+    return (
+        map_words.other_quantity(kind, free)
+        or map_words.denominator(free)
+        or (_metabolite_beside(metabolite, match, words, free) if metabolite else "")
+    )
 
 
 def _metabolite_beside(metabolite: str, match: re.Match, words: list[re.Match], free: list[re.Match]) -> str:
     """The word beside the name that is another metabolite (Glu_Gln) or makes one of it (Cr-CH2); empty for none."""
     start, end = match.span("metabolite")
-    known, own, name = known_names(), metabolite_parts(metabolite), re.sub("[+_-]", "", match["metabolite"])
-    words = [word for word in words if word[0].casefold() not in JOINTS]
+    own, name = metabolite_parts(metabolite), re.sub("[+_-]", "", match["metabolite"])
+    words = [word for word in words if word[0].casefold() not in map_words.JOINTS]
     before = [word for word in words if word.end() <= start and "/" not in match.string[word.end() : start]]
     after = [word for word in words if word.start() >= end and "/" not in match.string[end : word.start()]]
     below = [word for word in words if "/" in match.string[end : word.start()]]  # NAA/NAA_Cr.nii
     for word in (*before[-1:], *after[:1], *below):
-        longer = (word[0], word[0] + name, name + word[0])
-        if word in free and any(known.get(each.casefold(), own) != own for each in longer):
+        if word in free and map_words.is_another_metabolite(word[0], name, own):
             return word[0]
     return ""
-
-
-def _forms(word: str) -> set[str]:
-    """A word as QUANTITIES may have it: `SDmaps` is also sd."""
-    word = word.casefold()
-    return {word, word.removesuffix("s"), word.removesuffix("s").removesuffix("map").removeprefix("map")}

@@ -23,25 +23,39 @@ def read_maps(folder: str | Path, patterns: dict[str, str], metabolites: Sequenc
     negative or not finite in every value map counts as not fitted: NaN, status MISSING.
     Raises UserError as `choose`, for files on different grids, and for maps that cannot be what they are taken for.
     """
-    grid = CommonGrid()
-    volumes = {
-        kind: {name: _read(kind, name, path, grid) for name, path in files.items()}
-        for kind, files in choose(folder, patterns, metabolites).items()
+    grid, chosen = CommonGrid(), choose(folder, patterns, metabolites)
+    values_of = chosen.pop("value")
+    concentration = {name: _read("value", name, path, grid) for name, path in values_of.items()}
+    for name, values in concentration.items():
+        _check_fitted(name, values, values_of[name])
+    fitted = np.any([values > 0 for values in concentration.values()], axis=0)
+    others = {
+        kind: {name: _read(kind, name, path, grid, concentration.get(name, fitted) > 0) for name, path in files.items()}
+        for kind, files in chosen.items()
     }
-    return _volumes(volumes, grid).in_axial_order()
+    return _volumes(concentration, fitted, others, grid).in_axial_order()
 
 
-def _read(kind: str, metabolite: str, path: Path, grid: "CommonGrid") -> np.ndarray:
-    """A map, float32 with NaN where there is no estimate, or the brain mask, bool."""
+def _check_fitted(metabolite: str, values: np.ndarray, path: Path) -> None:
+    """Raise UserError for a metabolite that was fitted nowhere: its zeros would count as concentrations."""
+    if not (values > 0).any():
+        raise UserError(
+            f"no voxel has a value of {metabolite}: {path} is zero, negative or not finite everywhere\n"
+            f"  give the map of a scan that was fitted with it, or leave {metabolite} out of --metabolites"
+        )
+
+
+def _read(kind: str, metabolite: str, path: Path, grid: "CommonGrid", fitted: np.ndarray | None = None) -> np.ndarray:
+    """A map, float32 with NaN where there is no estimate, or the brain mask, bool. fitted: as of `estimates`."""
     log.info("%s%s: %s", kind, f" of {metabolite}" if metabolite else "", path)
     values = grid.read(path)
     if kind == "brain_mask":
-        above, reason = thresholds.of_mask(values)
+        above, reason = thresholds.of_brain_mask(values, path)
         log.info("%s: inside is above %.4g (%s)", path, above, reason)
         return values > above
     if kind == "sd":
         values[values >= NO_SD_PERCENT] = np.nan
-    return estimates(kind, values, path)
+    return estimates(kind, values, path, fitted)
 
 
 class CommonGrid:
@@ -65,15 +79,14 @@ class CommonGrid:
         return values.astype(np.float32)
 
 
-def _volumes(volumes: dict[str, dict[str, np.ndarray]], grid: CommonGrid) -> Volumes:
-    concentration, unknown = volumes["value"], np.full(grid.shape, np.nan, np.float32)
-    fitted = np.any([values > 0 for values in concentration.values()], axis=0)
-    if not fitted.any():
-        raise UserError(f"the value maps, such as {grid.path}, are zero, negative or not finite everywhere")
-    sd = volumes.get("sd", {name: unknown.copy() for name in concentration})
-    snr, fwhm = (volumes.get(kind, {}).get("", unknown.copy()) for kind in ("snr", "fwhm"))
+def _volumes(
+    concentration: dict[str, np.ndarray], fitted: np.ndarray, others: dict[str, dict[str, np.ndarray]], grid: CommonGrid
+) -> Volumes:
+    unknown = np.full(grid.shape, np.nan, np.float32)
+    sd = others.get("sd", {name: unknown.copy() for name in concentration})
+    snr, fwhm = (others.get(kind, {}).get("", unknown.copy()) for kind in ("snr", "fwhm"))
     for volume in (*concentration.values(), *sd.values(), snr, fwhm):
         volume[~fitted] = np.nan
     status = np.where(fitted, Status.OK, Status.MISSING).astype(np.int16)
     log.info("%s of %s voxels have a value", f"{np.count_nonzero(fitted):,}", f"{fitted.size:,}")
-    return Volumes(concentration, sd, snr, fwhm, status, grid.affine, volumes.get("brain_mask", {}).get(""))
+    return Volumes(concentration, sd, snr, fwhm, status, grid.affine, others.get("brain_mask", {}).get(""))

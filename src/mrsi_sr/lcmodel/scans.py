@@ -43,6 +43,7 @@ class ScanFits:
         self.status = np.zeros(voxels, np.int16)
         self.layouts: dict[tuple[bytes, ...], Layout] = {}
         self.layout_of = np.full(voxels, -1, np.int32)
+        self.no_number: dict[int, bytes] = {}  # metabolite -> the first of its rows whose concentration is none
         self.from_coord = np.zeros(voxels, bool)
         self.sha256 = hashlib.sha256()
 
@@ -76,6 +77,8 @@ class ScanFits:
                 self.sd[metabolite, voxel] = sd_of(row)
             elif wanted:  # the %SD of a sum does not follow from those of its parts: it stays missing
                 self.concentration[metabolite, voxel] = sum(concentration_of(rows[row]) for row in wanted)
+            if wanted and np.isnan(self.concentration[metabolite, voxel]):
+                self.no_number.setdefault(metabolite, rows[wanted[0]])
 
     def _layout(self, names: tuple[bytes, ...]) -> Layout:
         layout = self.layouts.get(names)
@@ -145,7 +148,7 @@ def read_scan(
     path: folder or archive. affine [4, 4]: voxel to mm, with the voxel numbers of file names along its axes; slices of
     the volumes are axial in any case. A failed voxel does not stop the reading: it has its status.
     Raises UserError where no file matches, a voxel has two files or lies outside the matrix, an archive is damaged, no
-    voxel is usable, or a metabolite was fitted in no voxel.
+    voxel is usable, or a metabolite was fitted in no voxel or has a number in none.
     """
     path = Path(path)
     fits = ScanFits(metabolites, names.matrix)
@@ -215,6 +218,18 @@ def _report(fits: ScanFits, found: sources.FoundFiles, path: str | Path) -> None
         if set(how) == {"not fitted"}:
             raise _not_fitted(metabolite, fits, path, ok)
         log.info("%s: %s", metabolite, ", ".join(f"{name} in {voxels:,} voxels" for name, voxels in how.items()))
+    for position, row in fits.no_number.items():
+        _check_numbers(fits.metabolites[position], fits.concentration[position], row, path)
+
+
+def _check_numbers(metabolite: str, concentration: np.ndarray, row: bytes, path: str | Path) -> None:
+    """Raise UserError for a metabolite that has a number in no voxel. row: one of those without."""
+    if not np.isfinite(concentration).any():
+        raise UserError(
+            f"no voxel in {path} has a number as the concentration of {metabolite}\n"
+            f"  one of its lines: {row.decode('ascii', 'replace').rstrip()}\n"
+            "  expected LCModel's columns, such as `   7.222   3%   1.000 Cr+PCr`, with decimal points, not commas"
+        )
 
 
 def _not_fitted(metabolite: str, fits: ScanFits, path: str | Path, ok: int) -> UserError:

@@ -19,6 +19,7 @@ from mrsi_sr.kspace import Truncation
 # Upper bound, by protocol, of what ends in a sigmoid, and of the estimates that a sampler clips: scaled maps lie in
 # 0..1 in 'paper'; in 'clean' their maxima are spread around 1, 90 % within 0.8..1.4 on phantoms (docs/protocols.md).
 CEILING = {"paper": 1.0, "clean": 2.0}
+BLOCK = 64  # maps that are truncated at once: memory does not grow with the cohort, and they stay in a CPU's cache
 DECIMALS = 4  # of a factor: rounded off is what differs between devices
 
 
@@ -38,12 +39,11 @@ class ScaleFactors:
         All sizes have theirs, whichever a network is trained on: so all networks of a fold have the same factors. A
         metabolite without a map has the median over all maps.
         """
-        maps, groups = maps.double(), [metabolite == each for each in range(count)]
-        highest, rows = maps.amax(dim=(1, 2, 3)), []
-        for size in range(2, truncation.frame + 1, 2):
-            ratio = highest / (truncation.truncate(maps, size) * valid).amax(dim=(1, 2, 3))
-            rows.append(torch.stack([(ratio[group] if group.any() else ratio).median() for group in groups]))
-        return cls(torch.stack(rows).round(decimals=DECIMALS))
+        blocks = zip(maps.split(BLOCK), valid.split(BLOCK), strict=True)
+        ratios = torch.cat([_ratios(*block, truncation) for block in blocks], dim=1)
+        groups = [metabolite == each for each in range(count)]
+        columns = [(ratios[:, group] if group.any() else ratios).median(dim=1).values for group in groups]
+        return cls(torch.stack(columns, dim=1).round(decimals=DECIMALS))
 
     @classmethod
     def ones(cls, frame: int, count: int):
@@ -66,6 +66,13 @@ class ScaleFactors:
     def frame(self) -> int:
         """N, the side of the maps that they were learned from, in voxels."""
         return 2 * len(self.table)
+
+
+def _ratios(maps: Tensor, valid: Tensor, truncation: Truncation) -> Tensor:
+    """Maximum of each map over that of its low-resolution map inside the valid voxels, float64 [N / 2, B]."""
+    maps = maps.double()
+    low = [(truncation.truncate(maps, size) * valid).amax(dim=(1, 2, 3)) for size in range(2, truncation.frame + 1, 2)]
+    return maps.amax(dim=(1, 2, 3)) / torch.stack(low)
 
 
 def low_resolution_maximum(low_resolution: Tensor, mask: Tensor) -> Tensor:

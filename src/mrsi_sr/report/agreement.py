@@ -122,13 +122,20 @@ def _check_expected(scores: list[FoldScores], expected: dict[str, dict[str, str]
 
 
 def _check_cohort(scores: list[FoldScores]) -> None:
-    """Raise a UserError where scores are of slices or quality masks of different settings."""
-    parts = {each.file: each.record.get("cohort", {}) for each in scores}
-    named = {
-        file: {f"cohort.{part}.{key}": value for part, own in cohort.items() for key, value in (own or {}).items()}
-        for file, cohort in parts.items()
-    }
-    if differences := _differences(named):
+    """Raise a UserError where scores are of slices or quality masks of different settings, as far as those are known.
+
+    Slices and masks that were made or changed by hand have no record, and their scores no settings of them.
+    """
+    differences = []
+    for part in ("quality", "slices"):
+        given = {each.file: each.record.get("cohort", {}).get(part) for each in scores}
+        named = {
+            file: {f"cohort.{part}.{key}": value for key, value in own.items()}
+            for file, own in given.items()
+            if own is not None
+        }
+        differences += _differences(named)
+    if differences:
         raise UserError(
             f"the scores are of scans that were prepared in different ways: {'; '.join(differences)}\n"
             "  run the workflow again with one configuration"

@@ -79,11 +79,15 @@ def _temporary(path: Path) -> Iterator[Path]:
         raise
 
 
+def temporary_of(name: str) -> re.Pattern:
+    """Pattern of the temporary names that processes of all hosts give to a file or folder; groups: host, process."""
+    return re.compile(rf"\.(.+)\.(\d+)\.{re.escape(name)}")
+
+
 def remove_stale(path: Path) -> None:
     """Remove the temporary files and folders beside a path that killed processes left."""
-    pattern = re.compile(rf"\.(.+)\.(\d+)\.{re.escape(path.name)}")
     for place in path.parent.glob(f".*.{glob.escape(path.name)}"):
-        match = pattern.fullmatch(place.name)
+        match = temporary_of(path.name).fullmatch(place.name)
         if match and ((match[1] == HOST and not _runs(int(match[2]))) or _is_old(place)):
             _remove(place)
 

@@ -7,16 +7,18 @@ folder, before it runs a job again: the folder's mark, a file that is no declare
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.files import checksum, writing
+from mrsi_sr.results.files import checksum, temporary_of, writing
 from mrsi_sr.results.reading import UNREADABLE, read_json
 
 RECORD = "provenance.json"  # in a folder of results: written last, so where it lies the folder is whole
 MARK = ".result.json"
+SYSTEMS = re.compile(r"\.DS_Store|\._.+|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+|Thumbs\.db|desktop\.ini")
 SHOWN = 3  # maximum number of files listed in an error text
 
 
@@ -61,9 +63,9 @@ def checksums_of(files: Iterable[str | Path], folder: Path) -> dict[str, str]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and below that are not hidden, in order."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() or path.is_symlink())
-    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    """All files in a folder and below, hidden ones too, in order; without its mark and litter."""
+    files = (path for path in sorted(folder.rglob("*")) if not path.is_dir() or path.is_symlink())
+    return [path for path in files if path != folder / MARK and not _is_litter(path.name)]
 
 
 def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path] = ()) -> None:
@@ -82,15 +84,20 @@ def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path] = 
         elif output.exists() and (script := _script_of(output, record_of(outputs))) != script_name():
             raise UserError(
                 f"{output} exists, and {_origin(script)}: it is not replaced\n"
-                "  name another output, or move this one away"
+                f"  name another output, or {_moving(script)}"
             )
 
 
-def check_nothing_else(folder: Path) -> None:
-    """Raise UserError where a folder of results, which is to be replaced, has files that the script did not write."""
-    known = checksums_in(folder)
+def check_replaced(folder: str | Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise UserError as check_outputs does, and where the folder has files that the script did not write.
+
+    folder: one that is replaced whole, hidden files and all. inputs: files and folders that the script reads.
+    """
+    folder = Path(folder)
+    check_outputs([folder], inputs)
+    known = {*checksums_in(folder), RECORD}
     others = [str(file.relative_to(folder)) for file in files_below(folder)]
-    others = [name for name in others if name not in known and name != RECORD]
+    others = [name for name in others if name not in known]
     if others:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         raise UserError(
@@ -126,8 +133,9 @@ def check_whole(path: str | Path) -> None:
 
 
 def check_made_from(path: str | Path, source: str | Path) -> None:
-    """Raise UserError where the record beside a file says that it was made from another source than this one."""
-    sums = read_record(record_of([path])).get("inputs_sha256")
+    """Raise UserError where the record of a file or folder says that it was made from another source than this one."""
+    record = Path(path, RECORD) if Path(path).is_dir() else record_of([path])
+    sums = read_record(record).get("inputs_sha256")
     if isinstance(sums, dict) and checksum(source) not in sums.values():
         raise UserError(
             f"{path} was not made from {source}, or that has changed since\n"
@@ -136,12 +144,17 @@ def check_made_from(path: str | Path, source: str | Path) -> None:
 
 
 def _describing(places: Iterable[Path]) -> Path | None:
-    """The first of these files that is a record of ours. Raises UserError where none is, and one cannot be read."""
+    """The first of these files that is a record of ours. Raises UserError where none is, and one cannot be read.
+
+    A folder's provenance.json alone may be any software's, and of any content: ours has its mark beside it.
+    """
     present = [place for place in places if place.exists()]
     if found := next((place for place in present if all(_facts(read_record(place)))), None):
         return found
-    for place in present:  # of other software, unless it is damaged
-        read_json(place, "a record of a result", "delete it together with its result, and run what makes them again")
+    for place in present:
+        if place.name != RECORD:
+            to_do = "delete it together with its result, and run what makes them again; another program's: move it away"
+            read_json(place, "a record of a result", to_do)
     return None
 
 
@@ -156,20 +169,28 @@ def _check_apart(output: Path, given: Path) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    if all(place.name.endswith(MARK) and place.name != MARK for place in folder.iterdir()):
-        return  # empty, or a run was killed while it marked the folder
+    names = sorted(place.name for place in folder.iterdir() if not _is_litter(place.name))
     script = _known(folder)[0]
-    if script != script_name():
-        names = sorted(place.name for place in folder.iterdir())
+    if names and script != script_name():
         more = ", .." if len(names) > SHOWN else ""
         raise UserError(
             f"{folder} is not empty, and {_origin(script)}: it is not replaced\n"
-            f"  it has {', '.join(names[:SHOWN])}{more}\n  name a new folder, or move this one away"
+            f"  it has {', '.join(names[:SHOWN])}{more}\n  name a new folder, or {_moving(script)}"
         )
+
+
+def _is_litter(name: str) -> bool:
+    """Whether a file is nobody's: the operating system's, or the mark that a killed run was writing."""
+    return bool(SYSTEMS.fullmatch(name) or temporary_of(MARK).fullmatch(name))
 
 
 def _origin(script: str) -> str:
     return f"was written by {script}" if script else f"is no former result of {script_name()}"
+
+
+def _moving(script: str) -> str:
+    earlier = "" if script else "; results of an earlier version, all at once: mv results results.old"
+    return f"move this one away{earlier}"
 
 
 def _known(folder: Path) -> tuple[str, dict]:

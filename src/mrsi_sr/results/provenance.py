@@ -16,8 +16,8 @@ from mrsi_sr import __version__
 from mrsi_sr.results.files import checksum, writing, writing_folder
 from mrsi_sr.results.outputs import (
     RECORD,
-    check_nothing_else,
     check_outputs,
+    check_replaced,
     checksums_of,
     facts_of,
     files_below,
@@ -85,11 +85,11 @@ class Provenance:
     def folder(self, path: str | Path, **facts) -> Iterator[Path]:
         """Give a temporary folder to write, and put it in the place of `path` with its record when the block ends well.
 
-        Raises UserError where that would replace anything but a former result of the same script.
+        Raises UserError where that would replace anything but a former result of the same script. A script whose work
+        takes long calls check_replaced before it: this call sees what came into the folder meanwhile.
         """
         path = Path(path)
-        check_outputs([path], self.inputs)
-        check_nothing_else(path)
+        check_replaced(path, self.inputs)
         with writing_folder(path) as temporary:
             yield temporary
             checksums = checksums_of(files_below(temporary), temporary)

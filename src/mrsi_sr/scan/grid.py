@@ -1,5 +1,6 @@
 """Grids in space: a scan's matrix, the three times finer grid of its MRI, and images resampled to either."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,27 @@ def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) ->
     return _resampled(path, *_finite(path), affine, shape, interpolation)
 
 
+def resample_mri(path: str | Path, affine: np.ndarray, shape) -> np.ndarray:
+    """Values of a skull-stripped image on a grid (affine, shape), float32, with brain above zero and zero in air.
+
+    Raises UserError as `resample`, and where the values lie around zero and air cannot be told.
+    """
+    values, own_affine = _finite(path)
+    return _resampled(path, thresholds.above_air(values, path), own_affine, affine, shape, "linear")
+
+
 def resample_mask(path: str | Path, affine: np.ndarray, shape, threshold=thresholds.of_mask) -> np.ndarray:
     """A mask file on a grid, bool: where at least half of the voxel lies inside.
 
     threshold: a function of the file's values, above whose result a voxel is inside. Half of the 27 voxels of the three
     times finer grid count; a mask on the grid itself is therefore unchanged.
+    Raises UserError as `resample`, and where the threshold cannot be told.
     """
     values, own_affine = _finite(path)
+    return _mask(path, values, own_affine, affine, shape, threshold)
+
+
+def _mask(path, values: np.ndarray, own_affine: np.ndarray, affine, shape, threshold) -> np.ndarray:
     above, reason = threshold(values)
     log.info("%s: inside is above %.4g (%s)", path, above, reason)
     inside = (values > above).astype(np.float32)
@@ -57,17 +72,16 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
     """Brain mask on the scan's grid, bool [X, Y, Z]: from a mask file, else the volumes' own mask, else the T1's brain.
 
     given: the volumes' own brain mask, or None. t1: a skull-stripped image; holes in it are filled slice by slice.
-    Raises UserError where none of the three is given, or no voxel of the scan is inside.
+    Raises UserError where none of the three is given, or no voxel of the scan is inside, and as
+    thresholds.of_brain_mask and thresholds.above_air.
     """
-    from scipy.ndimage import binary_fill_holes
-
     if path is not None:
-        source, brain = f"the brain mask {path}", resample_mask(path, affine, shape)
+        threshold = partial(thresholds.of_brain_mask, what=path)
+        source, brain = f"the brain mask {path}", resample_mask(path, affine, shape, threshold)
     elif given is not None:
         source, brain = "the brain mask in the folder of volumes", given
     elif t1 is not None:
-        source, brain = f"the T1 {t1}", resample_mask(t1, affine, shape, thresholds.of_brain)
-        brain = np.stack([binary_fill_holes(brain[:, :, k]) for k in range(shape[2])], axis=2)
+        source, brain = f"the T1 {t1}", _brain_of(t1, affine, shape)
     else:
         raise UserError(
             "no brain mask: the volumes have none, and neither --brain-mask nor --t1 is given\n"
@@ -80,9 +94,21 @@ def brain_mask(given: np.ndarray | None, path: str | Path | None, t1: str | Path
     return brain
 
 
+def _brain_of(t1: str | Path, affine, shape) -> np.ndarray:
+    """Brain that a skull-stripped image shows, bool [X, Y, Z], holes filled slice by slice."""
+    from scipy.ndimage import binary_fill_holes
+
+    values, own_affine = _finite(t1)
+    values = thresholds.above_air(values, t1)
+    brain = _mask(t1, values, own_affine, affine, shape, thresholds.of_brain)
+    return np.stack([binary_fill_holes(brain[:, :, k]) for k in range(shape[2])], axis=2)
+
+
 def _finite(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Values of an image, float32, zero where they are not finite, and its affine."""
     values, affine = read_nifti(path)
+    if no_number := np.count_nonzero(~np.isfinite(values)):
+        log.info("%s: %s values are infinite or not a number and count as zero", path, f"{no_number:,}")
     return np.nan_to_num(values.astype(np.float32, copy=False), posinf=0, neginf=0), affine
 
 
@@ -94,11 +120,24 @@ def _resampled(path, values: np.ndarray, own_affine: np.ndarray, affine, shape, 
     if values.shape == tuple(shape) and np.allclose(own_affine, affine, atol=1e-4):
         return values
     _check_overlap(path, values.shape, own_affine, affine, shape)
+    # The outer half of the image's outermost voxels is image too: it is read from a rim of equal values around them.
+    rim = nibabel.Nifti1Image(np.pad(values, 1, mode="edge"), translated(own_affine, [-1, -1, -1]))
     result = resample_img(
-        nibabel.Nifti1Image(values, own_affine), target_affine=affine, target_shape=tuple(shape),
-        interpolation=interpolation, force_resample=True, copy_header=True,
+        rim, target_affine=affine, target_shape=tuple(shape), interpolation=interpolation, force_resample=True,
+        copy_header=True,
     )  # fmt: skip
-    return np.asarray(result.dataobj, np.float32)
+    return np.where(_within(values.shape, own_affine, affine, shape), np.asarray(result.dataobj, np.float32), 0)
+
+
+def _within(own_shape, own_affine: np.ndarray, affine, shape) -> np.ndarray:
+    """Voxels of a grid (affine, shape) whose centre lies in an image (own_affine, own_shape), bool."""
+    to_image = np.linalg.inv(own_affine) @ affine
+    axes = np.ogrid[tuple(slice(size) for size in shape)]
+    within = np.ones(tuple(shape), bool)
+    for row, size in zip(to_image[:3], own_shape, strict=True):
+        place = sum(step * axis for step, axis in zip(row, axes, strict=False)) + row[3]
+        within &= (place > -0.5 - 1e-4) & (place < size - 0.5 + 1e-4)
+    return within
 
 
 def _check_overlap(path, own_shape, own_affine, affine, shape) -> None:

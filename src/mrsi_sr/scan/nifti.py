@@ -6,6 +6,7 @@
 | result | of a script of ours: not as the script wrote it (results/outputs) |
 | size | fewer or more bytes than the header promises, more than MAX_VOXELS |
 | data type | complex numbers, colours, types that NIfTI does not define |
+| scale | a slope that is infinite, or outside SLOPES: values that nothing measured has |
 | position | neither sform nor qform, an affine that is not finite or is singular, units that NIfTI does not define |
 | voxels | edges outside EDGES_MM: mostly a header in another unit than it says |
 
@@ -27,6 +28,7 @@ from mrsi_sr.results.reading import check_is_file, reading
 
 ENDINGS = (".nii", ".nii.gz", ".img", ".hdr", ".img.gz", ".hdr.gz")
 EDGES_MM = (0.05, 200.0)  # smallest and largest plausible edge of a voxel
+SLOPES = (1e-20, 1e20)  # smallest and largest plausible scl_slope; float32 has 1e-38 to 1e38
 MAX_VOXELS = 2**27  # half a millimetre in the whole head; more would fill a job's memory
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown (taken as mm), metre, millimetre, micrometre
 UNIT_NAMES = ("no unit", "metres", "mm", "micrometres")
@@ -54,7 +56,7 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             raise UserError(f"{path} is not 3-D: its matrix is {words}\n  expected one volume on the scan's grid")
         dtype = _real(path, header)
         data = _data(header, shape, dtype, streams)
-        return _scaled(header, shape[:3], dtype, data), affine
+        return _scaled(path, header, shape[:3], dtype, data), affine
 
 
 def read_grid(path: str | Path) -> tuple[tuple[int, int, int], np.ndarray]:
@@ -274,9 +276,23 @@ def _drain(stream) -> int:
     return count
 
 
-def _scaled(header, shape, dtype, data: bytearray) -> np.ndarray:
+def _scaled(path, header, shape, dtype, data: bytearray) -> np.ndarray:
     from nibabel.volumeutils import apply_read_scaling
 
-    slope, inter = header.get_slope_inter()
     stored = np.frombuffer(data, dtype).reshape(shape, order="F")
+    _check_slope(path, float(header["scl_slope"]), stored)
+    slope, inter = header.get_slope_inter()
     return apply_read_scaling(stored, 1.0 if slope is None else slope, 0.0 if inter is None else inter)
+
+
+def _check_slope(path, slope: float, stored: np.ndarray) -> None:
+    """Raise UserError for a slope that no image has; 0 and, as nibabel writes it, NaN mean that there is none."""
+    if slope == 0 or np.isnan(slope) or SLOPES[0] <= abs(slope) <= SLOPES[1]:
+        return
+    finite = stored[np.isfinite(stored)]
+    values = f", its stored values {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
+    raise UserError(
+        f"{path} has the slope (scl_slope) {slope:.4g}{values}\n"
+        f"  expected {SLOPES[0]:g} to {SLOPES[1]:g}, or 0 for none: its header is damaged, take the image again from"
+        " where it comes from"
+    )

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.results.outputs import check_made_from
 from mrsi_sr.scan import grid
 from mrsi_sr.scan.nifti import read_nifti, write_nifti
 from mrsi_sr.scan.plausibility import estimates
@@ -31,6 +32,7 @@ from mrsi_sr.settings.cohort import QualitySettings
 RULES = (
     "not_fitted", "missing_value", "outside_brain", "near_skull", "low_snr", "broad_line", "high_sd", "outlier",
 )  # fmt: skip
+OUTSIDE = 1 / 3  # largest part of the fitted voxels that is expected outside the brain
 BIT = {rule: np.uint16(1 << position) for position, rule in enumerate(RULES)}
 
 
@@ -47,7 +49,7 @@ def with_external_maps(volumes: Volumes, settings: QualitySettings, participant:
     values = dict(vars(volumes))
     for name, path in settings.external_maps(participant).items():
         resampled = grid.resample(path, volumes.affine, volumes.shape, "nearest")
-        values[name] = estimates(name, resampled, path)
+        values[name] = estimates(name, resampled, path, volumes.status == Status.OK)
     return Volumes(**values)
 
 
@@ -66,6 +68,8 @@ def assess(volumes: Volumes, brain: np.ndarray | None, settings: QualitySettings
         shared |= _flag("low_snr", fitted & (volumes.snr < settings.min_snr))
     if settings.max_fwhm_ppm is not None:
         shared |= _flag("broad_line", fitted & (fwhm > settings.max_fwhm_ppm))
+    if brain is not None:
+        _warn_of_fits_outside(fitted, brain)
     if settings.brain_only:
         shared |= _flag("outside_brain", ~brain)
     if settings.skull_margin_mm is not None:
@@ -130,17 +134,22 @@ def save(reasons: dict[str, np.ndarray], affine: np.ndarray, folder: str | Path)
     (folder / "counts.csv").write_text("metabolite,reason,voxels\n" + table)
 
 
-def load_reasons(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
+def load_reasons(folder: str | Path, metabolites: Iterable[str], shape, source: str | Path) -> dict[str, np.ndarray]:
     """Reasons that `save` wrote: metabolite -> bit flags uint16 [X, Y, Z]. Raises UserError as `load_masks`."""
-    return {name: flags.astype(np.uint16) for name, flags in _load("reasons", folder, metabolites, shape)}
+    return {name: flags.astype(np.uint16) for name, flags in _load("reasons", folder, metabolites, shape, source)}
 
 
-def load_masks(folder: str | Path, metabolites: Iterable[str], shape) -> dict[str, np.ndarray]:
-    """Masks that `save` wrote: metabolite -> bool [X, Y, Z]. Raises UserError for a missing one or another shape."""
-    return {name: mask > 0 for name, mask in _load("mask", folder, metabolites, shape)}
+def load_masks(folder: str | Path, metabolites: Iterable[str], shape, source: str | Path) -> dict[str, np.ndarray]:
+    """Masks that `save` wrote: metabolite -> bool [X, Y, Z].
+
+    source: folder of the volumes, of matrix `shape`, that the masks are for. Raises UserError for a missing mask,
+    another shape, and masks that were made from other volumes, as the folder's record says.
+    """
+    return {name: mask > 0 for name, mask in _load("mask", folder, metabolites, shape, source)}
 
 
-def _load(kind: str, folder: str | Path, metabolites: Iterable[str], shape) -> Iterator[tuple[str, np.ndarray]]:
+def _load(kind: str, folder, metabolites: Iterable[str], shape, source) -> Iterator[tuple[str, np.ndarray]]:
+    check_made_from(folder, source)
     for metabolite in metabolites:
         path = Path(folder) / f"{metabolite}_{kind}.nii.gz"
         if not path.is_file():
@@ -157,6 +166,17 @@ def _flag(rule: str, where: np.ndarray) -> np.ndarray:
 
 def _missing(fitted: np.ndarray, limit: float | None, values: np.ndarray) -> np.ndarray:
     return _flag("missing_value", fitted & ~np.isfinite(values) & (limit is not None))
+
+
+def _warn_of_fits_outside(fitted: np.ndarray, brain: np.ndarray) -> None:
+    voxels, outside = np.count_nonzero(fitted), np.count_nonzero(fitted & ~brain)
+    if outside > OUTSIDE * voxels:
+        log.warning(
+            "%d of %d fitted voxels (%.0f %%) lie outside the brain mask, which has %d voxels: unless the fits cover"
+            " the whole matrix, the mask is another scan's, or shifted; look at both over T1 in a viewer, and check"
+            " flip and the reference",
+            outside, voxels, 100 * outside / voxels, np.count_nonzero(brain),
+        )  # fmt: skip
 
 
 def _check_any_valid(reasons: dict[str, np.ndarray]) -> None:

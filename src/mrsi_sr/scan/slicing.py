@@ -114,7 +114,7 @@ def _mri(path: str | Path, affine: np.ndarray, taken: np.ndarray, brain: np.ndar
     """
     fine, side = MRI_FACTOR, MRI_FACTOR * brain.shape[-1]
     first = grid.finer(grid.translated(affine, [0, 0, taken[0]]))
-    image = grid.resample(path, first, (side, side, fine * len(taken)), "linear")
+    image = grid.resample_mri(path, first, (side, side, fine * len(taken)))
     image = np.moveaxis(image.reshape(side, side, len(taken), fine), (2, 3), (0, 1)).clip(min=0)
     inside = brain.repeat(fine, axis=1).repeat(fine, axis=2)
     values = image[np.broadcast_to(inside[:, None], image.shape) & (image > 0)]

@@ -67,10 +67,10 @@ class QualitySettings(Settings):
         8, ge=1, le=10**6, description="largest accepted multiple of the metabolite's median"
     )
     snr_map: FileOfParticipant | None = Field(
-        None, description="NIfTI file in place of the volumes' S/N; its name may have {participant} in it"
+        None, description="NIfTI file in place of the volumes' S/N; of several scans, with {participant} in its name"
     )
     fwhm_map: FileOfParticipant | None = Field(
-        None, description="NIfTI file in place of the volumes' FWHM; its name may have {participant} in it"
+        None, description="NIfTI file in place of the volumes' FWHM; of several scans, with {participant} in its name"
     )
 
     def external_maps(self, participant: str) -> dict[str, str]:

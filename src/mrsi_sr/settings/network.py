@@ -49,8 +49,8 @@ class NetworkSettings(Settings):
         None,
         ge=1,
         le=10**9,
-        description="epochs between validations where epochs are given, iterations where iterations are; null: every"
-        " epoch, or every 1000 iterations. The end always validates",
+        description="epochs between validations where epochs are given, iterations where iterations are, and at most"
+        " as many as those; null: every epoch, or every 1000 iterations. The end always validates",
     )
 
     @model_validator(mode="after")
@@ -76,6 +76,17 @@ class NetworkSettings(Settings):
                 "halve_epochs",
                 f"is {json.dumps(self.halve_epochs)} and decay is {self.decay}: decay halve needs a number of epochs,"
                 " other decays none",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _validates_on_the_way(self) -> Self:
+        unit, length = ("iterations", self.iterations) if self.iterations else ("epochs", self.epochs)
+        if self.validate_every is not None and self.validate_every > length:
+            raise rule(
+                "validate_every",
+                f"is {self.validate_every} {unit}, since the length is given in {unit}, but {unit} is {length}: at most"
+                " that many, or null",
             )
         return self
 

@@ -13,6 +13,7 @@ from mrsi_sr.settings.cohort import MOST_VOXELS
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.fits import check_maps_of_participants
 
 SIMULATED = Path("results/simulated")
 
@@ -27,6 +28,7 @@ class CohortPlan:
         self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
         self._maps: dict[str, list[str]] = {}  # files of each participant's maps, listed once
+        check_maps_of_participants(self.cohort.quality, list(self.scans))
         for name, row in self.scans.items():
             self._check_scan(name, row)
 

@@ -1,11 +1,11 @@
 """Checks of what the parts of a configuration ask of each other, so that no job fails for it after hours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.metabolites import metabolite_parts
 from mrsi_sr.lcmodel.names import voxel_names
-from mrsi_sr.settings.cohort import CohortSettings
+from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
 from mrsi_sr.settings.network import NetworkSettings
@@ -30,6 +30,17 @@ def check_cohort(cohort: CohortSettings) -> None:
             raise UserError(
                 f"cohort.simulate.slices is {[first, last]}, fewer than cohort.slices.min_slices, which is"
                 f" {cohort.slices.min_slices}"
+            )
+
+
+def check_maps_of_participants(quality: QualitySettings, participants: Sequence[str]) -> None:
+    """Raise UserError where one S/N or line width map would stand for those of several participants."""
+    for name in ("snr_map", "fwhm_map"):
+        path = getattr(quality, name)
+        if path is not None and "{participant}" not in path and len(participants) > 1:
+            raise UserError(
+                f"cohort.quality.{name} is {path}, one map for {len(participants)} scans: expected a path with"
+                " {participant} in it, such as maps/{participant}_snr.nii.gz"
             )
 
 

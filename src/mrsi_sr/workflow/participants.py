@@ -17,8 +17,9 @@ REQUIRED = ("participant", "t1", "flair")
 FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns of paths
 OPTIONAL = ("lcmodel", "maps", "pattern", "flip", "reference", "brain_mask", "lesion", "fold", "exclude")
 EMPTY = dict.fromkeys((*REQUIRED, *OPTIONAL), "")
-NOT_AVAILABLE = "n/a"  # the word of BIDS for an empty field
-NOT_EXCLUDED = ("no", "0", "false")
+NOT_AVAILABLE = ("n/a", "na", "nan", "none", "null", "-")  # the word of BIDS, and those of other software
+NOT_EXCLUDED = ("no", "0", "0.0", "false")
+UNCLEAR = ("keep", "kept", "include", "included", "in", "use", "used", "ok", "good", "fine", "pass", "n", "f", "?")
 FOLDS = frozenset(map(str, range(1, MOST_FOLDS + 1)))
 FAULTS_SHOWN = 20
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -33,7 +34,7 @@ class _Line:
 def read(path: str | Path) -> list[dict[str, str]]:
     """Rows of a participants table: tab-separated, columns REQUIRED and any of OPTIONAL.
 
-    Fields are those of BIDS: quotes are ordinary characters, `n/a` is empty, each row has as many fields as the header.
+    Fields are those of BIDS: quotes are ordinary characters, NOT_AVAILABLE is empty, rows are as long as the header.
     An unnamed empty column at the end, lines without content and lines that begin with # are left out. The text is
     UTF-8, or UTF-16 with a byte-order mark. Every row has all columns, with empty text where unset; `exclude` is empty
     for a participant who is included; the rows are sorted by name.
@@ -56,6 +57,11 @@ def read(path: str | Path) -> list[dict[str, str]]:
         raise UserError(f"{path} lists no participants: add one line for each scan, see config/README.md")
     for row in rows.values():
         row["exclude"] = "" if row["exclude"].casefold() in NOT_EXCLUDED else row["exclude"]
+    if all(row["exclude"] for row in rows.values()):
+        raise UserError(
+            f"{path} leaves every scan out: {', '.join(row['participant'] for row in rows.values())}\n"
+            "  empty the column exclude of the scans that are to be studied"
+        )
     return sorted(rows.values(), key=lambda row: row["participant"])
 
 
@@ -105,7 +111,7 @@ def _split(text: str) -> list[str]:
 
 
 def _value(field: str) -> str:
-    return "" if field.casefold() == NOT_AVAILABLE else field
+    return "" if field.casefold() in NOT_AVAILABLE else field
 
 
 def _columns(header: _Line, table: list[_Line], path: Path) -> list[str]:
@@ -145,14 +151,41 @@ def _wrong_lengths(columns: list[str], table: list[_Line]) -> Iterator[str]:
 def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
     """What is wrong with the rows, a line of words for each. rows: by the number of their line."""
     seen: dict[str, int] = {}
+    owners: dict[Path, tuple[int, str]] = {}
     for number, row in rows.items():
         where = f"line {number}"
         yield from _fault(check_name, row["participant"], f"{where}: the participant")
         name = row["participant"].casefold()  # a disk may take Sub-01 and sub-01 for the same folder
         if seen.setdefault(name, number) != number:
             yield f"{where}: participant {row['participant']} has two rows, here and in line {seen[name]}: keep one"
-        if not row["exclude"] or row["exclude"].casefold() in NOT_EXCLUDED:
+        if row["exclude"].casefold() in UNCLEAR:
+            yield (
+                f"{where} ({row['participant']}): exclude is {row['exclude']!r}, which does not say whether the scan is"
+                " left out: write the reason for which it is, or nothing"
+            )
+        elif not row["exclude"] or row["exclude"].casefold() in NOT_EXCLUDED:
             yield from _faults_of_scan(f"{where} ({row['participant']})", row)
+            yield from _same_files(number, row, owners)
+
+
+def _same_files(number: int, row: dict[str, str], owners: dict[Path, tuple[int, str]]) -> Iterator[str]:
+    """Files of a row that are another scan's, or two things at once. owners: line and participant of a scan's files."""
+    where = f"line {number} ({row['participant']})"
+    for column in ("lcmodel", "maps"):
+        if row[column]:
+            line, owner = owners.setdefault(_place(row[column]), (number, row["participant"]))
+            if line != number:
+                yield f"{where}: {column} is {row[column]}, the scan of {owner} in line {line}: each row is one scan"
+    if row["t1"] and row["flair"] and _place(row["t1"]) == _place(row["flair"]):
+        yield f"{where}: t1 and flair are one file, {row['t1']}: name the image of each contrast"
+
+
+def _place(path: str) -> Path:
+    """Where a path leads, links followed; the path itself where that cannot be told."""
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path(path)
 
 
 def _faults_of_scan(where: str, row: dict[str, str]) -> Iterator[str]:

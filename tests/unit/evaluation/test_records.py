@@ -47,6 +47,27 @@ def refused(message, cohort, out, **changes):
     assert not out.exists()
 
 
+def describe(slices, quality=5):
+    """Write the record of a file of slices, as slices.py would."""
+    content = {"settings": {"max_slices": 9}, "quality": quality and {"min_snr": quality}, "code": {}, "made_from": {}}
+    slices.with_suffix(".provenance.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("quality", ["no record", None])
+@pytest.mark.parametrize("unknown", [0, 1])
+def test_slices_without_a_record_are_scored_beside_slices_that_have_one(unknown, quality, cohort, tmp_path):
+    """The record of slices, or of a mask, that were changed by hand is deleted; those of the others are compared."""
+    for number, path in enumerate(cohort["slices"]):
+        if number != unknown:
+            describe(path)
+        elif quality is None:
+            describe(path, quality=None)
+    _, record = score(cohort, tmp_path / "out")
+    assert read_scores_record(record)["cohort"] == {"slices": {"max_slices": 9}, "quality": {"min_snr": 5}}
+    describe(cohort["slices"][2], quality=3)
+    refused(f"the slices of sub-1{1 - unknown} and sub-12 were made with different settings", cohort, tmp_path / "two")
+
+
 @pytest.mark.parametrize(
     ("to", "message"),
     [

@@ -1,9 +1,12 @@
 """Laws of archives of LCModel files: an archive gives what the same folder gives, whole, or an error."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel import archives
 from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.lcmodel.scans import read_scan
+from mrsi_sr.scan.volumes import Status
 
 EXAMPLES = Path(__file__).parents[2] / "data/lcmodel"
 TABLE = (EXAMPLES / "grid/t1/sl1_3-3.table").read_bytes()
@@ -91,6 +95,33 @@ def test_a_link_that_leads_to_no_file_is_called_broken_in_a_folder_and_in_an_arc
 def test_a_broken_link_that_is_no_voxels_file_is_passed_over(tmp_path):
     path = pack(tmp_path / "a.tar", ("sl1_1-1.table", TABLE), ("notes.txt", tarfile.SYMTYPE, "../gone.txt"))
     assert read(path).counts()["ok"] == 1
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz"])
+@pytest.mark.parametrize("last", ["table", "failed", "link", "file after link", "./"])
+def test_of_members_of_one_name_the_last_one_is_the_file_as_unpacked(tmp_path, ending, last):
+    one, other = ("t/sl1_1-1.table", TABLE), ("t/sl1_1-1.table", OTHER)
+    link = ("t/sl1_1-1.table", tarfile.SYMTYPE, "sl1_1-2.table")
+    members = [("t/sl1_1-2.table", OTHER), *{
+        "table": (one, other), "failed": (one, ("t/sl1_1-1.table", b"")), "link": (one, link),
+        "file after link": (link, one), "./": (one, ("./t/sl1_1-1.table", OTHER)),
+    }[last]]  # fmt: skip
+    path = pack(tmp_path / f"scan.{ending}", *members)
+    (tmp_path / "scan").mkdir()
+    subprocess.run(["tar", "-xf", path, "-C", tmp_path / "scan"], check=True)
+    packed = read(path)
+    assert equal(packed, read(tmp_path / "scan"))
+    assert packed.status[0, 0, 0] == (Status.EMPTY if last == "failed" else Status.OK)
+
+
+@pytest.mark.parametrize(("form", "content"), [
+    ("bzip2", bz2.compress(TABLE)), ("xz", lzma.compress(TABLE)), ("zip", b"PK\x03\x04" + bytes(600)),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["scan.tar.gz", "scan.tar"])
+def test_another_format_under_the_name_of_an_archive_is_named_with_what_to_do(tmp_path, form, content, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} is packed with {form}, expected a tar(.|\n)*unpack it with"):
+        read(tmp_path / name)
 
 
 @pytest.mark.parametrize("ending", ["tar", "TAR.GZ", "tgz", "TGZ"])

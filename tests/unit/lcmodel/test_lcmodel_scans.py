@@ -196,6 +196,19 @@ def test_combinations_match_as_sets_of_parts_else_parts_are_summed_without_sd(tm
     assert fits.table().splitlines()[-2:] == ["mI,not fitted,3", "mI,Ins,1"]
 
 
+@pytest.mark.parametrize("names", [("Cr+PCr", "Ins"), ("Cr", "PCr")])
+def test_a_metabolite_that_has_a_number_in_no_voxel_is_refused_with_its_line(tmp_path, names):
+    """Decimal commas; a scan in which one voxel has a number is read."""
+    for y in (1, 2):
+        path = tmp_path / f"sl1_{y}-1.table"
+        write_table(path, [(name, 1.25, 9) for name in names])
+        path.write_text(path.read_text().replace("1.250", "1,250"))
+    with pytest.raises(UserError, match=r"no voxel in .* number as the concentration of tCr\n.*1,250   9%(.|\n)*not"):
+        read(tmp_path, ["tCr"], matrix=(1, 2, 1))
+    write_table(path, [(name, 1.25, 9) for name in names])
+    assert np.isfinite(read(tmp_path, ["tCr"], matrix=(1, 2, 1))[0].concentration["tCr"]).sum() == 1
+
+
 @pytest.mark.parametrize("phosphocholine", ["PCh", "PCho", "PC"])
 def test_total_choline_is_the_sum_of_its_parts_however_phosphocholine_is_spelled(tmp_path, phosphocholine):
     """`Cho` in a table is choline itself."""

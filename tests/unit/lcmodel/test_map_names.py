@@ -102,6 +102,65 @@ def test_ordinary_names_are_found(folder, name):
     assert chosen(folder(name), "*{metabolite}*", "NAA") == name
 
 
+@pytest.mark.parametrize("glue", ["RatTo", "to", "by", "2", "ref", "per", "over", "div", "Ratio2", "to_", "conc_per_"])
+@pytest.mark.parametrize("denominator", ["Cr", "tCr", "Ins", "PCr+Cr"])
+def test_a_ratio_to_a_metabolite_is_no_concentration_however_the_two_are_joined(folder, glue, denominator):
+    assert chosen(folder(f"NAA_{glue}{denominator}.nii.gz"), "*{metabolite}*", "NAA") is None
+    assert chosen(folder(f"{glue}{denominator}/NAA.nii.gz"), "*/{metabolite}.nii.gz", "NAA") is None
+
+
+@pytest.mark.parametrize("name", [
+    "NAA_SDpercent", "NAA_pctSD", "percentsd_NAA", "NAA_CRLBabs", "NAA_CramerRao", "NAA_stddev", "NAA_std_dev",
+    "NAA_var", "NAA_cv", "NAA_SE", "NAA_lwhz", "NAA_line_width", "NAA_pval", "NAA_p_value", "NAA_zscore",
+    "uncertainties/NAA", "internal/NAA", "NAA_sd_filtered", "NAA_over_water",
+    "NAA_crratio", "NAA_sigma", "NAA_percent", "NAA_residuals",
+])  # fmt: skip
+def test_words_of_other_quantities_are_known_in_capitals_glued_and_in_parts(folder, name):
+    folder = folder(f"{name}.nii")
+    for pattern in ("*{metabolite}*.nii", "*/{metabolite}.nii"):
+        assert chosen(folder, pattern, "NAA") is None
+
+
+@pytest.mark.parametrize("name", ["GABA_MM", "GABA_MM20", "GABA_Lip", "GABA_Lip13a", "MM09_GABA", "GABA_lipid"])
+def test_macromolecules_and_lipids_are_other_substances(folder, name):
+    assert chosen(folder(f"{name}.nii"), "*{metabolite}*.nii", "GABA") is None
+
+
+@pytest.mark.parametrize("name", [
+    "space-std_met-NAA", "NAA_per_kg", "NAA_mmol_per_kg", "pre_tumor_resection_NAA", "NAA_conc_mask_applied",
+    "ses01_NAA", "NAA_lipid_suppressed", "NAA_3mm", "rat01_NAA", "sub-sd04_ses-var_NAA",
+])  # fmt: skip
+def test_units_entities_and_treatments_are_no_quantities(folder, name):
+    assert chosen(folder(f"{name}.nii"), "*{metabolite}*.nii", "NAA") == f"{name}.nii"
+
+
+@pytest.mark.parametrize(("name", "taken"), [
+    ("brain_mask", True), ("sub-01_desc-brain_mask", True), ("BrainMask", True), ("mask", True),
+    ("ventricle_mask", False), ("csf_mask", False), ("GMmask", False), ("tumor_mask", False), ("LEFT_mask", False),
+])  # fmt: skip
+def test_the_mask_of_a_part_of_the_head_is_no_brain_mask(tmp_path, name, taken):
+    write(tmp_path / "maps/NAA/1.nii"), write(tmp_path / f"maps/{name}.nii")
+    assert chosen_mask(tmp_path / "maps") == (f"{name}.nii" if taken else None)
+
+
+def chosen_mask(folder):
+    try:
+        return choose(folder, {"value": "{metabolite}/1.nii", "brain_mask": "*.nii"}, ["NAA"])["brain_mask"][""].name
+    except UserError:
+        return None
+
+
+def test_one_file_is_not_two_maps(tmp_path):
+    write(tmp_path / "NAA.nii")
+    (tmp_path / "NAA_crlb.nii").symlink_to("NAA.nii")
+    for sd in ("{metabolite}*.nii", "{metabolite}.nii", "{metabolite}_crlb.nii"):
+        with pytest.raises(UserError, match=r"would be the value map of NAA and the sd map of NAA|2 files are"):
+            choose(tmp_path, {"value": "{metabolite}.nii", "sd": sd}, ["NAA"])
+    nibabel.Nifti1Pair(np.ones(SHAPE, np.float32), AFFINE).to_filename(tmp_path / "Glu.img")
+    with pytest.raises(UserError, match="would be the value map of Glu and the sd map of Glu"):
+        choose(tmp_path, {"value": "{metabolite}.img", "sd": "{metabolite}.hdr"}, ["Glu"])
+
+
 def test_each_kind_of_map_is_found_beside_the_others(folder):
     folder = folder("NAA.nii.gz", "NAA_sd.nii.gz", "NAA_Cr.nii.gz", "NAAG.nii.gz", "snr.nii.gz", "snr_mask.nii.gz")
     assert chosen(folder, "*{metabolite}*.nii.gz", "NAA") == "NAA.nii.gz"
@@ -160,6 +219,45 @@ def test_a_negative_concentration_is_no_fit(tmp_path, caplog):
     assert np.isnan(scan.concentration["NAA"][:2]).all() and (scan.concentration["NAA"][2:] == 8).all()
     assert np.isnan(scan.concentration["tCr"][0]).all() and (scan.concentration["tCr"][1:] == 6).all()
     assert "NAA.nii.gz: 60 negative values (lowest -9999)" in caplog.text
+
+
+@pytest.mark.parametrize("nothing", [0, np.nan, -1, np.inf, "mixed"])
+def test_a_metabolite_without_a_value_anywhere_is_refused_by_name_beside_a_good_one(tmp_path, nothing):
+    empty = np.resize([0, np.nan, -1, np.inf], SHAPE) if nothing == "mixed" else np.full(SHAPE, nothing, float)
+    write(tmp_path / "NAA.nii"), write(tmp_path / "tCr.nii", empty)
+    with pytest.raises(UserError, match=r"no voxel has a value of tCr: .*tCr.nii is zero(.|\n)*--metabolites"):
+        read_maps(tmp_path, {"value": "{metabolite}.nii"}, ["NAA", "tCr"])
+
+
+@pytest.mark.parametrize("fill", [9999, 999, 65535, 1e30, 0.001, 1])
+def test_a_positive_fill_value_is_no_fit(tmp_path, fill, caplog):
+    values = np.random.default_rng(0).uniform(4, 9, SHAPE)
+    values[0] = fill
+    write(tmp_path / "NAA.nii", values)
+    scan = read_maps(tmp_path, {"value": "{metabolite}.nii"}, ["NAA"])
+    assert (scan.status[0] == Status.MISSING).all() and (scan.status[1:] == Status.OK).all()
+    assert "30 voxels have the fill value" in caplog.text
+
+
+@pytest.mark.parametrize("background", [9.99, 1, 100, 0.01, 998, 0, np.nan])
+def test_what_fills_the_background_does_not_decide_what_unit_a_map_is_in(tmp_path, background):
+    """Per kind: good values, and the same in another unit."""
+    rng, inside = np.random.default_rng(0), np.arange(512).reshape(8, 8, 8) < 200
+    write(tmp_path / "NAA.nii", np.where(inside, rng.uniform(4, 9, inside.shape), 0))
+    good = {"sd": rng.uniform(2, 40, inside.shape), "fwhm": rng.uniform(0.02, 0.15, inside.shape)}
+    for kind, factor in (("sd", 0.01), ("fwhm", 123.2)):
+        patterns = {"value": "{metabolite}.nii", kind: "{metabolite}_sd.nii" if kind == "sd" else "fwhm.nii"}
+        path = tmp_path / ("NAA_sd.nii" if kind == "sd" else "fwhm.nii")
+        write(path, np.where(inside, good[kind], background))
+        scan = read_maps(tmp_path, patterns, ["NAA"])
+        read = scan.sd["NAA"] if kind == "sd" else scan.fwhm
+        assert np.array_equal(read[inside], good[kind][inside].astype(np.float32)) and np.isnan(read[~inside]).all()
+        write(path, np.where(inside, good[kind] * factor, background))
+        with pytest.raises(UserError, match="is it a fraction" if kind == "sd" else "is it in Hz"):
+            read_maps(tmp_path, patterns, ["NAA"])
+        write(path, np.where(inside, 0, background))
+        with pytest.raises(UserError, match="zero in every fitted voxel"):
+            read_maps(tmp_path, patterns, ["NAA"])
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (1, 2, 0), (0, 2, 1), (2, 1, 0), (1, 0, 2), (2, 0, 1)])

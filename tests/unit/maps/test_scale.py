@@ -10,6 +10,7 @@ from toy_maps import toy_batch
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
+from mrsi_sr.maps import scale
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.maps.measured import Batches, Measurements, Task
 from mrsi_sr.maps.scale import ScaleFactors
@@ -59,8 +60,24 @@ def test_factors_are_of_the_training_participants_alone_and_the_same_in_any_unit
     factor = training.factors.table[3, validation.metabolite]
     expected = validation.maps.amax(dim=(1, 2, 3)) / (factor * low)
     assert torch.allclose(scaled_maxima(validation, 8), expected.float(), rtol=1e-4)
-    thousandfold = dataclasses.replace(participant("sub-1", 1), maps=1000 * participant("sub-1", 1).maps)
-    assert MapsOnDevice([thousandfold], "clean", SIZES).factors.plain() == training.factors.plain()
+    # A power of two: every other unit rounds the maps, and a factor may round to another last decimal.
+    other_unit = dataclasses.replace(participant("sub-1", 1), maps=1024 * participant("sub-1", 1).maps)
+    assert MapsOnDevice([other_unit], "clean", SIZES).factors.plain() == training.factors.plain()
+
+
+def test_the_factors_of_many_maps_are_learned_in_blocks_of_bounded_size(monkeypatch):
+    maps = MapsOnDevice([with_peaks("sub-1", 1), participant("sub-2", 2)], "clean", SIZES)
+    truncate_maps, blocks = maps.truncation.truncate, []
+
+    def truncate_block(block, size):
+        blocks.append(len(block))
+        return truncate_maps(block, size)
+
+    monkeypatch.setattr(maps.truncation, "truncate", truncate_block)
+    monkeypatch.setattr(scale, "BLOCK", 5)
+    learned = ScaleFactors.learned(maps.maps, maps.valid, maps.metabolite, 2, maps.truncation)
+    assert len(maps) > 10 and max(blocks) == 5 and sum(blocks) == len(maps) * len(learned.table)
+    assert learned.plain() == maps.factors.plain()
 
 
 def test_networks_of_other_sizes_have_the_same_factors_and_other_participants_other_ones():

@@ -61,6 +61,16 @@ def test_scores_of_scans_prepared_in_different_ways_are_refused_even_where_folds
         check(*records, mix_folds=True)
 
 
+@pytest.mark.parametrize("unknown", [{}, {"quality": None}, {"slices": {"max_slices": 9}}])
+def test_scores_of_slices_without_a_record_are_compared_in_what_is_known_of_them(unknown):
+    known = {"slices": {"max_slices": 9}, "quality": {"min_snr": 5}}
+    records = [record("munet", fold) | {"cohort": each} for fold, each in enumerate((known, unknown, known), 1)]
+    assert check(*records) == []
+    records[2]["cohort"] = {"quality": {"min_snr": 3}}
+    with pytest.raises(UserError, match=r"cohort\.quality\.min_snr is 5 in .*fold-1.* and 3 in .*fold-3"):
+        check(*records)
+
+
 def test_what_two_methods_mix_of_one_network_is_said_once():
     records = [
         record(method, fold, OTHER if fold == 2 else NETWORK) for method in ("munet", "sharp") for fold in (1, 2)

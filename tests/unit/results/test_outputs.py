@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -10,7 +11,8 @@ from damage import flip, rewrite
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.results import outputs
-from mrsi_sr.results.outputs import MARK, RECORD, check_made_from, check_outputs, check_whole
+from mrsi_sr.results.outputs import MARK, RECORD, check_made_from, check_outputs, check_replaced, check_whole
+from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 
 
@@ -55,6 +57,21 @@ def test_a_folder_that_is_new_empty_or_a_former_result_is_replaced(place, tmp_pa
     assert sorted(path.name for path in out.iterdir()) == sorted([MARK, RECORD, "x"])
 
 
+SYSTEMS = [".DS_Store", "._status.nii.gz", ".nfs000000000123abcd00000001", ".fuse_hidden0001", "Thumbs.db"]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_systems_own_file_makes_no_folder_full_and_is_no_persons_work(name, tmp_path):
+    (tmp_path / "out").mkdir()
+    for _ in range(2):
+        (tmp_path / "out" / name).write_text("the system's")
+        write_folder(tmp_path / "out", "x")
+    (tmp_path / "network").mkdir()
+    (tmp_path / "network" / name).touch()
+    with Ownership(tmp_path / "network"):
+        pass
+
+
 @pytest.mark.parametrize("mine", ["thesis.tex", ".git", ".hidden/thesis.tex", "sub-07/lcmodel/sl1.table"])
 def test_a_folder_of_anything_else_is_not_replaced(mine, tmp_path):
     (tmp_path / "out" / mine).parent.mkdir(parents=True)
@@ -72,12 +89,32 @@ def test_a_folder_of_another_script_is_not_replaced(tmp_path, another_script):
     assert (tmp_path / "out" / "x").exists()
 
 
-def test_what_a_person_put_into_a_former_result_is_not_lost(tmp_path):
+@pytest.mark.parametrize(
+    "mine", ["notes.txt", ".git/HEAD", ".notes/observer.txt", ".notes", ".host.1.x", "._own/notes.txt", f"below/{MARK}"]
+)
+def test_what_a_person_put_into_a_former_result_is_not_lost(mine, tmp_path):
+    """Hidden or not; before any work, and also where it came while the script worked."""
     write_folder(tmp_path / "out", "x")
-    (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"has files that ingest\.py did not write: notes\.txt"):
-        write_folder(tmp_path / "out", "x")
-    assert (tmp_path / "out" / "notes.txt").exists()
+    provenance = Provenance({}, code={})
+    (tmp_path / "out" / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / mine).write_text("mine")
+    for refused in (check_replaced, lambda out: provenance.folder(out).__enter__()):
+        with pytest.raises(UserError, match=rf"has files that ingest\.py did not write: {re.escape(mine)}\n"):
+            refused(tmp_path / "out")
+    assert (tmp_path / "out" / mine).read_text() == "mine"
+
+
+def test_results_of_an_earlier_version_are_refused_with_how_to_move_them_all(tmp_path):
+    """They have neither the name of their script nor checksums, and Snakemake deletes the record before it runs."""
+    (tmp_path / "volumes").mkdir()
+    (tmp_path / "volumes" / "status.nii.gz").touch()
+    for record in ("{}", '{"settings": {}, "inputs_sha256": {}, "version": "0.1.0"}'):
+        (tmp_path / "volumes" / RECORD).write_text(record)
+        with pytest.raises(UserError, match=r"results of an earlier version, all at once: mv results results\.old"):
+            check_replaced(tmp_path / "volumes")
+    (tmp_path / "slices.npz").touch()
+    with pytest.raises(UserError, match=r"mv results results\.old"):
+        write_file(tmp_path / "slices.npz")
 
 
 @pytest.mark.parametrize("out", ["raw/lcmodel", "raw", ".", "link", "raw/lcmodel/../../raw", "raw/lcmodel/a.table"])
@@ -196,9 +233,26 @@ def test_a_file_that_was_added_to_a_result_is_no_part_of_it(tmp_path):
 def test_a_persons_own_file_is_taken_as_it_is(tmp_path):
     (tmp_path / "slices.npz").write_text("mine")
     check_whole(tmp_path / "slices.npz")
-    (tmp_path / RECORD).write_text('{"software": "another"}')
-    check_whole(tmp_path / "slices.npz")
     check_whole(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("content", ['{"software": "another"}', '[{"software": "another"}]', "prov:entity", ""])
+def test_another_softwares_provenance_says_nothing_of_a_scan_beside_it(content, tmp_path):
+    (tmp_path / "T1.nii.gz").write_text("scan")
+    (tmp_path / RECORD).write_text(content)
+    check_whole(tmp_path / "T1.nii.gz")
+
+
+def test_a_damaged_record_in_a_folder_of_ours_hides_no_damage(tmp_path):
+    write_folder(tmp_path / "volumes", "status.nii.gz")
+    rewrite(tmp_path / "volumes" / RECORD, b"{")
+    check_whole(tmp_path / "volumes" / "status.nii.gz")
+    flip(tmp_path / "volumes" / "status.nii.gz")
+    with pytest.raises(UserError, match="is damaged"):
+        check_whole(tmp_path / "volumes" / "status.nii.gz")
+    rewrite(tmp_path / "volumes" / MARK, b"{")
+    with pytest.raises(UserError, match=r"result\.json cannot be read as a record of a result"):
+        check_whole(tmp_path / "volumes" / "status.nii.gz")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"text"', '{"script": 1, "script": 2}', "[" * 100_000])

@@ -204,3 +204,23 @@ def test_the_brain_comes_from_a_mask_file_then_the_volumes_then_the_t1(tmp_path)
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         SliceSettings.of(**wrong)
+
+
+def test_a_mask_that_fills_the_scans_own_grid_has_every_voxel(tmp_path):
+    volumes, _ = scan((6, 7, 4))
+    full = np.ones((6, 7, 4), np.uint8)
+    write_nifti(tmp_path / "mask.nii.gz", full, volumes.affine)
+    assert grid.resample_mask(tmp_path / "mask.nii.gz", volumes.affine, full.shape).all()
+    fine = [3 * size for size in full.shape]
+    for interpolation in ("nearest", "linear"):
+        image = grid.resample(tmp_path / "mask.nii.gz", grid.finer(volumes.affine), fine, interpolation)
+        assert np.allclose(image, 1)
+
+
+def test_an_image_ends_half_a_voxel_beyond_its_outermost_centres(tmp_path):
+    volumes, _ = scan((6, 7, 4))
+    write_nifti(tmp_path / "ones.nii.gz", np.ones((2, 3, 2), np.uint8), grid.translated(volumes.affine, [2, 2, 1]))
+    fine = grid.resample(tmp_path / "ones.nii.gz", grid.finer(volumes.affine), (18, 21, 12), "linear")
+    expected = np.zeros((18, 21, 12))
+    expected[6:12, 6:15, 3:9] = 1
+    assert np.allclose(fine, expected)

@@ -56,6 +56,20 @@ def test_scaled_whole_numbers_have_the_values_that_nibabel_gives(tmp_path):
     assert np.array_equal(read_nifti(tmp_path / "a.nii.gz")[0], np.asarray(nibabel.load(tmp_path / "a.nii.gz").dataobj))
 
 
+@pytest.mark.parametrize("slope", [np.inf, -np.inf, 1e30, -1e30, 1e-40])
+def test_a_slope_that_no_image_has_is_refused_with_the_range_of_the_values(tmp_path, slope):
+    path = save(tmp_path / "a.nii", scl_slope=slope, scl_inter=0)
+    with pytest.raises(UserError, match=r"a.nii has the slope \(scl_slope\) .*, its stored values 0 to 59"):
+        read_nifti(path)
+
+
+@pytest.mark.parametrize("slope", [0, np.nan, 1, -1, 1e-12, 1e6])
+def test_a_slope_of_zero_or_no_number_means_that_there_is_none(tmp_path, slope):
+    path = save(tmp_path / "a.nii", scl_slope=slope, scl_inter=0)
+    expected = VALUES * (slope if slope and np.isfinite(slope) else 1)
+    assert np.allclose(read_nifti(path)[0], expected, rtol=1e-6, atol=0)
+
+
 def test_gzip_is_told_by_content_since_names_are_changed_on_the_way(tmp_path):
     zipped, plain = save(tmp_path / "a.nii.gz"), save(tmp_path / "b.nii")
     zipped.rename(tmp_path / "c.nii")

@@ -6,6 +6,7 @@ from synthetic_scan import METABOLITES, VOXEL_MM, scan
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import quality_montage, style
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan import grid, quality
 from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.scan.quality import BIT, RULES
@@ -188,7 +189,7 @@ def test_saved_masks_reasons_and_counts_agree(tmp_path):
     volumes, brain = scan()
     reasons = quality.assess(volumes, brain, QualitySettings.of())
     quality.save(reasons, volumes.affine, tmp_path / "mask")
-    masks = quality.load_masks(tmp_path / "mask", METABOLITES, volumes.shape)
+    masks = quality.load_masks(tmp_path / "mask", METABOLITES, volumes.shape, tmp_path)
     for metabolite in METABOLITES:
         assert np.array_equal(masks[metabolite], reasons[metabolite] == 0)
         stored = grid.resample(
@@ -209,7 +210,30 @@ def test_masks_that_do_not_fit_the_volumes_are_refused(metabolites, shape, messa
     volumes, brain = scan()
     quality.save(quality.assess(volumes, brain, QualitySettings.of()), volumes.affine, tmp_path / "mask")
     with pytest.raises(UserError, match=message):
-        quality.load_masks(tmp_path / "mask", metabolites, shape)
+        quality.load_masks(tmp_path / "mask", metabolites, shape, tmp_path)
+
+
+def test_the_mask_of_another_scan_is_refused_though_it_has_the_same_shape(tmp_path):
+    for seed, name in enumerate(("sub-01", "sub-02")):
+        volumes, brain = scan(seed=seed)
+        volumes.save(tmp_path / name)
+        with Provenance({}, [tmp_path / name], code={}).folder(tmp_path / f"mask-{name}") as folder:
+            quality.save(quality.assess(volumes, brain, QualitySettings.of()), volumes.affine, folder)
+    given = (METABOLITES, volumes.shape)
+    assert quality.load_masks(tmp_path / "mask-sub-01", *given, tmp_path / "sub-01").keys() == set(METABOLITES)
+    for load in (quality.load_masks, quality.load_reasons):
+        with pytest.raises(UserError, match=r"mask-sub-01 was not made from .*sub-02"):
+            load(tmp_path / "mask-sub-01", *given, tmp_path / "sub-02")
+
+
+@pytest.mark.parametrize(("voxels", "warned"), [(0, False), (4, False), (9, True)])
+def test_a_brain_mask_that_misses_a_third_of_the_fitted_voxels_is_pointed_out(voxels, warned, caplog):
+    volumes, brain = scan()
+    shifted = np.roll(brain, voxels, axis=0)
+    outside = np.count_nonzero(brain & ~shifted)
+    quality.assess(volumes, shifted, QualitySettings.of(**OFF | {"brain_only": True}))
+    said = f"{outside} of {brain.sum()} fitted voxels ({100 * outside / brain.sum():.0f} %) lie outside the brain mask"
+    assert (said in caplog.text) == ("outside the brain mask" in caplog.text) == warned
 
 
 def test_the_montage_colours_a_voxel_by_its_first_reason_and_leaves_valid_ones():

@@ -257,6 +257,8 @@ def test_the_configurations_shipped_hold_settings_that_training_takes(repository
         ({"halve_epochs": 3}, "halve_epochs is 3 and decay is none"),
         ({"ema": 1.0}, "ema is 1.0, expected below 1"),
         ({"validate_every": 0}, "validate_every is 0"),
+        ({"validate_every": 5}, "validate_every is 5 iterations, .*but iterations is 4"),
+        ({"iterations": None, "epochs": 100, "validate_every": 1000}, "validate_every is 1000 epochs, .*epochs is 100"),
         ({"learningrate": 1}, "learningrate is not a known key: did you mean learning_rate?"),
         ({"architecture": "unet"}, 'architecture "unet" is not known: did you mean munet?'),
         ({"objective": "adverse"}, 'objective "adverse" is not known: did you mean adversarial?'),

@@ -59,25 +59,54 @@ def test_a_quote_is_an_ordinary_character_and_takes_no_row_with_it(tmp_path):
     assert rows[0]["exclude"] == '"moved' and rows[2]["lcmodel"] == '"x"'
 
 
-@pytest.mark.parametrize("word", ["n/a", "N/A", "no", "No", "0", "FALSE", "false", ""])
+@pytest.mark.parametrize(
+    "word", ["n/a", "N/A", "NA", "NaN", "None", "NULL", "-", "no", "No", "0", "0.0", "FALSE", "false", ""]
+)
 def test_a_word_for_no_excludes_nobody(tmp_path, word):
     (row,) = read(tmp_path, HEADER + f"a\tx\tt\tf\t{word}\n")
     assert row["exclude"] == ""
 
 
-@pytest.mark.parametrize("word", ["yes", "1", "true", "moved", "not sure", "no lesion", "00"])
+@pytest.mark.parametrize("word", ["yes", "1", "true", "moved", "not sure", "no lesion", "00", "include later"])
 def test_any_other_word_is_the_reason_for_which_a_participant_is_left_out(tmp_path, word):
-    rows = read(tmp_path, HEADER + f"a\tx\tt\tf\t{word}\nb\tx\tt\tf\t\n")
+    rows = read(tmp_path, HEADER + f"a\tx\tt\tf\t{word}\nb\ty\tt\tf\t\n")
     assert [row["participant"] for row in participants.included(rows)] == ["b"]
     assert participants.summary(rows).splitlines() == [
         "1 of 2 scans of the participants table are included", f"  a is left out: {word}",
     ]  # fmt: skip
 
 
-def test_what_is_not_available_is_empty_in_every_column(tmp_path):
+@pytest.mark.parametrize("word", ["keep", "Include", "INCLUDED", "ok", "n"])
+def test_a_word_that_may_keep_a_scan_is_no_reason_to_leave_it_out(tmp_path, word):
+    said = refused(tmp_path, HEADER + f"a\tx\tt\tf\t{word}\nb\ty\tt\tf\t\n")
+    assert f"line 2 (a): exclude is '{word}', which does not say whether" in said
+
+
+def test_a_table_that_leaves_every_scan_out_is_refused(tmp_path):
+    assert "leaves every scan out: a, b" in refused(tmp_path, HEADER + "a\tx\tt\tf\tmoved\nb\ty\tt\tf\tyes\n")
+
+
+@pytest.mark.parametrize("column", ["lcmodel", "maps"])
+@pytest.mark.parametrize("again", ["x", "./x", "other/../x", "link"])
+def test_one_scan_is_no_two_participants_however_its_path_is_spelled(tmp_path, monkeypatch, column, again):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to("x")
+    header = HEADER.replace("lcmodel", column)
+    said = refused(tmp_path, header + f"a\tx\tt\tf\t\nb\t{again}\tt\tf\t\n")
+    assert f"line 3 (b): {column} is {again}, the scan of a in line 2" in said
+    assert len(read(tmp_path, header + f"a\tx\tt\tf\tmoved\nb\t{again}\tt\tf\t\n")) == 2
+
+
+def test_one_image_is_not_both_t1_and_flair(tmp_path):
+    assert "line 2 (a): t1 and flair are one file, t" in refused(tmp_path, HEADER + "a\tx\tt\t./t\t\n")
+
+
+@pytest.mark.parametrize("word", ["n/a", "NA", "nan", "None", "null", "-"])
+def test_what_is_not_available_is_empty_in_every_column(tmp_path, word):
     columns = participants.REQUIRED + participants.OPTIONAL
     given = {"participant": "a", "t1": "t", "flair": "f", "lcmodel": "x"}
-    fields = [given.get(column, "n/a") for column in columns]
+    fields = [given.get(column, word) for column in columns]
     (row,) = read(tmp_path, "\t".join(columns) + "\n" + "\t".join(fields) + "\n")
     assert row == participants.EMPTY | given
 
@@ -151,7 +180,7 @@ def test_what_jobs_would_refuse_is_refused_before_any_runs(tmp_path, column, val
 
 
 def test_every_faulty_line_is_named_at_once_up_to_a_number(tmp_path):
-    said = refused(tmp_path, HEADER + "".join(f"p{k}\tx\t\tf\t\n" for k in range(25)))
+    said = refused(tmp_path, HEADER + "".join(f"p{k}\tx{k}\t\tf\t\n" for k in range(25)))
     assert said.count("has no t1") == 20 and "and 5 more" in said
 
 

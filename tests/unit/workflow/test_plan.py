@@ -234,3 +234,14 @@ def test_a_label_of_a_table_stands_in_that_table_alone(papers):
     papers["experiments"]["multiscale"]["tables"]["table1"]["labels"] = {"sharpness_0": "Elsewhere"}
     with pytest.raises(UserError, match=r"multiscale\.tables\.table1\.labels.*sharpness_0"):
         Plan(papers)
+
+
+@pytest.mark.parametrize("name", ["snr_map", "fwhm_map"])
+def test_one_map_is_not_the_quality_of_several_scans(papers, name):
+    papers["cohort"]["quality"] = {name: "maps/all.nii.gz"}
+    with pytest.raises(UserError, match=f"cohort.quality.{name} is maps/all.nii.gz, one map for 15 scans"):
+        Plan(papers)
+    table = Path("participants.tsv")
+    table.write_text("\n".join(table.read_text().splitlines()[:2]) + "\n")
+    papers["run"] = []
+    assert Plan(papers).external_maps(SimpleNamespace(participant="p00")) == ["maps/all.nii.gz"]
