@@ -57,13 +57,13 @@ def test_the_worked_example_of_the_guide_plans_what_it_says(clone):
 
 def test_planning_reads_no_folder_of_voxel_files(clone):
     """Ten thousand files on a slow disk are listed and read by the one job that ingests them."""
-    scan = clone.folder / "scans" / "voxels"
-    scan.mkdir(parents=True)
-    for k in range(3):
-        (scan / f"sl1_1-{k + 1}.table").touch()
+    for scan in (clone.folder / "scans" / "voxels" / f"p{number:02d}" for number in range(15)):
+        scan.mkdir(parents=True)
+        for k in range(3):
+            (scan / f"sl1_1-{k + 1}.table").touch()
     for name in ("t1", "flair"):
         (clone.folder / "scans" / f"{name}.nii.gz").touch()
-    rows = [f"p{k:02d}\tscans/voxels\tmultivoxel\tscans/t1.nii.gz\tscans/flair.nii.gz" for k in range(15)]
+    rows = [f"p{k:02d}\tscans/voxels/p{k:02d}\tmultivoxel\tscans/t1.nii.gz\tscans/flair.nii.gz" for k in range(15)]
     table = "\n".join(["participant\tlcmodel\tpattern\tt1\tflair", *rows]) + "\n"
     (clone.folder / "config" / "participants.tsv").write_text(table)
     (clone.folder / "src" / "sitecustomize.py").write_text(WATCH)

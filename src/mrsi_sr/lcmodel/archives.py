@@ -4,22 +4,19 @@ Python's tarfile keeps a record of every member in memory, and takes a damaged h
 an error. A scan's archive has up to 160,000 members, and a damaged one must not pass for a complete one.
 Members that are links have the content of the member that they name, as they have once unpacked: where there are such
 links, the archive is read a second time for what they name.
-Of members of one name (tar -r adds a file again) the last one counts, as it does once unpacked: a first reading counts
-the names.
+A member that is there again (tar -r adds a file again) is given again: the last one counts, as it does once unpacked.
 """
 
 import gzip
 import io
 import posixpath
 import tarfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.results.reading import UNREADABLE, reading
+from mrsi_sr.results.reading import reading
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 MOST_LINKS = 40  # links to links to .. of one name, as on Linux
@@ -67,64 +64,51 @@ def members(
 ) -> Iterator[tuple[object, bytes]]:
     """Keys and contents of an archive's files: in archive order, after them those that are links.
 
+    Of a key that is given again the last content counts.
+
     key_of: file name -> key, or None for a file to skip. check_size: raises an error for a name and a size in bytes
     that a file to be read cannot have. Raises UserError for a damaged or truncated archive, and a link to be read that
     leads to no file of the archive.
     """
     links: dict[str, str] = {}
-    wanted: list[tuple[str, object]] = []  # links to be read: name and key
+    wanted: dict[str, tuple[str, object]] = {}  # links to be read: name and key
     with reading(path, "an archive of LCModel files", _TO_DO, tarfile.HeaderError):
-        repeated = _repeated(path)
-        for member in _latest(path, repeated):
+        for member in _members(path):
+            if not member.read and member.link is None:
+                continue
+            name, key = _normal(member.name), key_of(member.name)
+            for earlier in (links, wanted):
+                earlier.pop(name, None)
             if member.link is not None:
-                links[_normal(member.name)] = member.link
-            key = key_of(member.name) if member.read or member.link is not None else None
+                links[name] = member.link
             if key is not None and member.read:
                 check_size(member.name, member.size)
                 yield key, member.read()
             elif key is not None:
-                wanted.append((member.name, key))
-        yield from _linked(_latest(path, repeated) if wanted else (), path, links, wanted, check_size)
+                wanted[name] = (member.name, key)
+        yield from _linked(_members(path) if wanted else (), path, links, wanted.values(), check_size)
 
 
 def _linked(
-    again: Iterable[Member], path, links: dict[str, str], wanted: list[tuple[str, object]], check_size
+    again: Iterable[Member], path, links: dict[str, str], wanted: Iterable[tuple[str, object]], check_size
 ) -> Iterator[tuple[object, bytes]]:
     """Keys and contents of links, from `again`, another reading of the archive."""
     leading_to: dict[str, list[tuple[str, object]]] = {}
     for name, key in wanted:
         leading_to.setdefault(_target(_normal(name), links), []).append((name, key))
+    found: set[str] = set()
     for member in again:
-        found = leading_to.pop(_normal(member.name), None) if member.read else None
-        if found:
-            check_size(found[0][0], member.size)
+        target = _normal(member.name)
+        if member.read and target in leading_to:
+            found.add(target)
+            check_size(leading_to[target][0][0], member.size)
             data = member.read()
-            yield from ((key, data) for _, key in found)
-    for (name, _), *_ in leading_to.values():
+            yield from ((key, data) for _, key in leading_to[target])
+    for (name, _), *_ in (leading_to[target] for target in leading_to.keys() - found):
         raise UserError(
             f"{name} in {path} is a broken link: it leads to {links[_normal(name)]}, which is no file of the archive\n"
             "  pack the files themselves: tar --dereference"
         )
-
-
-def _repeated(path: str | Path) -> dict[str, int]:
-    """Names of more than one file or link in an archive -> their number. What is damaged, the next reading says."""
-    counts: Counter[str] = Counter()
-    with suppress(*UNREADABLE, tarfile.HeaderError):
-        counts.update(_normal(member.name) for member in _members(path) if member.read or member.link is not None)
-    return {name: count for name, count in counts.items() if count > 1}
-
-
-def _latest(path: str | Path, repeated: dict[str, int]) -> Iterator[Member]:
-    """Members of an archive, of those with one name the last."""
-    left = dict(repeated)
-    for member in _members(path):
-        name = _normal(member.name)
-        if name in left and (member.read or member.link is not None):
-            left[name] -= 1
-            if left[name]:
-                continue
-        yield member
 
 
 def _normal(name: str) -> str:

@@ -45,14 +45,21 @@ class ScanFits:
         self.layout_of = np.full(voxels, -1, np.int32)
         self.no_number: dict[int, bytes] = {}  # metabolite -> the first of its rows whose concentration is none
         self.from_coord = np.zeros(voxels, bool)
+        self._added = {kind: np.zeros(voxels, bool) for kind in sources.KINDS}
         self.sha256 = hashlib.sha256()
 
     def needs(self, voxel: int, kind: str) -> bool:
-        """Whether a file is worth reading: every .table, and the .coord of a voxel without a usable fit."""
-        return kind == ".table" or self.status[voxel] != Status.OK
+        """Whether a file is worth reading: every .table, and the .coord of a voxel without a usable table."""
+        return kind == ".table" or self.status[voxel] != Status.OK or bool(self.from_coord[voxel])
 
     def add(self, voxel: int, kind: str, data: bytes) -> None:
-        """Store the fit of a file; a usable fit replaces the voxel's earlier one, a failed fit never a usable one."""
+        """Store the fit of a file; a usable fit replaces the voxel's earlier one, a failed fit never a usable one.
+
+        A file that is added again, as an archive may have it, replaces itself.
+        """
+        if self._added[kind][voxel]:
+            self._forget(voxel)
+        self._added[kind][voxel] = True
         self.sha256.update(b"%d%s" % (voxel, kind.encode()))
         self.sha256.update(data)
         status, rows, fwhm, snr = extract(data)
@@ -79,6 +86,10 @@ class ScanFits:
                 self.concentration[metabolite, voxel] = sum(concentration_of(rows[row]) for row in wanted)
             if wanted and np.isnan(self.concentration[metabolite, voxel]):
                 self.no_number.setdefault(metabolite, rows[wanted[0]])
+
+    def _forget(self, voxel: int) -> None:
+        self.concentration[:, voxel] = self.sd[:, voxel] = self.snr[voxel] = self.fwhm[voxel] = np.nan
+        self.status[voxel], self.layout_of[voxel], self.from_coord[voxel] = Status.MISSING, -1, False
 
     def _layout(self, names: tuple[bytes, ...]) -> Layout:
         layout = self.layouts.get(names)

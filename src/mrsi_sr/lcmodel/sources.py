@@ -44,7 +44,7 @@ class FoundFiles:
                 self.unmatched.append(path)
             return None
         first = self.paths[kind].setdefault(voxel, path)
-        if first is not path:
+        if os.path.normpath(first) != os.path.normpath(path):  # an archive may have a file again
             raise UserError(
                 f"two {kind} files for one voxel:\n    {first}\n    {path}\n"
                 f"  both belong to this voxel by the pattern {self.names.pattern!r}: "
