@@ -13,7 +13,7 @@ from mrsi_sr.settings.cohort import MOST_VOXELS
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.fits import check_maps_of_participants
+from mrsi_sr.workflow.consistency import check_maps_of_participants
 
 SIMULATED = Path("results/simulated")
 

@@ -24,7 +24,7 @@ from mrsi_sr.settings.method import (
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
 from mrsi_sr.settings.text import as_json, read_yaml
-from mrsi_sr.workflow.fits import (
+from mrsi_sr.workflow.consistency import (
     check_circle,
     check_cohort,
     check_levels,

@@ -22,7 +22,7 @@ from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import fold
 from mrsi_sr.training import loop as training
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.fits import check_circle
+from mrsi_sr.workflow.consistency import check_circle
 from mrsi_sr.workflow.plan import Plan
 
 torch.set_num_threads(1)
