@@ -239,5 +239,5 @@ def add_units(result: ScanCheck, scaled: np.ndarray, frequency_mhz: np.ndarray, 
     elif said[0] and unit and not unit.startswith("a"):
         result.findings.append(
             f"{source} is not scaled by the water signal (no DOWS=T among LCModel's input), but the unit is {unit}:"
-            " set cohort.unit to a.u., unless the values were scaled after the fit"
+            " set cohort.unit to a.u., unless data or basis set were scaled before the fit"
         )

@@ -41,13 +41,11 @@ def line_of(check: dict) -> str:
     """What a check comes to, in one line: scan, state, facts, then findings and notes."""
     facts = check["facts"]
     parts = [_grid_and_voxels(facts)] if "matrix" in facts else []
-    overlaps = [
-        f"{facts[f'in_{image}_percent']:.0f} % of them in the {image.upper()}'s tissue, of which"
-        f" {facts[f'of_{image}_percent']:.0f} % are"
-        for image in ("t1", "flair")
-        if f"in_{image}_percent" in facts
-    ]
-    parts += [f"{facts['well_fitted']:,} well fitted" + "".join(f", {words}" for words in overlaps)] if parts else []
+    parts += [f"{facts['well_fitted']:,} well fitted"] if parts else []
+    for image in ("t1", "flair"):
+        if f"in_{image}_percent" in facts:
+            inside, covered = facts[f"in_{image}_percent"], facts[f"of_{image}_percent"]
+            parts.append(f"{image.upper()}: {inside:.0f} % of these inside, {covered:.0f} % of it covered")
     parts += [_WATER[facts["water_scaled"]]] if facts.get("water_scaled") else []
     parts += [" ".join([facts["nucleus"], *_frequency(facts)]).strip()] if "nucleus" in facts else []
     parts += [f"lesion {facts['lesion_ml']:g} ml"] if "lesion_ml" in facts else []
@@ -55,7 +53,7 @@ def line_of(check: dict) -> str:
     parts += [f"left and right {facts['left_right']}"] if "left_right" in facts else []
     row = row_of(check)
     ends = [f"{words.upper()}: {row[words]}" for words in ("findings", "notes") if row[words]]
-    return f"{check['scan']}: {check['state']}. " + "; ".join(filter(None, parts)) + "".join(f". {end}" for end in ends)
+    return ". ".join([f"{check['scan']}: {check['state']}", *filter(None, ["; ".join(filter(None, parts))]), *ends])
 
 
 def _grid_and_voxels(facts: dict) -> str:

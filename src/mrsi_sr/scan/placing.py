@@ -15,7 +15,8 @@ TOWARDS = (("right", "left"), ("front", "back"), ("top", "feet"))  # ends of the
 class Proposal:
     """What a scan's orientation comes to.
 
-    facts: column of the table -> value; `flip` and `flip_proposed` are empty for none. findings: words on what wins.
+    facts: column of the table -> value; flip_proposed is as in the participants table, n/a for none. findings: words
+    on what wins.
     """
 
     facts: dict[str, str | float] = field(default_factory=dict)
@@ -65,8 +66,8 @@ def _mirroring(mirrored: str, told: bool, flip: str, axes: Sequence[int] | None,
     flips = [new_flip(flip, name, axes) for name in names]
     if None in flips:
         return f"{words}: number the slices from the other end (the pattern's slice, or the reference)"
-    facts["flip_proposed"] = flips[0]
-    return f"{words}: set flip to {' or '.join(repr(name) for name in flips)}"
+    facts["flip_proposed"] = flips[0] or "n/a"
+    return f"{words}: {' or '.join(f'set flip to {name}' if name else 'leave flip empty' for name in flips)}"
 
 
 def _shift(shift: Sequence[int], affine: np.ndarray, facts: dict) -> str:

@@ -16,6 +16,7 @@ from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.consistency import check_maps_of_participants
 
 SIMULATED = Path("results/simulated")
+CHECKED_IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns whose images a scan's check looks at
 
 
 class CohortPlan:
@@ -62,8 +63,16 @@ class CohortPlan:
         return flags
 
     def ingest_flags(self, wildcards) -> str:
-        row, settings = self._scan(wildcards), self.cohort.ingest
-        flags = {"metabolites": self.metabolites(wildcards)}
+        return self.raw_scan_flags(self._scan(wildcards))
+
+    def check_flags(self, wildcards) -> str:
+        row = self._scan(wildcards)
+        images = {column: row[column] for column in CHECKED_IMAGES}
+        return f"{self.raw_scan_flags(row)} {_flags({'name': row['participant'], **images, 'unit': self.cohort.unit})}"
+
+    def raw_scan_flags(self, row: dict[str, str]) -> str:
+        """Flags by which a script is given the raw scan of a table's row."""
+        settings, flags = self.cohort.ingest, {"metabolites": ",".join(self.cohort.metabolites)}
         if row["maps"]:
             return _flags(flags | {"maps": row["maps"], "files": as_json(settings.maps)})
         flags |= {"lcmodel": row["lcmodel"], "pattern": self._pattern(row)}
@@ -101,6 +110,16 @@ class CohortPlan:
 
     def cohort_summary(self) -> str:
         return f"{self.folder}/summary.csv"
+
+    def checks(self) -> list[str]:
+        """Check of each scan."""
+        return self.cohort_files("check.json")
+
+    def check_table(self) -> str:
+        return f"{self.folder}/check.csv"
+
+    def checked_images(self, wildcards) -> list[str]:
+        return self.files(*CHECKED_IMAGES)(wildcards)
 
     def all_slices(self) -> list[str]:
         return self.cohort_files("slices.npz")

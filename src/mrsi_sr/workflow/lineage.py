@@ -33,6 +33,7 @@ class Lineage:
         self._deciding = {
             "simulate": [plan.phantom_settings, plan.phantom_seed],
             "ingest": [plan.ingest_flags, content(plan.scan_files)],
+            "check_scan": [plan.check_flags, content(plan.scan_files), content(plan.checked_images)],
             "mask": [
                 plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
                 content(plan.external_maps),
@@ -77,10 +78,12 @@ class Lineage:
         match rule:
             case "simulate" | "folds":
                 return []
-            case "ingest" | "mask" | "montage" | "slices" | "truncate":
+            case "ingest" | "check_scan" | "mask" | "montage" | "slices" | "truncate":
                 return [(before, {"participant": wildcards.participant}) for before in self._of_participant(rule)]
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
+            case "check_table":
+                return [("check_scan", {"participant": name}) for name in plan.scans]
             case "inventory":
                 return [("truncate", {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
             case "train":
@@ -107,6 +110,7 @@ class Lineage:
         phantom = ["simulate"] if self._plan.cohort.simulate else []
         return {
             "ingest": phantom,
+            "check_scan": phantom,
             "mask": [*phantom, "ingest"],
             "montage": [*phantom, "ingest", "mask"],
             "slices": [*phantom, "ingest", "mask"],

@@ -17,6 +17,7 @@ from mrsi_sr.workflow.scan_files import Contents
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
+SCRIPT_OF = {"check_scan": "check"}  # rules whose script has another name: `snakemake check` is a target
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -123,7 +124,7 @@ class Plan(ExperimentPlan):
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
             return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
-        return code_of(SCRIPTS / f"{rule}.py")
+        return code_of(SCRIPTS / f"{SCRIPT_OF.get(rule, rule)}.py")
 
     def code_hash(self, rule: str) -> Callable:
         """Function that gives the hash of the code of a rule's jobs."""
