@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import UserError, positive, run
 from mrsi_sr.lcmodel.scan_flags import add_scan_flags, paths_of, scan_of
-from mrsi_sr.results.names import check_name
+from mrsi_sr.results.names import bids_label, check_name
 from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
@@ -59,7 +59,6 @@ def main(arguments: argparse.Namespace) -> None:
 
     from mrsi_sr import devices  # late: torch takes seconds to import, an error above must not
     from mrsi_sr.new_scan.files import Request, super_resolve_files
-    from mrsi_sr.new_scan.outputs import label_of
     from mrsi_sr.new_scan.ratios import Ratio
     from mrsi_sr.new_scan.scan import ScanFiles
     from mrsi_sr.new_scan.super_resolver import SuperResolver
@@ -68,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     for each in ratios:
         Ratio.of(each)
-    check_replaced(arguments.out / label_of(name), paths_of(arguments))
+    check_replaced(arguments.out / bids_label(name), paths_of(arguments))
     folder = NetworksFolder.read(arguments.networks)
     arguments.metabolites = arguments.metabolites or ",".join(folder.metabolites)
     raw = scan_of(arguments)

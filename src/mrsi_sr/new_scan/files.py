@@ -15,6 +15,7 @@ from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import ScanFiles
 from mrsi_sr.new_scan.super_resolver import SuperResolver
 from mrsi_sr.results.code import code_of
+from mrsi_sr.results.names import bids_label
 from mrsi_sr.results.outputs import check_replaced
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
@@ -41,7 +42,7 @@ def super_resolve_files(
     An interrupted run goes on with the slice that it was at: finished ones lie in out/sub-LABEL.partial meanwhile.
     Raises UserError for files and settings that do not fit together.
     """
-    folder = out / outputs.label_of(name)
+    folder = out / bids_label(name)
     inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values(), *resolver.folder.files()]
     check_replaced(folder, inputs)
     settings = {

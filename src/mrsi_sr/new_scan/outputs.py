@@ -14,17 +14,13 @@ from mrsi_sr import __version__
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import NewScan
 from mrsi_sr.results.files import writing
+from mrsi_sr.results.names import bids_label
 from mrsi_sr.scan import quality
 from mrsi_sr.scan.nifti import write_nifti
 
 RESEARCH_USE = "Research use only"
 BIDS_VERSION = "1.9.0"
 IN_PLANE = "super-resolved in plane; slices as they were acquired"
-
-
-def label_of(name: str) -> str:
-    """BIDS label of a scan's name: sub-01 of sub-01 and of 01; letters and digits alone are kept."""
-    return "sub-" + alphanumeric(name.removeprefix("sub-"))
 
 
 def alphanumeric(name: str) -> str:
@@ -72,7 +68,7 @@ class _Writer:
 
     def _write(self, name: str, desc: str, suffix: str, values: np.ndarray, facts: dict) -> None:
         scan = self.scan
-        stem = f"{label_of(scan.name)}_space-mrsi_res-sr_met-{alphanumeric(name)}_desc-{desc}_{suffix}"
+        stem = f"{bids_label(scan.name)}_space-mrsi_res-sr_met-{alphanumeric(name)}_desc-{desc}_{suffix}"
         volume = np.zeros(scan.target.shape, values.dtype)
         volume[..., scan.slices] = np.moveaxis(scan.target.crop(values), 0, -1)
         write_nifti(self.folder / f"{stem}.nii.gz", volume, scan.target.affine, f"{RESEARCH_USE}; {desc} {name}")
