@@ -142,12 +142,24 @@ class Phantom(Settings):
     slices: Annotated[list[Annotated[int, Field(ge=0, le=127)]], Field(min_length=2, max_length=2)] | None = Field(
         None, description="first and last slice that is fitted, counted from 0; null: the excited slab"
     )
+    acquired: Annotated[list[Annotated[int, Field(ge=4, le=128)]], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="low-resolution matrix along x and y in which the same head and field of view are scanned; null:"
+        " the full matrix",
+    )
 
     @model_validator(mode="after")
     def _slices_in_matrix(self) -> Self:
         last = self.matrix[2] - 1
         if self.slices is not None and not self.slices[0] <= self.slices[1] <= last:
             raise rule("slices", f"is {self.slices}, expected null or [first, last] with first <= last <= {last}")
+        return self
+
+    @model_validator(mode="after")
+    def _acquired_in_matrix(self) -> Self:
+        largest = self.matrix[:2]
+        if self.acquired is not None and any(n > size for n, size in zip(self.acquired, largest, strict=True)):
+            raise rule("acquired", f"is {self.acquired}, expected null or [nx, ny] of at most {largest}")
         return self
 
 
