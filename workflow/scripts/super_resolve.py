@@ -22,8 +22,12 @@ def parser() -> argparse.ArgumentParser:
     add_scan_flags(result, metabolites="those of the networks that the scan has")
     result.add_argument("--name", metavar="NAME", help="name of the scan in files (default: folder of the scan)")
     for kind, words in (("t1", "T1"), ("flair", "FLAIR")):
-        result.add_argument(f"--{kind}", type=Path, metavar="NIFTI", help=f"skull-stripped {words}, registered to the scan")
-    result.add_argument("--brain-mask", type=Path, metavar="NIFTI", help="brain mask (default: the brain that the T1 shows)")
+        result.add_argument(
+            f"--{kind}", type=Path, metavar="NIFTI", help=f"skull-stripped {words}, registered to the scan"
+        )
+    result.add_argument(
+        "--brain-mask", type=Path, metavar="NIFTI", help="brain mask (default: the brain that the T1 shows)"
+    )
     result.add_argument("--lesion", type=Path, metavar="NIFTI", help="mask of a lesion, outlined in the pictures")
     result.add_argument("--quality", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--unit", metavar="UNIT", help="unit of the concentrations (default: the networks')")
@@ -33,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
         "--samples", type=positive, metavar="K",
         help="number of samples of each map (default: 50 on a GPU, 1 on a CPU or of a method without noise)",
     )  # fmt: skip
-    result.add_argument("--temperature", type=float, metavar="T", help="temperature of the noise (default: the method's)")
+    result.add_argument(
+        "--temperature", type=float, metavar="T", help="temperature of the noise (default: the method's)"
+    )
     result.add_argument("--ensemble", action="store_true", help="samples shared by the networks of all folds")
     result.add_argument("--ratios", default="", metavar="A/B,..", help="ratio maps to write, such as tCho/NAA,Ins/tCr")
     result.add_argument("--keep-samples", action="store_true", help="write every sample, not the mean and SD alone")
@@ -42,7 +48,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the noise (default: %(default)s)")
     result.add_argument(
-        "--batch-size", type=positive, default=512, metavar="N", help="largest number of maps at a time (default: found)"
+        "--batch-size",
+        type=positive,
+        default=512,
+        metavar="N",
+        help="largest number of maps at a time (default: found)",
     )
     result.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if any")
     result.add_argument("--threads", type=int, metavar="N", help="number of CPU threads (default: torch's)")
@@ -57,13 +67,14 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError(f"--temperature is {arguments.temperature:g}\n  expected a number from 0 to 100, such as 0.9")
     ratios = [each for each in arguments.ratios.split(",") if each]
 
+    from mrsi_sr.sampling.handed_over import NetworksFolder
+
     from mrsi_sr import devices  # late: torch takes seconds to import, an error above must not
     from mrsi_sr.new_scan.files import Request, super_resolve_files
     from mrsi_sr.new_scan.ratios import Ratio
     from mrsi_sr.new_scan.scan import ScanFiles
     from mrsi_sr.new_scan.super_resolver import SuperResolver
     from mrsi_sr.results.outputs import check_replaced
-    from mrsi_sr.sampling.handed_over import NetworksFolder
 
     for each in ratios:
         Ratio.of(each)
@@ -76,9 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
         ensemble=arguments.ensemble, temperature=arguments.temperature, largest_batch=arguments.batch_size,
     )  # fmt: skip
     files = ScanFiles(arguments.t1, arguments.flair, arguments.brain_mask, arguments.lesion)
-    request = Request(
-        arguments.samples, ratios, arguments.keep_samples, arguments.allow_unlearned_size, arguments.seed
-    )
+    request = Request(arguments.samples, ratios, arguments.keep_samples, arguments.allow_unlearned_size, arguments.seed)
     super_resolve_files(resolver, name, raw, files, quality, arguments.unit or folder.unit, request, arguments.out)
 
 

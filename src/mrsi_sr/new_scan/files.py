@@ -58,10 +58,10 @@ def super_resolve_files(
             ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
             allow_unlearned_size=request.allow_unlearned_size,
         )  # fmt: skip
-        facts = outputs.facts_of(result, str(resolver.folder.folder), request.seed)
+        facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
         outputs.write_description(out)
         with provenance.folder(
-            folder, name=name, networks=resolver.folder.facts(), sampling_seconds=round(result.seconds, 2), **reading.facts
+            folder, name=name, networks=str(resolver.folder.path), sampling_seconds=round(result.seconds, 2), **reading.facts
         ) as temporary:  # fmt: skip
             outputs.write(result, temporary, facts)
     shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
@@ -73,7 +73,8 @@ def code(resolver: SuperResolver) -> dict[str, str]:
     """Code that can change the maps of a scan: this package's, the method's sampler and its networks."""
     settings = resolver.settings
     kinds = filter(None, [settings.sampler.kind, getattr(settings.sampler, "solver", None)])
-    architectures = [networks.module_of(each.architecture) for each in resolver.folder.networks_of(resolver.name).values()]
+    used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
+    architectures = [networks.module_of(each.architecture) for each in used]
     return code_of("mrsi_sr.new_scan.files", *map(samplers.module_of, kinds), *architectures)
 
 

@@ -1,6 +1,5 @@
 """Finished slices of a scan that is being super-resolved, so that an interrupted run goes on where it was."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np

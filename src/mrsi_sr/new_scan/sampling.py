@@ -68,9 +68,7 @@ class ScanSampler:
         """
         usable = self.usable().cpu().numpy()
         positions = [s for s in range(len(self.scan.slices)) if s not in done]
-        tasks = [
-            (s, m, k) for s in positions for k in range(samples) for m in range(usable.shape[1]) if usable[s, m]
-        ]
+        tasks = [(s, m, k) for s in positions for k in range(samples) for m in range(usable.shape[1]) if usable[s, m]]
         waiting = {s: samples * int(usable[s].sum()) for s in positions}
         collected = {s: self._empty(samples) for s in positions if not waiting[s]}
         yield from collected.items()
@@ -104,9 +102,7 @@ class ScanSampler:
     @torch.no_grad()
     def _sample(self, batch: list[tuple[int, int, int]]) -> tuple[np.ndarray, ...]:
         s, m, k = (torch.tensor(column, device=self.device) for column in zip(*batch, strict=True))
-        keys = [
-            (self.seed, self.scan.name, int(self.scan.slices[s]), self.scan.metabolites[m], k) for s, m, k in batch
-        ]
+        keys = [(self.seed, self.scan.name, int(self.scan.slices[s]), self.scan.metabolites[m], k) for s, m, k in batch]
         maps = torch.empty_like(self.low[s, m])[:, None]
         for fold, method in enumerate(self.methods):  # sample k is made by the fold k mod their number
             chosen = (k % len(self.methods) == fold).nonzero()[:, 0]
@@ -173,7 +169,11 @@ def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> str | None:
 
 
 def _tell_estimate(seconds: float, maps: int) -> None:
-    words = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else (
-        f"{seconds / 3600:.1f} h"
+    words = (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else (f"{seconds / 3600:.1f} h")
     )
     log.info("%d maps will take about %s, as the first batch did", maps, words)

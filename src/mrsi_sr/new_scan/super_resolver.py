@@ -46,7 +46,7 @@ class SuperResolver:
         self.folder = networks if isinstance(networks, NetworksFolder) else NetworksFolder.read(networks)
         if method not in self.folder.methods:
             raise UserError(
-                f"{self.folder.folder} has no method {method!r}\n  it has {listed(sorted(self.folder.methods))}"
+                f"{self.folder.path} has no method {method!r}\n  it has {listed(sorted(self.folder.methods))}"
             )
         self.device = devices.choose(device) if isinstance(device, str) else device
         self.name, folds = method, self.folder.folds if ensemble else self.folder.folds[:1]
@@ -86,7 +86,7 @@ class SuperResolver:
             log.warning("%s", words)
             return SuperResolved.regridded(scan, [words])
         warning = check_sizes(scan, self.folder.sizes, allow_unlearned_size)
-        if self.folder.needs_mri(self.name):
+        if self.folder.reads_mri(self.name):
             check_mri(scan, f"the method {self.name}; {self._without_mri()}")
         samples = samples or self.default_samples()
         sampler = ScanSampler(
@@ -115,7 +115,9 @@ class SuperResolver:
             )
         metabolites = [each for each in known if each in volumes.concentration]
         if skipped := sorted(set(volumes.concentration) - set(known)):
-            log.warning("%s: %s skipped, which the networks do not know: they know %s", name, listed(skipped), listed(known))
+            log.warning(
+                "%s: %s skipped, which the networks do not know: they know %s", name, listed(skipped), listed(known)
+            )
         if not metabolites:
             raise UserError(f"{name} has none of the networks' metabolites: {listed(known)}")
         return prepare(
@@ -124,7 +126,7 @@ class SuperResolver:
         )  # fmt: skip
 
     def _without_mri(self) -> str:
-        others = [each for each in self.folder.methods if not self.folder.needs_mri(each)]
+        others = [each for each in self.folder.methods if not self.folder.reads_mri(each)]
         return f"use {listed(others)}, which need none" if others else "no method in the folder works without"
 
 

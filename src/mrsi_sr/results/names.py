@@ -30,5 +30,7 @@ def bids_label(name: str) -> str:
     """
     letters = re.sub("[^A-Za-z0-9]", "", name.removeprefix("sub-"))
     if not letters:
-        raise UserError(f"the scan's name is {name!r}\n  expected letters or digits in it, which its files are named by")
+        raise UserError(
+            f"the scan's name is {name!r}\n  expected letters or digits in it, which its files are named by"
+        )
     return f"sub-{letters}"

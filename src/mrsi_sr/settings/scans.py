@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mrsi_sr.settings.base import Different, File, Name, Settings
-from mrsi_sr.settings.cohort import IngestSettings, QualitySettings, Unit
+from mrsi_sr.settings.cohort import IngestSettings, PhantomCohort, QualitySettings, Unit
 
 RATIO = r"^[^/,\s]+/[^/,\s]+$"
 Ratios = Annotated[list[Annotated[str, Field(pattern=RATIO, max_length=100)]], Field(max_length=50), Different]
@@ -14,7 +14,9 @@ Ratios = Annotated[list[Annotated[str, Field(pattern=RATIO, max_length=100)]], F
 class ScansSettings(Settings):
     """New low-resolution scans, without ground truth, to super-resolve."""
 
-    table: File = Field("config/scans.tsv", description="path of the table of scans; columns as in the participants table")
+    table: File = Field(
+        "config/scans.tsv", description="path of the table of scans; columns as in the participants table"
+    )
     networks: File = Field(
         "clinic", description="experiment of this configuration whose networks are used, or path of a networks folder"
     )
@@ -26,12 +28,18 @@ class ScansSettings(Settings):
         None, description="temperature of the sampling noise; null: the method's own"
     )
     ensemble: bool = Field(False, description="whether the samples are shared by the networks of all folds")
-    ratios: Ratios = Field(["tCho/NAA", "tCho/tCr", "Ins/tCr"], description="ratio maps, where both metabolites are there")
+    ratios: Ratios = Field(
+        ["tCho/NAA", "tCho/tCr", "Ins/tCr"], description="ratio maps, where both metabolites are there"
+    )
     keep_samples: bool = Field(False, description="whether every sample is written as a file of its own")
     allow_unlearned_size: bool = Field(
         False, description="whether scans of an upscaling factor that no network has learned are super-resolved"
     )
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
     unit: Unit | None = Field(None, description="unit of the concentrations; null: the networks'")
+    simulate: PhantomCohort | None = Field(
+        None,
+        description="settings of phantom scans, such as their low-resolution matrix; null or left out for real ones",
+    )
     ingest: IngestSettings = Field(IngestSettings.of(), description="reading of the scans")
     quality: QualitySettings = Field(QualitySettings.of(), description="limits of the quality mask")

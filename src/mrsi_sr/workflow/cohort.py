@@ -44,7 +44,7 @@ class CohortPlan:
 
         def paths(wildcards) -> list[str]:
             row = self._scan(wildcards)
-            return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
+            return sorted({phantom_record(row[column]) or row[column] for column in columns if row[column]})
 
         return paths
 
@@ -162,7 +162,7 @@ class CohortPlan:
         return self.scans[wildcards.participant]
 
 
-def _phantom_record(path: str) -> str | None:
+def phantom_record(path: str) -> str | None:
     """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
     phantom = _phantom(path)
     return str(SIMULATED / phantom / RECORD) if phantom else None

@@ -92,6 +92,9 @@ class Lineage:
                     *_data(wildcards),
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
                 ]
+            case "super_resolve":
+                scans = plan.new_scans
+                return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":

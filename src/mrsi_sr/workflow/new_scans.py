@@ -8,7 +8,7 @@ from mrsi_sr.results.names import bids_label
 from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.workflow import participants
-from mrsi_sr.workflow.cohort import flags, raw_scan_flags
+from mrsi_sr.workflow.cohort import flags, is_simulated, phantom_of, phantom_record, raw_scan_flags
 from mrsi_sr.workflow.configuration import Configuration
 
 FOLDER = Path("results/scans")
@@ -29,6 +29,8 @@ class NewScans:
             if other != name:
                 raise UserError(f"{self.settings.table}: {other} and {name} are both called {bids_label(name)} in BIDS")
         self._names = labels
+        if self.settings is not None:
+            self._check()
 
     def results(self) -> list[str]:
         """Record of each scan's result."""
@@ -50,7 +52,9 @@ class NewScans:
     def files(self, wildcards) -> list[str]:
         """Files of a scan: LCModel's folder or archive, or each map by itself, and its images."""
         row = self._row(wildcards)
-        read = [row[column] for column in ("lcmodel", "reference", *IMAGES) if row[column]]
+        read = [
+            phantom_record(row[column]) or row[column] for column in ("lcmodel", "reference", *IMAGES) if row[column]
+        ]
         if row["maps"]:
             known = map_names.images(row["maps"])
             read += [str(path) for path in known] or [row["maps"]]
@@ -70,10 +74,24 @@ class NewScans:
         switches = ("ensemble", "keep_samples", "allow_unlearned_size")
         return " ".join([words, *(f"--{each.replace('_', '-')}" for each in switches if getattr(settings, each))])
 
-    def check(self) -> None:
-        """Raise UserError where the networks are an experiment's that does not have the method."""
+    def phantom_settings(self, name: str) -> str | None:
+        """Settings of a scan that is a phantom, as JSON; None of another name."""
+        row = self.rows.get(name)
+        if row is None or not is_simulated(row["lcmodel"]):
+            return None
+        return phantom_of(row, self.settings.simulate, row["pattern"] or self.settings.ingest.pattern)
+
+    def _check(self) -> None:
+        """Raise UserError where the experiment lacks the method, or a row and the settings of phantoms do not fit."""
+        settings = self.settings
         if self.experiment:
-            check_known(self.settings.method, self.configuration.experiment(self.experiment).methods, "scans.method")
+            check_known(settings.method, self.configuration.experiment(self.experiment).methods, "scans.method")
+        for name, row in self.rows.items():
+            if is_simulated(row["lcmodel"]) and settings.simulate is None:
+                raise UserError(
+                    f"{settings.table}: {name}: lcmodel is {row['lcmodel']}, a file of a simulated scan\n"
+                    "  name your own file, or set scans.simulate (simulate: {acquired: [16, 16]})"
+                )
 
     def _row(self, wildcards) -> dict[str, str]:
         return self.rows[self._names[wildcards.scan]]

@@ -24,9 +24,7 @@ SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 class Plan(ExperimentPlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
-    def __init__(
-        self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None
-    ):
+    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None):
         """As ExperimentPlan. scans: rows of the table of new scans, which is read where they are not given."""
         super().__init__(raw, rows)
         if scans is None:
@@ -34,6 +32,15 @@ class Plan(ExperimentPlan):
         self.new_scans = NewScans(self.configuration, scans)
         self.contents = Contents(CONTENTS)
         self._lineage = Lineage(self, self.contents)
+
+    def phantom_settings(self, wildcards) -> str:
+        """Settings of a phantom: of the cohort, or of the new scans."""
+        return self.new_scans.phantom_settings(wildcards.participant) or super().phantom_settings(wildcards)
+
+    def phantom_seed(self, wildcards) -> int:
+        """Seed of a phantom, as phantom_settings."""
+        scans = self.new_scans
+        return scans.settings.simulate.seed if wildcards.participant in scans.rows else super().phantom_seed(wildcards)
 
     # --- scores, tables and figures
 

@@ -55,7 +55,9 @@ def test_the_change_is_the_smallest_inside_the_mask(window, mask):
     fitted = consistency.fit(
         estimate, window.acquired(truth), all_trusted(window), torch.zeros(2), mask, 0 * mask, window
     )
-    null = consistency.fit(maps(3), 0 * window.acquired(truth), all_trusted(window), torch.zeros(2), mask, 0 * mask, window)
+    null = consistency.fit(
+        maps(3), 0 * window.acquired(truth), all_trusted(window), torch.zeros(2), mask, 0 * mask, window
+    )
     change = fitted.maps - estimate
     cosine = (change * null.maps).sum() / (change.norm() * null.maps.norm())
     assert cosine.abs() < 1e-3

@@ -40,7 +40,9 @@ def test_the_target_has_the_scans_field_of_view_in_space(shape, edges):
     for corner in np.ndindex(2, 2, 2):
         acquired = np.array([-0.5, -0.5, -0.5]) + np.array(corner) * shape
         fine = np.array([-0.5, -0.5, -0.5]) + np.array(corner) * target.shape
-        assert np.allclose(affine[:3, :3] @ acquired + affine[:3, 3], target.affine[:3, :3] @ fine + target.affine[:3, 3])
+        assert np.allclose(
+            affine[:3, :3] @ acquired + affine[:3, 3], target.affine[:3, :3] @ fine + target.affine[:3, 3]
+        )
     assert (target.voxel_mm[:2] > 3.4 * 0.93).all()
     assert target.shape[2] == shape[2]
     framed = grid.translated(target.framed_affine, [target.x.offset, target.y.offset, 0])
@@ -55,7 +57,9 @@ def band_limited(axis: Axis, position: np.ndarray, seed: int) -> np.ndarray:
     return (rng.standard_normal(len(k)) * np.cos(phase) + rng.standard_normal(len(k)) * np.sin(phase)).sum(1)
 
 
-@pytest.mark.parametrize(("acquired", "target"), [(8, 64), (15, 64), (16, 64), (17, 61), (44, 64), (32, 47), (64, 64), (50, 40)])
+@pytest.mark.parametrize(
+    ("acquired", "target"), [(8, 64), (15, 64), (16, 64), (17, 61), (44, 64), (32, 47), (64, 64), (50, 40)]
+)
 def test_a_band_limited_map_is_the_same_function_of_space_on_both_grids(acquired, target):
     axis = Axis(acquired, target, 64)
     coarse = band_limited(axis, (np.arange(acquired) + 0.5) / acquired, 1)
