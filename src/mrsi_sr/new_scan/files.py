@@ -60,9 +60,8 @@ def super_resolve_files(
         )  # fmt: skip
         facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
         outputs.write_description(out)
-        with provenance.folder(
-            folder, name=name, networks=str(resolver.folder.path), sampling_seconds=round(result.seconds, 2), **reading.facts
-        ) as temporary:  # fmt: skip
+        told = {"name": name, "networks": str(resolver.folder.path), "sampling_seconds": round(result.seconds, 2)}
+        with provenance.folder(folder, **told, **reading.facts) as temporary:
             outputs.write(result, temporary, facts)
     shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
     log.info("%s: %d maps of %d slices, in %s", name, len(result.mean), len(result.scan.slices), folder)

@@ -1,7 +1,7 @@
 """Files of a super-resolved scan: NIfTI maps with JSON sidecars, named as in BIDS derivatives.
 
-`sub-01/mrsi/sub-01_space-mrsi_res-sr_met-NAA_desc-sr_mrsi.nii.gz` and its like, on the target grid without the networks'
-frame. Maps are zero outside their masks, since viewers and other programs expect numbers there.
+`sub-01/mrsi/sub-01_space-mrsi_res-sr_met-NAA_desc-sr_mrsi.nii.gz` and its like, on the target grid, without the frame
+of the networks around it. Maps are zero outside their masks, since viewers and other programs expect numbers there.
 """
 
 import json

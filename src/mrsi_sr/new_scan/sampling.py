@@ -157,8 +157,8 @@ def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> str | None:
         return None
     frame = scan.target.x.frame
     words = (
-        f"{scan.name} has an upscaling factor of {scan.target.factor:.2f} (a low-resolution size of {size:.1f}), but the"
-        f" networks learned {frame / high:.2g} to {frame / low:.2g} (sizes {low} to {high})"
+        f"{scan.name} has an upscaling factor of {scan.target.factor:.2f} (a low-resolution size of {size:.1f}), but"
+        f" the networks learned {frame / high:.2g} to {frame / low:.2g} (sizes {low} to {high})"
     )
     if size < 6:
         words += "; below 6x6, FTDDM's authors found that super-resolution fails (section 3.3.9)"
