@@ -1,7 +1,7 @@
 """Super-resolved metabolic maps of a new low-resolution scan, with their uncertainty. Research use only.
 
-The scan's T1 and FLAIR lie on it in space, without skull: check.py says within a minute whether they do, and whether the
-maps are mirrored. The networks are a folder that hand_over.py wrote, here or at another site.
+The scan's T1 and FLAIR lie on it in space, without skull: check.py says within a minute whether they do, and whether
+the maps are mirrored. The networks are a folder that hand_over.py wrote, here or at another site.
 """
 
 import argparse

@@ -27,7 +27,7 @@ class SuperResolver:
     """A method with its networks, ready for scans.
 
     >>> resolver = SuperResolver("networks", method="ftddm")
-    >>> result = resolver(Volumes.load("sub-01/volumes", ["NAA", "tCho"]), ScanFiles(t1="t1.nii.gz", flair="flair.nii.gz"))
+    >>> result = resolver(Volumes.load("volumes", ["NAA", "tCho"]), ScanFiles(t1="t1.nii.gz", flair="flair.nii.gz"))
 
     Then result.mean["NAA"] is the super-resolved map, [slices, 64, 64], and result.sd["NAA"] its standard deviation.
     """
