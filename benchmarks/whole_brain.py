@@ -1,8 +1,8 @@
 """Benchmark of a new scan: seconds and memory of FTDDM on a whole brain of 39 slices and 7 metabolites.
 
 The networks are of the papers' size, with random weights: time does not depend on what they have learned. The scan is a
-phantom acquired at 16x16, of one slice; as many of its maps as asked for are sampled, in batches as super_resolve.py
-makes them, and the time of 39 x 7 maps follows from the fastest batch. The aim is 6 s on one H200, 100 steps, one sample.
+phantom acquired at 16x16, of one slice; as many of its maps as asked for are sampled, in batches as those of
+super_resolve.py, and the time of 39 x 7 maps follows from the fastest batch. The aim is 6 s on one H200, 100 steps, one sample.
 """
 
 import argparse
@@ -76,12 +76,10 @@ def main(arguments: argparse.Namespace) -> None:
         batches.took(len(batch), seconds)
         fastest, at = min(fastest, seconds / len(batch)), at + len(batch)
         print(f"{len(batch):4} maps at a time: {seconds / len(batch):8.3f} s a map")
-    print(
-        f"\n{arguments.method} on {device_name()} ({platform.node()}), torch {torch.__version__}, {torch.get_num_threads()} threads"
-    )
-    print(
-        f"a whole brain, {MAPS} maps, one sample: {fastest * MAPS:.1f} s{'' if maps >= MAPS else ' (from the maps above)'}"
-    )
+    words = f"{device_name()} ({platform.node()}), torch {torch.__version__}, {torch.get_num_threads()} threads"
+    print(f"\n{arguments.method} on {words}")
+    estimated = "" if maps >= MAPS else " (from the maps above)"
+    print(f"a whole brain, {MAPS} maps, one sample: {fastest * MAPS:.1f} s{estimated}")
     print("memory: " + ", ".join(f"{name} {value:.0f} MB" for name, value in peak_memory_mb().items()))
 
 
