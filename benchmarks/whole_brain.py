@@ -1,7 +1,7 @@
 """Benchmark of a new scan: seconds and memory of FTDDM on a whole brain of 39 slices and 7 metabolites.
 
 The networks are of the papers' size, with random weights: time does not depend on what they have learned. The scan is a
-phantom acquired at 16x16, of one slice; as many of its maps as asked for are sampled, in batches as super_resolve.py has
+phantom acquired at 16x16, of one slice; as many of its maps as asked are sampled, in batches as super_resolve.py has
 them, and the time of 39 x 7 maps follows from the fastest batch. The aim is 6 s on one H200 (100 steps, one sample).
 """
 

@@ -1,4 +1,4 @@
-"""New scans for tests: a ball of brain acquired on a matrix of any shape and orientation, and methods without training."""
+"""New scans for tests: a ball of brain acquired on a matrix of any shape and orientation; untrained methods."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ class StandIn:
 
 
 def field(position: np.ndarray) -> np.ndarray:
-    """A smooth concentration at positions in mm from the scan's centre along its axes, [..., 3]; zero beyond the ball."""
+    """A smooth concentration at positions in mm from the scan's centre, [..., 3]; zero beyond the ball."""
     x, y, z = np.moveaxis(position / FIELD_MM, -1, 0)
     inside = x**2 + y**2 + z**2 < 0.36**2
     return np.where(inside, 8 + 3 * np.sin(7 * x) * np.cos(5 * y), 0)
@@ -53,8 +53,8 @@ def volumes(shape=(16, 16, 3), edges=(13.6, 13.6, 5.0), affine: np.ndarray | Non
         affine = np.diag([*edges, 1.0])
         affine[:3, 3] = -np.array(edges) * (np.array(shape) - 1) / 2
     return Volumes(
-        {"NAA": known(naa), "tCho": known(naa / 4)}, {"NAA": known(sd), "tCho": known(2 * sd)}, known(20.0), known(0.04),
-        fitted.astype(np.int16), affine,
+        {"NAA": known(naa), "tCho": known(naa / 4)}, {"NAA": known(sd), "tCho": known(2 * sd)},
+        known(20.0), known(0.04), fitted.astype(np.int16), affine,
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ import json
 import nibabel
 import numpy as np
 import pytest
+from new_scans import FIELD_MM, StandIn, new_scan, volumes
 from nibabel.affines import apply_affine
 from nilearn.image import resample_to_img
-from new_scans import FIELD_MM, StandIn, new_scan, volumes
 
 from mrsi_sr.new_scan import outputs
 from mrsi_sr.new_scan.batches import BatchSize
@@ -44,7 +44,9 @@ def with_lesion(scan, at) -> None:
 
 def resolved(prepared, samples: int = 3) -> SuperResolved:
     method = StandIn(lambda condition, noise: condition.low_resolution + 0.02 * noise(condition.mask))
-    found = dict(ScanSampler([method], prepared, ["NAA", "tCho"], whole=True, seed=1).slices(samples, [], BatchSize(64)))
+    found = dict(
+        ScanSampler([method], prepared, ["NAA", "tCho"], whole=True, seed=1).slices(samples, [], BatchSize(64))
+    )
     ratios = [Ratio.of("tCho/NAA")]
     slices = [SliceResult.of(found[s], prepared.metabolites, ratios, keep=True) for s in sorted(found)]
     return SuperResolved.of(prepared, slices, ratios, method="m", samples=samples, warnings=["w"], seconds=1.0)
@@ -78,7 +80,9 @@ def test_a_lesion_stays_where_it_is_however_the_matrix_is_stored(tmp_path, store
     place, expected = apply_affine(image.affine, centre), apply_affine(scan.affine, at)
     assert np.linalg.norm(place - expected) < 0.5 * 3.4
     # As nilearn sees it on a finer grid of another orientation, the brightest place is the same.
-    fine = nibabel.Nifti1Image(np.zeros((110, 110, 20)), np.diag([2.0, 2, 2, 1]) + np.array([[0, 0, 0, v] for v in (*(expected - [110, 110, 20]), 0)]))
+    affine = np.diag([2.0, 2, 2, 1])
+    affine[:3, 3] = expected - [110, 110, 20]
+    fine = nibabel.Nifti1Image(np.zeros((110, 110, 20)), affine)
     seen = np.asarray(resample_to_img(image, fine, force_resample=True, copy_header=True).dataobj)
     brightest = apply_affine(fine.affine, np.unravel_index(seen.argmax(), seen.shape))
     assert np.linalg.norm(brightest - expected) < 6

@@ -30,9 +30,7 @@ def sampled(scan, methods, samples=1, whole=True, limit=4, seed=1, **more):
     sampler = ScanSampler(methods, scan, KNOWN, whole=whole, seed=seed)
     found = dict(sampler.slices(samples, [], BatchSize(limit)))
     slices = [SliceResult.of(found[s], scan.metabolites, more.get("ratios", []), keep=True) for s in sorted(found)]
-    return SuperResolved.of(
-        scan, slices, more.get("ratios", []), method="m", samples=samples, warnings=[], seconds=0.0
-    )
+    return SuperResolved.of(scan, slices, more.get("ratios", []), method="m", samples=samples, warnings=[], seconds=0.0)
 
 
 def test_a_method_that_adds_nothing_gives_the_zero_filled_map(scan):
@@ -43,7 +41,7 @@ def test_a_method_that_adds_nothing_gives_the_zero_filled_map(scan):
 
 
 def test_the_condition_is_of_the_scan_alone(scan):
-    """Its size is that of the matrix, its metabolites are numbered as the networks', and its scale is its own maximum."""
+    """Its size is that of the matrix, its metabolites are the networks', its scale is its own maximum."""
     sampler = ScanSampler([noisy()], scan, KNOWN, whole=True, seed=1)
     s, m = torch.tensor([0, 1]), torch.tensor([0, 1])
     condition, scale = sampler.condition(s, m, noisy())
@@ -188,5 +186,3 @@ def test_the_batch_grows_while_it_pays_and_halves_when_memory_ends():
     assert batches.size == 8
     with pytest.raises(MemoryError):
         batches.exceeded_memory(1)
-
-
