@@ -1,4 +1,4 @@
-# The script is check.py: `check` is the target that asks for the table of all scans.
+# The script of both tables' scans is check.py: `check` is the target that asks for the table of all.
 rule check_scan:
     input:
         scan=plan.scan_files,
@@ -16,6 +16,26 @@ rule check_scan:
         code=plan.code_hash("check_scan"),
         lineage=plan.lineage("check_scan"),
         flags=plan.check_flags,
+    shell:
+        "python workflow/scripts/check.py {params.flags} --out {output:q} >> {log:q} 2>&1"
+
+
+rule check_new_scan:
+    input:
+        scan=plan.new_scans.files,
+    output:
+        "results/checks/{scan}.json",
+    log:
+        "logs/scans/check-{scan}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=30,
+        mem_mb=3000,
+    params:
+        code=plan.code_hash("check_new_scan"),
+        lineage=plan.lineage("check_new_scan"),
+        flags=plan.new_scans.check_flags,
     shell:
         "python workflow/scripts/check.py {params.flags} --out {output:q} >> {log:q} 2>&1"
 

@@ -34,6 +34,7 @@ class Lineage:
             "simulate": [plan.phantom_settings, plan.phantom_seed],
             "ingest": [plan.ingest_flags, content(plan.scan_files)],
             "check_scan": [plan.check_flags, content(plan.scan_files), content(plan.checked_images)],
+            "check_new_scan": [plan.new_scans.check_flags, content(plan.new_scans.files)],
             "mask": [
                 plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
                 content(plan.external_maps),
@@ -52,6 +53,7 @@ class Lineage:
                 plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
                 plan.evaluation_sizes, plan.protocol,
             ],
+            "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -83,7 +85,10 @@ class Lineage:
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
             case "check_table":
-                return [("check_scan", {"participant": name}) for name in plan.scans]
+                new = [("check_new_scan", {"scan": label}) for label in plan.new_scans.labels()]
+                return [*(("check_scan", {"participant": name}) for name in plan.scans), *new]
+            case "check_new_scan":
+                return [("simulate", {"participant": name}) for name in plan.new_scans.phantom(wildcards)]
             case "inventory":
                 return [("truncate", {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
             case "train":
@@ -97,6 +102,9 @@ class Lineage:
                 ]
             case "hand_over":
                 return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
+            case "super_resolve":
+                scans = plan.new_scans
+                return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
