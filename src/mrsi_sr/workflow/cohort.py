@@ -9,7 +9,7 @@ from mrsi_sr.lcmodel import map_names
 from mrsi_sr.lcmodel.names import PRESETS
 from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.cohort import MOST_VOXELS, PhantomCohort
+from mrsi_sr.settings.cohort import MOST_VOXELS, IngestSettings, PhantomCohort
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
@@ -44,7 +44,7 @@ class CohortPlan:
 
         def paths(wildcards) -> list[str]:
             row = self._scan(wildcards)
-            return sorted({_phantom_record(row[column]) or row[column] for column in columns if row[column]})
+            return sorted({phantom_record(row[column]) or row[column] for column in columns if row[column]})
 
         return paths
 
@@ -56,21 +56,13 @@ class CohortPlan:
     def file_flags(self, *columns: str) -> Callable:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
 
-        def flags(wildcards) -> str:
-            return _flags({column: self._scan(wildcards)[column] for column in columns})
+        def of_columns(wildcards) -> str:
+            return flags({column: self._scan(wildcards)[column] for column in columns})
 
-        return flags
+        return of_columns
 
     def ingest_flags(self, wildcards) -> str:
-        row, settings = self._scan(wildcards), self.cohort.ingest
-        flags = {"metabolites": self.metabolites(wildcards)}
-        if row["maps"]:
-            return _flags(flags | {"maps": row["maps"], "files": as_json(settings.maps)})
-        flags |= {"lcmodel": row["lcmodel"], "pattern": self._pattern(row)}
-        flags |= {"flip": row["flip"] or settings.flip, "reference": row["reference"]}
-        if not row["reference"]:
-            flags |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
-        return _flags(flags)
+        return flags(raw_scan_flags(self._scan(wildcards), self.cohort.ingest, self.metabolites(wildcards)))
 
     # Text of the user reaches rules by functions alone: in a plain string of a rule, braces are Snakemake's wildcards.
 
@@ -170,7 +162,7 @@ class CohortPlan:
         return self.scans[wildcards.participant]
 
 
-def _phantom_record(path: str) -> str | None:
+def phantom_record(path: str) -> str | None:
     """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
     phantom = _phantom(path)
     return str(SIMULATED / phantom / RECORD) if phantom else None
@@ -195,7 +187,20 @@ def is_simulated(path: str) -> bool:
     return SIMULATED in Path(path).parents
 
 
-def _flags(values: dict) -> str:
+def raw_scan_flags(row: dict[str, str], settings: IngestSettings, metabolites: str | None) -> dict:
+    """Flags by which scripts read the raw scan of a row, as `flags` takes them."""
+    if row["maps"]:
+        return {"metabolites": metabolites, "maps": row["maps"], "files": as_json(settings.maps)}
+    grid = {"reference": row["reference"]}
+    if not row["reference"]:
+        grid |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
+    return {
+        "metabolites": metabolites, "lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern,
+        "flip": row["flip"] or settings.flip, **grid,
+    }  # fmt: skip
+
+
+def flags(values: dict) -> str:
     """Command-line flags, quoted; empty values are left out, lists become several words.
 
     A text is joined to its flag by an equals sign: one that begins with a dash would be taken for another flag.
