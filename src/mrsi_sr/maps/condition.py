@@ -26,9 +26,10 @@ class Condition:
     truncation      the forward operator that made the k-space and enforces consistency with it
     mask            float [B, 1, H, W]: 1 where the voxel's value is trusted, 0 elsewhere
     t1, flair       float [B, 3, 3H, 3W] in [0, 1]: the three MRI slices inside the map's slice
-    size            long [B]: n, the low-resolution matrix size
+    size            long or float [B]: n, the low-resolution matrix size; of a scan with unequal axes a geometric mean
     metabolite      long [B]: position in the experiment's list of metabolites
     adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
+    whole           whether the measured map goes on outside the mask: a scan does, a masked map is zero there
     """
 
     low_resolution: Tensor
@@ -40,6 +41,7 @@ class Condition:
     size: Tensor
     metabolite: Tensor
     adversarial_weight: Tensor | None = None
+    whole: bool = False
 
     def __len__(self) -> int:
         """B, the number of maps."""
@@ -66,6 +68,27 @@ class Condition:
         """FLAIR on the map's grid [B, 1, H, W], averaged over the 3 x 3 x 3 MRI voxels of each voxel of the map."""
         return _average(self.flair)
 
+    def consistent(self, x: Tensor) -> Tensor:
+        """Data consistency: maps x [B, 1, H, W], in this scale, with the measured k-space in place of their own.
+
+        Of a measurement of the whole map, x counts inside the mask alone.
+        """
+        return self.truncation.consistent(self._measured(x), self.kspace, self.size)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Misfit of maps x [B, 1, H, W]: their k-space minus the measured one, complex [B, 1, H, W], in the window.
+
+        Of a measurement of the whole map, x counts inside the mask alone.
+        """
+        return self.truncation.measure(self._measured(x), self.size) - self.kspace
+
+    def _measured(self, x: Tensor) -> Tensor:
+        """What was measured where x is the map inside the mask.
+
+        Of a whole map, nothing finer is known of the outside than the zero-filled map.
+        """
+        return x * self.mask + self.low_resolution * (1 - self.mask) if self.whole else x
+
     def select(self, index) -> Condition:
         """The maps that index picks along the batch: a slice, a list of positions, a long or a bool tensor."""
         return self._each(lambda tensor: tensor[index])
@@ -80,8 +103,8 @@ class Condition:
         return replace(moved, truncation=self.truncation.to(device))
 
     def _each(self, change) -> Condition:
-        tensors = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "truncation"}
-        return replace(self, **{name: change(tensor) for name, tensor in tensors.items() if tensor is not None})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: change(value) for name, value in values.items() if isinstance(value, Tensor)})
 
 
 def _average(mri: Tensor) -> Tensor:

@@ -51,8 +51,15 @@ class ScaleFactors:
         return cls(torch.ones(frame // 2, count))
 
     def of(self, size: Tensor, metabolite: Tensor) -> Tensor:
-        """The factor of each of B maps, float [B, 1, 1, 1]. size, metabolite: long [B]."""
-        return self.table[size // 2 - 1, metabolite].float().view(-1, 1, 1, 1)
+        """The factor of each of B maps, float [B, 1, 1, 1]. size: long or float [B]; metabolite: long [B].
+
+        Linear between the even sizes; smaller and larger sizes have the factors of the first and the last.
+        """
+        row = (size.double() / 2 - 1).clamp(0, len(self.table) - 1)
+        below = row.long()
+        above = (below + 1).clamp(max=len(self.table) - 1)
+        factor = torch.lerp(self.table[below, metabolite].double(), self.table[above, metabolite].double(), row - below)
+        return factor.float().view(-1, 1, 1, 1)
 
     def to(self, device: torch.device | str) -> "ScaleFactors":
         """The same on another device."""

@@ -60,7 +60,7 @@ class Conditioning:
         )
         order = which.argsort(stable=True)
         weight = None if weight is None else weight[order]
-        return cls(pairs[:, :1].to(half.dtype) / 2, pairs[:, 1], counts.tolist(), half[order], weight), order
+        return cls(pairs[:, :1].to(half.dtype) / 2, pairs[:, 1].long(), counts.tolist(), half[order], weight), order
 
     def convolve(self, x: Tensor, kernels: Tensor) -> Tensor:
         """Each map [B, i, H, W] with its own of the kernels [K, o, i, 3, 3], zeros beyond the edge -> [B, o, H, W]."""

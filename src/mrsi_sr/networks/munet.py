@@ -45,7 +45,7 @@ class MUNet(nn.Module):
             )
         image = self.predicted(condition if order is None else condition.select(order), conditioning)
         image = image if order is None else image[order.argsort()]
-        return condition.truncation.consistent(image, condition.kspace, condition.size)
+        return condition.consistent(image)
 
     def predicted(self, condition: Condition, conditioning: Conditioning | None) -> Tensor:
         """The output [B, 1, H, W] of the layers, between 0 and the condition's ceiling."""

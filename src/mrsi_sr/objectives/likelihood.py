@@ -61,7 +61,8 @@ class Likelihood(Objective):
             loss = loss + self.guide_weight * ((1 - self.alpha) * l1 + self.alpha * structural)
             parts |= {"l1": l1, "structural": structural}
         if self.data_consistency_weight:
-            data_consistency = _data_consistency(next(drawn), condition)
+            # By the batch's condition: an enhancer's own has another map in the low-resolution map's place.
+            data_consistency = _data_consistency(next(drawn), batch.condition)
             loss = loss + self.data_consistency_weight * data_consistency
             parts["data_consistency"] = data_consistency
         return loss, parts
@@ -107,8 +108,7 @@ def _data_consistency(image: Tensor, condition: Condition) -> Tensor:
 
     Summed over real and imaginary parts and divided by all of the frame's, so that a small window weighs little.
     """
-    difference = condition.truncation.measure(image, condition.size) - condition.kspace
-    return torch.view_as_real(difference).abs().mean()
+    return torch.view_as_real(condition.residual(image)).abs().mean()
 
 
 def _drawn(draw, shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:

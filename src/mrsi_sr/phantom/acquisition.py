@@ -53,26 +53,33 @@ class SimulatedFits:
 
 def fit(
     rng: np.random.Generator, truth: dict[str, np.ndarray], brain: np.ndarray, fluid: np.ndarray, mni_mm: np.ndarray,
-    slices: tuple[int, int], voxel_mm,
+    slices: tuple[int, int], voxel_mm, *, contaminated: dict[str, np.ndarray] | None = None,
+    min_of_each_failure: int = MIN_OF_EACH_FAILURE,
 ) -> SimulatedFits:  # fmt: skip
     """Simulated fits of every brain voxel in a range of slices.
 
-    truth: mM per single metabolite, MRSI grid [X, Y, Z]; brain: bool; fluid: fraction; mni_mm: [3, X, Y, Z].
-    slices: first and last, both included. voxel_mm: edges of an MRSI voxel, [3].
+    truth: mM per single metabolite, on the scan's grid [X, Y, Z]; brain: bool; fluid: fraction; mni_mm: [3, X, Y, Z].
+    slices: first and last, both included. voxel_mm: edges of a voxel, [3].
+    contaminated: truth with its contamination by lipid, where the scan measured it; None: contaminated on this grid.
     """
     fitted = np.zeros_like(brain)
     fitted[:, :, slices[0] : slices[1] + 1] = brain[:, :, slices[0] : slices[1] + 1]
-    depth_mm = ndimage.distance_transform_edt(brain, sampling=voxel_mm)
-    failures = _choose_failures(rng, fitted, depth_mm, voxel_mm)
+    depth_mm = depth_in_brain(brain, voxel_mm)
+    failures = _choose_failures(rng, fitted, depth_mm, voxel_mm, min_of_each_failure)
     snr, fwhm = quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures)
-    true_values = {name: volume[fitted].astype(float) for name, volume in truth.items()}
-    lipid = lipid_signal(rng, depth_mm, voxel_mm)[fitted]
-    contaminated = _contaminate(true_values, lipid)
+    if contaminated is None:
+        contaminated = contaminate(truth, lipid_signal(rng, depth_mm, voxel_mm))
+    true_values, contaminated = _of_voxels(truth, fitted), _of_voxels(contaminated, fitted)
     correlated_noise = (_noise(rng, brain.shape, fitted) for _ in range(len(MEDIAN_SD_PERCENT)))
     concentration, sigma = _fit_with_noise(contaminated, true_values, snr, fwhm, correlated_noise)
     _replace_failed_fits(rng, concentration, sigma, failures)
     sd = {name: percent_sd(concentration[name], sigma[name]) for name in concentration}
     return SimulatedFits(np.argwhere(fitted), concentration, sd, np.rint(snr).astype(int), fwhm, failures)
+
+
+def depth_in_brain(brain: np.ndarray, voxel_mm) -> np.ndarray:
+    """Distance in mm of each voxel of the brain, bool [X, Y, Z], from the nearest one outside; 0 outside."""
+    return ndimage.distance_transform_edt(brain, sampling=voxel_mm)
 
 
 def quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures) -> tuple[np.ndarray, np.ndarray]:
@@ -118,8 +125,11 @@ def _with_quantiles(latent: np.ndarray, quantiles) -> np.ndarray:
     return np.interp(100 * rank, percents, values)
 
 
-def _contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, np.ndarray]:
-    """Concentrations with lipid contamination: lipid near 2.05 ppm is fitted as NAA and Glu, and lowers choline."""
+def contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, np.ndarray]:
+    """Concentrations with lipid contamination: lipid near 2.05 ppm is fitted as NAA and Glu, and lowers choline.
+
+    values: mM per single metabolite; lipid: in [0, 1]; all of one shape.
+    """
     factors = {"NAA": 1 + 9 * lipid**2, "Glu": 1 + 4 * lipid**2, "GPC": 1 - 0.7 * lipid, "PCh": 1 - 0.7 * lipid}
     return {name: value * factors.get(name, 1.0) for name, value in values.items()}
 
@@ -137,7 +147,8 @@ def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarr
 
     fitted, sigma = {}, {}
     for name, (first, second) in FITTED_TOTALS.items():
-        whole, share = values[first] + values[second], values[first] / np.maximum(values[first] + values[second], 1e-9)
+        whole = values[first] + values[second]
+        share = np.clip(values[first] / np.maximum(whole, 1e-9), 0.0, 1.0)  # truncation may ring below zero
         sigma[name] = sigma_of(name, truth[first] + truth[second])
         sigma[first], sigma[second] = sigma_of(first, truth[first]), sigma_of(second, truth[second])
         fitted[name] = np.maximum(whole + sigma[name] * next(noise), 0.0)
@@ -159,31 +170,42 @@ def _noise(rng: np.random.Generator, shape, fitted: np.ndarray) -> np.ndarray:
     return (field / field.std())[fitted]
 
 
-def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm) -> dict[str, np.ndarray]:
-    """Failed voxels by kind, as positions among the fitted ones: most are near the brain's edge, lipid only there."""
+def _of_voxels(volumes: dict[str, np.ndarray], fitted: np.ndarray) -> dict[str, np.ndarray]:
+    """Values [N] of the fitted voxels."""
+    return {name: volume[fitted].astype(float) for name, volume in volumes.items()}
+
+
+def _choose_failures(rng, fitted: np.ndarray, depth_mm: np.ndarray, voxel_mm, least: int) -> dict[str, np.ndarray]:
+    """Failed voxels by kind, as positions among the fitted ones: most are near the brain's edge, lipid only there.
+
+    least: smallest number of each kind.
+    """
     depth = depth_mm[fitted]
     weight = {kind: np.exp(-depth / 12.0) + 0.2 for kind in FAILURE_RATES}
     weight["lipid"] = (depth <= 1.5 * max(voxel_mm)).astype(float)
     free = np.ones(len(depth), bool)
-    stopped_at, never_written = _stopped_run(np.argwhere(fitted))
-    free[[stopped_at, *never_written]] = False
+    stopped_at, never_written = _stopped_run(np.argwhere(fitted), min(least, 1))
+    free[[*stopped_at, *never_written]] = False
     failures = {"never_written": never_written}
     for kind, rate in FAILURE_RATES.items():
         chances = weight[kind] * free
-        number = min(max(round(rate * len(depth)), MIN_OF_EACH_FAILURE), np.count_nonzero(chances))
+        number = min(max(round(rate * len(depth)), least), np.count_nonzero(chances))
         failures[kind] = np.sort(rng.choice(len(depth), size=number, replace=False, p=chances / chances.sum()))
         free[failures[kind]] = False
     failures["fatal"] = np.sort(np.append(failures["fatal"], stopped_at))
     return failures
 
 
-def _stopped_run(voxels: np.ndarray) -> tuple[int, np.ndarray]:
-    """The last slice's voxel with a FATAL, and those [n] that its run never reached; positions in voxels [N, 3]."""
+def _stopped_run(voxels: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last slice's voxel with a FATAL [1], and those [n] that its run never reached; positions in voxels [N, 3].
+
+    Both are empty where fewer than half a voxel, and less than `least`, was never written.
+    """
     in_slice = np.flatnonzero(voxels[:, 2] == voxels[:, 2].max())
     plane = voxels[in_slice, :2]
     outwards = in_slice[np.argsort(((plane - plane.mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
-    never_written = max(round(NEVER_WRITTEN * len(in_slice)), 1)
-    return int(outwards[-never_written - 1]), np.sort(outwards[-never_written:])
+    reached = len(in_slice) - max(round(NEVER_WRITTEN * len(in_slice)), least)
+    return outwards[reached - 1 : reached] if reached < len(in_slice) else outwards[:0], np.sort(outwards[reached:])
 
 
 def _replace_failed_fits(rng, concentration: dict, sigma: dict, failures: dict) -> None:

@@ -15,6 +15,19 @@ def mrsi_affine(phantom: Phantom) -> np.ndarray:
     return _centred(phantom.matrix, phantom.voxel_mm)
 
 
+def acquired_affine(phantom: Phantom) -> np.ndarray:
+    """Affine of the grid on which the scan is acquired, [4, 4]: the MRSI grid's, or of larger voxels in its place."""
+    return _centred([*(phantom.acquired or phantom.matrix[:2]), phantom.matrix[2]], acquired_voxel_mm(phantom))
+
+
+def acquired_voxel_mm(phantom: Phantom) -> list[float]:
+    """Edges of an acquired voxel in mm: those of the settings, larger in plane for a low-resolution matrix."""
+    if phantom.acquired is None:
+        return phantom.voxel_mm
+    field_mm = [edge * size for edge, size in zip(phantom.voxel_mm, phantom.matrix, strict=True)]
+    return [*(length / n for length, n in zip(field_mm, phantom.acquired, strict=False)), phantom.voxel_mm[2]]
+
+
 def mri_affine(phantom: Phantom) -> np.ndarray:
     """Affine of the MRI grid: voxel to mm (RAS), [4, 4]."""
     return _centred([MRI_FACTOR * size for size in phantom.matrix], [edge / MRI_FACTOR for edge in phantom.voxel_mm])

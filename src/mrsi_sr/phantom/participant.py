@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, mri
+from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, low_resolution, mri
 from mrsi_sr.phantom import lesion as glioma
 from mrsi_sr.phantom.fields import stream
-from mrsi_sr.phantom.grid import fitted_slices, mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
+from mrsi_sr.phantom.grid import acquired_affine, fitted_slices, mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
 from mrsi_sr.settings.cohort import PhantomSettings
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # metabolites whose true maps are written
@@ -51,26 +51,38 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
         )
     t1, flair = mri.t1_and_flair(stream(seed, name, "mri"), head, lesion, settings.voxel_mm)
     truth = chemistry.concentrations(stream(seed, name, "chemistry"), head, lesion, settings.voxel_mm)
-    fits = acquisition.fit(
-        stream(seed, name, "acquisition"), truth, head.brain, to_mrsi_grid(head.fluid), head.mni_mm,
-        fitted_slices(settings), settings.voxel_mm,
-    )  # fmt: skip
+    fits = _scan(name, seed, settings, head, truth)
     return Participant(name, seed, settings, head, lesion, t1, flair, truth, fits)
 
 
 def write(participant: Participant, folder: str | Path) -> None:
     """Write a participant's files into a new or empty folder.
 
-    Files: lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/.
+    Files: lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/. Tables,
+    reference and brain mask are of the acquired grid, the truth is of the full matrix.
     """
     folder, settings = Path(folder), participant.settings
+    brain, reference = participant.head.brain, to_mrsi_grid(participant.t1)
+    if settings.acquired is not None:
+        brain = low_resolution.acquired_brain(participant.head, settings)
+        reference = low_resolution.voxel_means(reference, settings.acquired)
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(participant, folder)
     _save(participant.t1, mri_affine(settings), folder / "t1.nii.gz")
     _save(participant.flair, mri_affine(settings), folder / "flair.nii.gz")
-    _save(participant.head.brain.astype(np.uint8), mrsi_affine(settings), folder / "brain_mask.nii.gz")
-    _save(to_mrsi_grid(participant.t1).round().astype(np.int16), mrsi_affine(settings), folder / "reference.nii.gz")
+    _save(brain.astype(np.uint8), acquired_affine(settings), folder / "brain_mask.nii.gz")
+    _save(reference.round().astype(np.int16), acquired_affine(settings), folder / "reference.nii.gz")
     _write_truth(participant, folder / "truth")
+
+
+def _scan(name: str, seed: int, settings: PhantomSettings, head: anatomy.Head, truth: dict[str, np.ndarray]):
+    """Simulated fits of the scan, of the full matrix or of a low-resolution one."""
+    rng = stream(seed, name, "acquisition")
+    if settings.acquired is not None:
+        return low_resolution.fit(rng, stream(seed, name, "lipid"), truth, head, settings)
+    return acquisition.fit(
+        rng, truth, head.brain, to_mrsi_grid(head.fluid), head.mni_mm, fitted_slices(settings), settings.voxel_mm
+    )
 
 
 def _head_with_lesion(name: str, seed: int, settings: PhantomSettings):
@@ -113,7 +125,7 @@ def _write_truth(participant: Participant, folder: Path) -> None:
 
 
 def _record(participant: Participant, lesion: np.ndarray) -> dict:
-    """Record of the simulation for truth.json; voxel indices (x, y, z) are counted from 0."""
+    """Record of the simulation for truth.json; voxel indices (x, y, z) of the acquired grid are counted from 0."""
     fits = participant.fits
     millilitres = float(np.prod(participant.settings.voxel_mm)) / 1000
     record = {

@@ -6,7 +6,7 @@
 | annotations of functions and local variables | `def scaled(maps: Tensor) -> Tensor` |
 | the words of an exception | `raise UserError(f"...")` is read as `raise UserError` |
 | statements that log, warn or print to standard error; progress bars | `progress(files, "reading")` as `files` |
-| blocks for type checkers; a script's start and the help texts of its flags | `if TYPE_CHECKING:` |
+| blocks for type checkers; a script's start; help texts of flags, wherever they are added | `if TYPE_CHECKING:` |
 | imports, private functions and constants that only these used | `_words_of_the_error(path)` |
 | text in a local variable that only these used | `hint = f"did you mean {name}?"` |
 
@@ -93,8 +93,7 @@ class _WithoutWords(ast.NodeTransformer):
         if self.script and node.name == "parser":
             for each in ast.walk(node):
                 if isinstance(each, ast.Call):
-                    self._leave_out(*(keyword for keyword in each.keywords if keyword.arg in HELP))
-                    each.keywords = [keyword for keyword in each.keywords if keyword.arg not in HELP]
+                    self._leave_out_help(each)
         if self.in_function:
             return self.generic_visit(node)
         lost, self.lost, self.in_function = self.lost, set(), True
@@ -135,6 +134,8 @@ class _WithoutWords(ast.NodeTransformer):
         elif origin in PROGRESS and node.args:
             self._leave_out(node.func, *node.args[1:], *node.keywords)
             return self.visit(node.args[0])
+        elif _last_name(node.func) == "add_argument":
+            self._leave_out_help(node)
         return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
@@ -148,6 +149,10 @@ class _WithoutWords(ast.NodeTransformer):
         if node.body or node.orelse or _has(node.test, (ast.Call, *BINDS)):
             return node
         return self._leave_out(node)
+
+    def _leave_out_help(self, call: ast.Call) -> None:
+        self._leave_out(*(keyword for keyword in call.keywords if keyword.arg in HELP))
+        call.keywords = [keyword for keyword in call.keywords if keyword.arg not in HELP]
 
     def _leave_out(self, *nodes: ast.AST | None) -> None:
         self.lost.update(*(_names(node) for node in nodes if node))

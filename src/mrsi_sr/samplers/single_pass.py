@@ -14,7 +14,8 @@ def single_pass(
     """A network's map [B, 1, H, W]. NFE 1.
 
     networks: one of the role `network`, or one for each low-resolution size by the roles size_8, size_10, ..: then
-    each map is made by the network of its size. adversarial_weight: of the condition, for a network with sharpness.
+    each map is made by the network of the nearest size. adversarial_weight: of the condition, for a network with
+    sharpness.
     """
     if adversarial_weight is not None:
         weight = torch.full_like(condition.size, adversarial_weight, dtype=condition.low_resolution.dtype)
@@ -22,8 +23,10 @@ def single_pass(
     if "network" in networks:
         return networks["network"](condition), 1
     image = torch.zeros_like(condition.low_resolution)
-    for role, network in networks.items():
-        chosen = (condition.size == int(role.removeprefix("size_"))).nonzero()[:, 0]
+    sizes = torch.tensor([int(role.removeprefix("size_")) for role in networks], device=condition.size.device)
+    nearest = (condition.size[:, None] - sizes).abs().argmin(dim=1)
+    for position, network in enumerate(networks.values()):
+        chosen = (nearest == position).nonzero()[:, 0]
         if len(chosen):
             image[chosen] = network(condition.select(chosen)).to(image.dtype)
     return image, 1

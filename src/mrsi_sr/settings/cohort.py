@@ -1,8 +1,8 @@
 """Settings of a cohort: how scans are read, which voxels and slices are used, and of phantom cohorts."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mrsi_sr.settings.base import Different, FileOfParticipant, FolderName, Metabolite, Settings, Words
 from mrsi_sr.settings.errors import rule
@@ -14,6 +14,25 @@ Unit = Annotated[Words, Field(max_length=40, pattern=r"^[^<>]+$")]  # a paramete
 MapKind = Literal["value", "sd", "snr", "fwhm", "brain_mask"]
 FilePattern = Annotated[str, Field(min_length=1, max_length=1000)]
 PER_METABOLITE = ("value", "sd")  # kinds of maps of which each metabolite has its own
+# File patterns of ready-made maps, by the software whose naming they follow.
+MAP_PRESETS = {
+    "mrsiprep": {
+        "value": "*_space-orig_met-{metabolite}_desc-signal_mrsi.nii.gz",
+        "sd": "*_space-orig_met-{metabolite}_desc-crlb_mrsi.nii.gz",
+        "snr": "*_space-orig_desc-snr_mrsi.nii.gz",
+        "fwhm": "*_space-orig_desc-fwhm_mrsi.nii.gz",
+    }
+}
+
+
+def _patterns_of_preset(maps: Any) -> Any:
+    return MAP_PRESETS.get(maps, maps) if isinstance(maps, str) else maps
+
+
+MapPatterns = Annotated[
+    dict[MapKind, FilePattern],
+    BeforeValidator(_patterns_of_preset, json_schema_input_type=dict[MapKind, FilePattern] | Literal["mrsiprep"]),
+]
 
 
 class IngestSettings(Settings):
@@ -29,10 +48,10 @@ class IngestSettings(Settings):
     flip: Literal["", "x", "y", "xy"] = Field("", description="axes whose voxel numbers run backwards")
     matrix: Matrix = Field([64, 64, 39], description="matrix along x, y, z where the row names no reference NIfTI")
     voxel_mm: VoxelSize = Field([3.4, 3.4, 3.4], description="voxel size in mm where the row names no reference NIfTI")
-    maps: dict[MapKind, FilePattern] = Field(
+    maps: MapPatterns = Field(
         {},
         description="file patterns of ready-made maps by kind: value, sd, snr, fwhm, brain_mask; {metabolite} stands"
-        " for any spelling of its name",
+        " for any spelling of its name; mrsiprep: those of MRSIPrep's input",
     )
 
     @model_validator(mode="after")
@@ -142,12 +161,24 @@ class Phantom(Settings):
     slices: Annotated[list[Annotated[int, Field(ge=0, le=127)]], Field(min_length=2, max_length=2)] | None = Field(
         None, description="first and last slice that is fitted, counted from 0; null: the excited slab"
     )
+    acquired: Annotated[list[Annotated[int, Field(ge=4, le=128)]], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="low-resolution matrix along x and y in which the same head and field of view are scanned; null:"
+        " the full matrix",
+    )
 
     @model_validator(mode="after")
     def _slices_in_matrix(self) -> Self:
         last = self.matrix[2] - 1
         if self.slices is not None and not self.slices[0] <= self.slices[1] <= last:
             raise rule("slices", f"is {self.slices}, expected null or [first, last] with first <= last <= {last}")
+        return self
+
+    @model_validator(mode="after")
+    def _acquired_in_matrix(self) -> Self:
+        largest = self.matrix[:2]
+        if self.acquired is not None and any(n > size for n, size in zip(self.acquired, largest, strict=True)):
+            raise rule("acquired", f"is {self.acquired}, expected null or [nx, ny] of at most {largest}")
         return self
 
 

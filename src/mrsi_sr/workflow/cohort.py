@@ -9,7 +9,7 @@ from mrsi_sr.lcmodel import map_names
 from mrsi_sr.lcmodel.names import PRESETS
 from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.cohort import MOST_VOXELS
+from mrsi_sr.settings.cohort import MOST_VOXELS, PhantomCohort
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
@@ -34,10 +34,7 @@ class CohortPlan:
 
     def phantom_settings(self, wildcards) -> str:
         row = self._scan(wildcards)
-        settings = self.cohort.simulate.plain()
-        del settings["seed"]
-        own = {"naming": self._pattern(row), "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
-        return as_json(settings | own)
+        return phantom_of(row, self.cohort.simulate, self._pattern(row))
 
     def phantom_seed(self, wildcards) -> int:
         return self.cohort.simulate.seed
@@ -182,6 +179,15 @@ def _phantom_record(path: str) -> str | None:
 def _phantom(path: str) -> str | None:
     """Name of the simulated participant whose folder a path lies in, None for other paths."""
     return Path(path).relative_to(SIMULATED).parts[0] if is_simulated(path) else None
+
+
+def phantom_of(row: dict[str, str], phantom: PhantomCohort, pattern: str) -> str:
+    """Settings of the phantom of a row of participants or scans, PhantomSettings as JSON.
+
+    phantom: what the phantoms of its table share, such as a low-resolution matrix. pattern: names of the row's tables.
+    """
+    own = {"naming": pattern, "archive": row["lcmodel"].endswith(".gz"), "lesion": bool(row["lesion"])}
+    return as_json({key: value for key, value in phantom.plain().items() if key != "seed"} | own)
 
 
 def is_simulated(path: str) -> bool:

@@ -92,6 +92,8 @@ class Lineage:
                     *_data(wildcards),
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
                 ]
+            case "hand_over":
+                return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":

@@ -1,5 +1,6 @@
 """Laws of choosing ready-made maps: the file of a metabolite is never another map's."""
 
+import argparse
 import itertools
 import json
 import re
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.map_names import choose, map_files
 from mrsi_sr.lcmodel.maps import read_maps
+from mrsi_sr.lcmodel.scan_flags import add_scan_flags, scan_of
 from mrsi_sr.scan.volumes import Status
+from mrsi_sr.settings.cohort import IngestSettings
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Plan
 
@@ -148,6 +151,32 @@ def chosen_mask(folder):
         return choose(folder, {"value": "{metabolite}/1.nii", "brain_mask": "*.nii"}, ["NAA"])["brain_mask"][""].name
     except UserError:
         return None
+
+
+MRSIPREP = "sub-01_ses-V1_space-{}_mrsi.nii.gz"  # as MRSIPrep 2 reads its input
+
+
+def test_maps_named_as_mrsiprep_reads_them_are_chosen_by_its_preset(tmp_path):
+    theirs = {"tCr": "CrPCr", "tCho": "GPCPCh", "NAA": "NAA", "Ins": "Ins"}
+    for name in (*theirs.values(), "NAANAAG", "GluGln"):
+        for kind in ("signal", "crlb", "signalspikefilt"):
+            write(tmp_path / MRSIPREP.format(f"orig_met-{name}_desc-{kind}"))
+        write(tmp_path / MRSIPREP.format(f"MNI152NLin2009cAsym_res-5_met-{name}_desc-signal"))
+    for kind in ("snr", "fwhm"):
+        write(tmp_path / MRSIPREP.format(f"orig_desc-{kind}"), np.full(SHAPE, 0.5))
+    parser = argparse.ArgumentParser()
+    add_scan_flags(parser)
+    flags = ["--maps", str(tmp_path), "--files", "mrsiprep", "--metabolites", ",".join(theirs)]
+    scan = scan_of(parser.parse_args(flags))
+    maps = scan.read().facts["maps"]
+    names = {kind: {name: path.rsplit("/")[-1] for name, path in each.items()} for kind, each in maps.items()}
+    assert names == {
+        "value": {name: MRSIPREP.format(f"orig_met-{word}_desc-signal") for name, word in theirs.items()},
+        "sd": {name: MRSIPREP.format(f"orig_met-{word}_desc-crlb") for name, word in theirs.items()},
+        "snr": {"": MRSIPREP.format("orig_desc-snr")},
+        "fwhm": {"": MRSIPREP.format("orig_desc-fwhm")},
+    }
+    assert json.loads(scan.settings["files"]) == IngestSettings.of(maps="mrsiprep").plain()["maps"]
 
 
 def test_one_file_is_not_two_maps(tmp_path):

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.settings.cohort import PhantomCohort, PhantomSettings
+from mrsi_sr.workflow.cohort import phantom_of
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Plan
 
@@ -115,9 +117,16 @@ def set_methods(raw):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_label, {"plan.table_settings", "plan.figure_settings"}),
+        (set_label, {"plan.table_settings", "plan.figure_settings", "plan.hand_over_settings"}),
         (set_title, {"plan.table_settings"}),
-        (set_batches, {"plan.untracked(plan.sampling_batch)", "plan.untracked(plan.checkpoint_every)"}),
+        (
+            set_batches,
+            {
+                "plan.untracked(plan.sampling_batch)",
+                "plan.untracked(plan.checkpoint_every)",
+                "plan.hand_over_settings",
+            },
+        ),
         (set_metrics, {"plan.table_settings", "plan.test_settings"}),
         (
             set_methods,
@@ -245,3 +254,18 @@ def test_one_map_is_not_the_quality_of_several_scans(papers, name):
     table.write_text("\n".join(table.read_text().splitlines()[:2]) + "\n")
     papers["run"] = []
     assert Plan(papers).external_maps(SimpleNamespace(participant="p00")) == ["maps/all.nii.gz"]
+
+
+def test_a_phantom_has_the_settings_of_its_table_and_those_that_its_row_tells(papers):
+    """A low-resolution phantom may be a row of the cohort's own table, or of another with settings of its own."""
+    rows = Path("participants.tsv").read_text().replace("p03/lcmodel\t", "p03/lcmodel.tar.gz\t")
+    Path("participants.tsv").write_text(rows)
+    papers["cohort"]["simulate"]["acquired"] = [16, 12]
+    settings = [json.loads(Plan(papers).phantom_settings(SimpleNamespace(participant=name))) for name in ("p02", "p03")]
+    assert [each["acquired"] for each in settings] == [[16, 12]] * 2
+    assert [each["archive"] for each in settings] == [False, True]
+    row = {"lcmodel": "results/simulated/new-01/lcmodel", "lesion": "results/simulated/new-01/truth/lesion.nii.gz"}
+    other = PhantomCohort.of(slices=[16, 25], acquired=[16, 16])
+    assert PhantomSettings.from_text(phantom_of(row, other, "vienna")) == PhantomSettings.of(
+        slices=[16, 25], acquired=[16, 16], naming="vienna", archive=False, lesion=True
+    )
