@@ -28,7 +28,12 @@ def parser() -> argparse.ArgumentParser:
         default="maps",
         help="what T1 is registered to: a map made of the volumes, or the reference image; default: maps",
     )
-    result.add_argument("--n4", action="store_true", help="remove the bias field of T1 and FLAIR by N4")
+    result.add_argument(
+        "--bias-field",
+        choices=("kept", "n4"),
+        default="kept",
+        help="what becomes of the bias field of T1 and FLAIR: kept, or removed by N4; default: kept",
+    )
     result.add_argument(
         "--out",
         required=True,
@@ -51,7 +56,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.participant:
         check_name(arguments.participant, "--participant")
     participant = arguments.participant or Path(arguments.volumes).resolve().parent.name
-    settings = MriSettings.of(registration=arguments.method, target=arguments.target, n4=arguments.n4)
+    settings = MriSettings.of(registration=arguments.method, target=arguments.target, n4=arguments.bias_field == "n4")
     images = {name: getattr(arguments, name) for name in ("flair", "lesion", "reference")}
     inputs = [arguments.volumes, arguments.brain, arguments.t1, *filter(None, images.values())]
     check_replaced(arguments.out, inputs)

@@ -32,9 +32,9 @@ class Registration:
     """A rigid transform between two images, and how it was found.
 
     matrix: [4, 4], the moving image's mm to the fixed image's. degrees, shift_mm: its rotation, and how far it moves
-    the centre of the region. before, after: mutual information in nats where the headers put the images, and where they
-    come to lie. agree: number of the starts followed that ended within a voxel of the best, and of all followed. The last
-    three are None where another program found the transform.
+    the centre of the region. before, after: mutual information in nats where the headers put the images, and where
+    they come to lie. agree: number of the starts followed that ended within a voxel of the best, and of all followed.
+    The last three are None where another program found the transform.
     """
 
     matrix: np.ndarray

@@ -140,7 +140,7 @@ class MriSettings(Settings):
     )
     registration: Literal["simpleitk", "flirt", "none"] = Field(
         "simpleitk",
-        description="what registers FLAIR to T1 and T1 to the scan: simpleitk (by mutual information), FSL's flirt where"
+        description="what registers FLAIR to T1 and T1 to the scan: simpleitk (mutual information), FSL's flirt where"
         " it is installed, or none where the headers' positions are right",
     )
     target: Literal["maps", "reference"] = Field(
