@@ -4,7 +4,7 @@ import numpy as np
 
 from mrsi_sr.scan.image import Image, coarser, of_itk, one_thread
 
-GRID_MM = 4.0  # of the estimate: the field is smooth over centimetres
+GRID_MM = 6.0  # of the estimate: the field is smooth over centimetres
 ITERATIONS = (50, 50, 30)  # at most, on control grids from coarse to fine
 
 

@@ -15,13 +15,14 @@ from mrsi_sr.scan.image import Image, coarser, of_itk, one_thread
 
 FINEST_MM = 2.0  # finest grid: detail below it decides no rigid transform of a brain, and costs eight times the voxels
 COARSENING = (4, 2, 1)  # edges of the levels' grids, as multiples of the finest's
+COARSEST_MM = 12.0  # unless the finest is coarser: a brain of some hundred voxels has no shape
 FOLLOWED = (4, 2, 1)  # most promising starts that are followed at each level
 TURN_DEGREES, SHIFT_MM = 8.0, 10.0  # of the starts, about and along each axis
 BINS = (8, 32)  # smallest and largest number of histogram bins of an image
-LEAST_VOXELS, MOST_VOXELS = 50, 30_000  # of the region: fewer fill no histogram, more tell nothing new
+LEAST_VOXELS, MOST_VOXELS = 50, 15_000  # of the region: fewer fill no histogram, more tell nothing new
 SEED = 1  # of the choice of voxels where there are more
 RADIUS_MM = 70.0  # a rotation by one radian moves the surface of a brain so far: the scale of the optimiser's angles
-STEP_TOLERANCE, VALUE_TOLERANCE, ITERATIONS = 0.005, 1e-6, 100  # of Powell's method; steps as parts of a grid's edge
+STEP_TOLERANCE, VALUE_TOLERANCE, ITERATIONS = 0.01, 1e-5, 100  # of Powell's method; steps as parts of a grid's edge
 UNUSUAL_DEGREES = 25.0  # a head is hardly turned by more between two images of one session
 UNMOVED = (0.0,) * 6  # three angles in radians, three translations in mm
 Parameters = tuple[float, ...]
@@ -187,10 +188,11 @@ def _levels(fixed: Image, moving: Image, region: np.ndarray) -> list[_Level]:
     centre = fixed.affine[:3, :3] @ np.argwhere(region).mean(axis=0) + fixed.affine[:3, 3]
     inside, levels = Image(region.astype(np.float32), fixed.affine), []
     for factor in reversed(COARSENING):
-        fixed, moving, inside = (coarser(each, factor * finest) for each in (fixed, moving, inside))
+        edge = max(finest, min(factor * finest, COARSEST_MM))
+        fixed, moving, inside = (coarser(each, edge) for each in (fixed, moving, inside))
         counts = inside.values > 0.5
         counts = counts if np.count_nonzero(counts) >= LEAST_VOXELS else np.ones_like(counts)
-        levels.append(_Level(*_cropped(fixed, counts), moving, centre, factor * finest))
+        levels.append(_Level(*_cropped(fixed, counts), moving, centre, edge))
     return levels[::-1]
 
 
