@@ -29,25 +29,10 @@ def strip(run_script, folder, out, *more):
 
 
 def register(run_script, folder, out, *more):
-    images = (
-        "--t1",
-        folder / "t1.nii.gz",
-        "--flair",
-        folder / "flair.nii.gz",
-        "--lesion",
-        folder / "brain_mask.nii.gz",
-    )
-    return run_script(
-        "register",
-        "--volumes",
-        folder / "volumes",
-        "--brain",
-        out / "brain",
-        *images,
-        "--out",
-        out / "registered",
-        *more,
-    )
+    files = {"flair": "flair", "t1": "t1", "lesion": "brain_mask"}
+    images = [word for flag, name in files.items() for word in (f"--{flag}", folder / f"{name}.nii.gz")]
+    made = ("--volumes", folder / "volumes", "--brain", out / "brain", "--out", out / "registered")
+    return run_script("register", *made, *images, *more)
 
 
 def test_raw_images_become_registered_ones_with_a_picture_and_a_record(sub_01, run_script, tmp_path):
