@@ -79,6 +79,7 @@ wildcard_constraints:
     method="[A-Za-z0-9_]+",
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
+    scan="sub-[A-Za-z0-9]+",
     fold=r"\d+",
 
 
@@ -97,6 +98,7 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/hand_over.smk"
+include: "workflow/rules/super_resolve.smk"
 include: "workflow/rules/status.smk"
 
 
@@ -115,6 +117,12 @@ rule cohort:
         plan.all_slices(),
         plan.montages(),
         plan.cohort_summary(),
+
+
+# New scans, super-resolved with trained networks: those of the configuration's section `scans`.
+rule scans:
+    input:
+        start.scans_if_any(plan),
 
 
 rule networks:

@@ -26,6 +26,7 @@ BELOW["samplers"] = BELOW["training"] = BELOW["objectives"] | {"objectives"}
 BELOW["sampling"] = BELOW["samplers"] | {"samplers", "training"}
 BELOW["evaluation"] = BELOW["scan"] | {"scan"}
 BELOW["report"] = BELOW["evaluation"] | {"evaluation"}
+BELOW["new_scan"] = BELOW["sampling"] | BELOW["report"] | {"sampling", "report"}
 BELOW["workflow"] = set(BELOW)
 ENTRANCE = {"status.py", "describe_networks.py"}  # of workflow/, beside the Snakefile and the rules
 

@@ -39,8 +39,8 @@ class RawScan:
     read: Callable[[], Reading]
 
 
-def add_scan_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a raw scan to a script's parser."""
+def add_scan_flags(parser: argparse.ArgumentParser, metabolites: str | None = None) -> None:
+    """Add the flags that name a raw scan to a script's parser. metabolites: their default in words; None: required."""
     from mrsi_sr.settings.cohort import MAP_PRESETS
 
     source = parser.add_mutually_exclusive_group(required=True)
@@ -68,9 +68,11 @@ def add_scan_flags(parser: argparse.ArgumentParser) -> None:
         '\'{"value": "*met-{metabolite}_desc-signal*.nii.gz", "snr": "snr.nii.gz"}\'; '
         "mrsiprep for maps named as MRSIPrep's input",
     )
+    default = f" (default: {metabolites})" if metabolites else ""
     parser.add_argument(
-        "--metabolites", metavar="NAMES", required=True, help="metabolites to read, such as tCr,tCho,NAA"
-    )
+        "--metabolites", metavar="NAMES", required=not metabolites,
+        help=f"metabolites to read, such as tCr,tCho,NAA{default}",
+    )  # fmt: skip
 
 
 def paths_of(arguments: argparse.Namespace) -> list[str]:

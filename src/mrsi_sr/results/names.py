@@ -21,3 +21,16 @@ def check_name(name: object, where: str, pattern: re.Pattern = NAME) -> str:
             f"  expected at most 100 letters from A to Z, digits{plus}, '-' and '_', not beginning with '-'"
         )
     return name
+
+
+def bids_label(name: str) -> str:
+    """BIDS label of a scan's name, sub-01 of sub-01 and of 01: letters and digits alone are kept.
+
+    Raises UserError for a name without any.
+    """
+    letters = re.sub("[^A-Za-z0-9]", "", name.removeprefix("sub-"))
+    if not letters:
+        raise UserError(
+            f"the scan's name is {name!r}\n  expected letters or digits in it, which its files are named by"
+        )
+    return f"sub-{letters}"

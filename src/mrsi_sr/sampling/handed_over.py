@@ -130,6 +130,11 @@ class NetworksFolder:
         """Settings of a method's networks in a fold, by role."""
         return {role: self._networks[name, fold] for role, name in self.methods[method].networks.items()}
 
+    def files_of(self, method: str) -> list[Path]:
+        """The description of the networks, and the weights of a method in all folds."""
+        weights = {file for fold in self.folds for file in self.content.files_of(method, fold).values()}
+        return [self.path / CONTENT, *(self.path / file for file in sorted(weights))]
+
     def reads_mri(self, method: str) -> bool:
         """Whether a method needs T1 and FLAIR: one of its networks reads them."""
         networks = [self.network_settings(method, fold) for fold in self.folds]

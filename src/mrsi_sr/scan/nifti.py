@@ -32,6 +32,7 @@ SLOPES = (1e-20, 1e20)  # smallest and largest plausible scl_slope; float32 has 
 MAX_VOXELS = 2**27  # half a millimetre in the whole head; more would fill a job's memory
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown (taken as mm), metre, millimetre, micrometre
 UNIT_NAMES = ("no unit", "metres", "mm", "micrometres")
+DESCRIPTION = 79  # characters of a header's description
 DISAGREE = 0.1  # of a voxel's edge: sform and qform that differ by more at a corner are said to disagree
 MIN_DETERMINANT = 1e-3  # of the axes' unit vectors; 1 where they are at right angles
 _SIZES = [(order, size) for order in ("little", "big") for size in (348, 540)]  # of NIfTI-1 and NIfTI-2 headers
@@ -71,12 +72,16 @@ def read_grid(path: str | Path) -> tuple[tuple[int, int, int], np.ndarray]:
         return shape[:3], affine
 
 
-def write_nifti(path: str | Path, values: np.ndarray, affine: np.ndarray) -> None:
-    """Write values [X, Y, Z] in their own data type as NIfTI, affine in mm; equal values give equal bytes."""
+def write_nifti(path: str | Path, values: np.ndarray, affine: np.ndarray, description: str = "") -> None:
+    """Write values [X, Y, Z] in their own data type as NIfTI, affine in mm; equal values give equal bytes.
+
+    description: of the header, of which it keeps 79 characters.
+    """
     import nibabel
 
     image = nibabel.Nifti1Image(values, affine)  # sets the sform with code 2
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description[:DESCRIPTION].encode("ascii", "replace")
     image.to_filename(path)
 
 

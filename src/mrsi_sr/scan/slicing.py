@@ -34,7 +34,7 @@ def make(
     masks = _framed(masks, taken, offset, settings.frame).astype(bool) & ~empty[..., None, None]
     values = np.stack([volumes.concentration[metabolite] for metabolite in valid])
     inside = _framed(brain, taken, offset, settings.frame)
-    images = [_mri(path, framed_affine, taken, inside, name) for path, name in ((t1, "T1"), (flair, "FLAIR"))]
+    images = [mri_on_slices(path, framed_affine, taken, inside, name) for path, name in ((t1, "T1"), (flair, "FLAIR"))]
     lesion_mask = grid.resample_mask(lesion, volumes.affine, volumes.shape) if lesion else np.zeros(volumes.shape, bool)
     return ParticipantSlices(
         maps=np.where(masks, _framed(values, taken, offset, settings.frame), 0).astype(np.float32),
@@ -106,7 +106,7 @@ def _framed(volume: np.ndarray, taken: np.ndarray, offset: np.ndarray, frame: in
     return np.pad(chosen, [(0, 0)] * (chosen.ndim - 2) + around)
 
 
-def _mri(path: str | Path, affine: np.ndarray, taken: np.ndarray, brain: np.ndarray, name: str) -> np.ndarray:
+def mri_on_slices(path: str | Path, affine: np.ndarray, taken: np.ndarray, brain: np.ndarray, name: str) -> np.ndarray:
     """An image on the MRI grid of the slices, float32 [S, 3, 3N, 3N] in [0, 1].
 
     Linear interpolation, since higher orders ring at the edge of a stripped skull. 1 is the 99.5th percentile of the

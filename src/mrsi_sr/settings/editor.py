@@ -12,6 +12,7 @@ from mrsi_sr.settings.method import PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, PlannedKeys
 from mrsi_sr.settings.objective import OBJECTIVES
 from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.scans import ScansSettings
 
 LIKE = {"description": "name of the entry that this one is like, except for the keys given here", "type": "string"}
 RUN = {"description": "names of the experiments to run", "type": "array", "items": {"type": "string"}}
@@ -23,7 +24,7 @@ def editor_schema() -> dict:
     A network may have the keys of every architecture and objective, a sampler those of every kind: which of them go
     together is checked when the configuration is read.
     """
-    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings)]
+    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings, ScansSettings)]
     nested = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]
     network = _keys({"network": NetworkSettings, "configuration": PlannedKeys} | ARCHITECTURES | OBJECTIVES)
     network |= {"like": LIKE, "folds": network["folds"] | {"anyOf": [_by_name("network")]}}
@@ -39,6 +40,7 @@ def editor_schema() -> dict:
                 "methods": _by_name("method", NAME),
                 "experiments": _by_name("ExperimentSettings", NAME),
                 "run": RUN,
+                "scans": {"$ref": "#/definitions/ScansSettings"},
             }
         ),
         "definitions": {

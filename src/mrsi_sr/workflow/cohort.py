@@ -9,7 +9,7 @@ from mrsi_sr.lcmodel import map_names
 from mrsi_sr.lcmodel.names import PRESETS
 from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.cohort import MOST_VOXELS, PhantomCohort
+from mrsi_sr.settings.cohort import MOST_VOXELS, IngestSettings, PhantomCohort
 from mrsi_sr.settings.experiment import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
@@ -62,10 +62,10 @@ class CohortPlan:
     def file_flags(self, *columns: str) -> Callable:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
 
-        def flags(wildcards) -> str:
-            return _flags({column: self._prepared(wildcards)[column] for column in columns})
+        def of_columns(wildcards) -> str:
+            return flags({column: self._prepared(wildcards)[column] for column in columns})
 
-        return flags
+        return of_columns
 
     def is_raw(self, participant: str) -> bool:
         """Whether a participant's MRI has to be prepared."""
@@ -73,8 +73,8 @@ class CohortPlan:
 
     def strip_flags(self, wildcards) -> str:
         row = self._scan(wildcards)
-        flags = {"t1": row["t1"], "brain_mask": row["brain_mask"]}
-        return _flags(flags if row["brain_mask"] else flags | {"method": self.cohort.mri.strip})
+        given = {"t1": row["t1"], "brain_mask": row["brain_mask"]}
+        return flags(given if row["brain_mask"] else given | {"method": self.cohort.mri.strip})
 
     def registration_files(self, wildcards) -> list[str]:
         """Files that a registration reads, beside the volumes and the brain."""
@@ -82,9 +82,9 @@ class CohortPlan:
 
     def registration_flags(self, wildcards) -> str:
         row, settings = self._scan(wildcards), self.cohort.mri
-        flags = {column: row[column] for column in ("t1", "flair", "lesion", *self._targets())}
-        flags |= {"method": settings.registration, "target": settings.target}
-        return _flags(flags | {"bias_field": "n4" if settings.n4 else "kept"})
+        given = {column: row[column] for column in ("t1", "flair", "lesion", *self._targets())}
+        given |= {"method": settings.registration, "target": settings.target}
+        return flags(given | {"bias_field": "n4" if settings.n4 else "kept"})
 
     def _targets(self) -> list[str]:
         """Columns of the images that T1 is registered to."""
@@ -100,15 +100,7 @@ class CohortPlan:
         return row | {column: f"{folder}/{column}.nii.gz" for column in made}
 
     def ingest_flags(self, wildcards) -> str:
-        row, settings = self._scan(wildcards), self.cohort.ingest
-        flags = {"metabolites": self.metabolites(wildcards)}
-        if row["maps"]:
-            return _flags(flags | {"maps": row["maps"], "files": as_json(settings.maps)})
-        flags |= {"lcmodel": row["lcmodel"], "pattern": self._pattern(row)}
-        flags |= {"flip": row["flip"] or settings.flip, "reference": row["reference"]}
-        if not row["reference"]:
-            flags |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
-        return _flags(flags)
+        return flags(raw_scan_flags(self._scan(wildcards), self.cohort.ingest, self.metabolites(wildcards)))
 
     # Text of the user reaches rules by functions alone: in a plain string of a rule, braces are Snakemake's wildcards.
 
@@ -217,6 +209,11 @@ def _record(path: str) -> str | None:
     """Provenance of the folder of results that a path lies in, None for files that no rule makes."""
     if REGISTERED.parts == Path(path).parts[-3:-1] and is_made(path):
         return str(Path(path).with_name(RECORD))
+    return phantom_record(path)
+
+
+def phantom_record(path: str) -> str | None:
+    """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
     phantom = _phantom(path)
     return str(SIMULATED / phantom / RECORD) if phantom else None
 
@@ -245,7 +242,20 @@ def is_made(path: str) -> bool:
     return is_simulated(path) or COHORTS in Path(path).parents
 
 
-def _flags(values: dict) -> str:
+def raw_scan_flags(row: dict[str, str], settings: IngestSettings, metabolites: str | None) -> dict:
+    """Flags by which scripts read the raw scan of a row, as `flags` takes them."""
+    if row["maps"]:
+        return {"metabolites": metabolites, "maps": row["maps"], "files": as_json(settings.maps)}
+    grid = {"reference": row["reference"]}
+    if not row["reference"]:
+        grid |= {key: getattr(settings, key) for key in ("matrix", "voxel_mm")}
+    return {
+        "metabolites": metabolites, "lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern,
+        "flip": row["flip"] or settings.flip, **grid,
+    }  # fmt: skip
+
+
+def flags(values: dict) -> str:
     """Command-line flags, quoted; empty values are left out, lists become several words.
 
     A text is joined to its flag by an equals sign: one that begins with a dash would be taken for another flag.

@@ -23,6 +23,7 @@ from mrsi_sr.settings.method import (
     check_sizes_covered,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
+from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.consistency import (
     check_circle,
@@ -44,6 +45,7 @@ class _Whole(Settings):
     methods: dict[Name, Any]
     experiments: dict[Name, Any]
     run: list[str] | None = None
+    scans: Any = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Configuration:
     """A checked configuration with every default filled in.
 
     experiments: those that are planned, by name; networks and methods: those that they use. others: experiments that
-    are not planned, whose networks may be used where equal ones are trained there.
+    are not planned, whose networks may be used where equal ones are trained there. scans: new scans, None without any.
     """
 
     cohort: CohortSettings
@@ -59,6 +61,7 @@ class Configuration:
     methods: dict[str, PlannedMethod]
     experiments: dict[str, ExperimentSettings]
     others: dict[str, ExperimentSettings]
+    scans: ScansSettings | None = None
 
     @classmethod
     def read(cls, path: str | Path, flag: str = "--config") -> "Configuration":
@@ -82,7 +85,8 @@ class Configuration:
         for name in [name for name in raw.experiments if name not in run]:
             with suppress(UserError):  # what is not planned need not be usable
                 others[name] = ExperimentSettings.checked(raw.experiments[name])
-        configuration = cls(cohort, networks, methods, experiments, others)
+        scans = None if raw.scans is None else ScansSettings.checked(raw.scans, "scans")
+        configuration = cls(cohort, networks, methods, experiments, others, scans)
         configuration._check()
         return configuration
 

@@ -7,11 +7,12 @@ from typing import Any, get_args
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.errors import check_known, join, listed, shown, suggestion
 from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import read_yaml
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")
-KEYS = ("cohort", *ENTRIES, "run")
+KEYS = ("cohort", *ENTRIES, "run", "scans")
 LONGEST_CHAIN = 50  # of entries, each like the next
 # Keys of samplers that allow null and have another default: their null is a value, such as `clip: null`, no bounds.
 NULL_VALUES = {
@@ -33,7 +34,7 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     """
     papers = read_yaml(PAPERS, "the configuration") if papers is None else papers
     _check_shape(user)
-    whole: dict[str, Any] = {key: user[key] for key in ["cohort"] if key in user}
+    whole: dict[str, Any] = {key: user[key] for key in ("cohort", "scans") if key in user}
     removed: dict[str, set[str]] = {}
     for kind in ENTRIES:
         ours, yours = papers.get(kind, {}), user.get(kind) or {}
@@ -51,7 +52,14 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     run = user.get("run") or own or [name for name in papers.get("run", []) if name in whole["experiments"]]
     for name in run:
         check_known(name, whole["experiments"], "run: the experiment")
-    return whole | {"run": list(run)}
+    return whole | {"run": [*run, *_of_scans(whole, run)]}
+
+
+def _of_scans(whole: dict, run: list[str]) -> list[str]:
+    """The experiment whose networks new scans are super-resolved with, where it is not run anyway."""
+    scans = whole.get("scans")
+    name = scans.get("networks", ScansSettings.model_fields["networks"].default) if isinstance(scans, dict) else None
+    return [name] if isinstance(name, str) and name in whole["experiments"] and name not in run else []
 
 
 def overridden(entry: Any, changes: Any, null_is_a_value: bool = False) -> Any:

@@ -11,6 +11,7 @@ from mrsi_sr.results.names import check_name
 from mrsi_sr.results.reading import reading
 from mrsi_sr.settings.base import unusable_in_paths
 from mrsi_sr.settings.experiment import MOST_FOLDS
+from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import MOST_BYTES
 
 REQUIRED = ("participant", "t1", "flair")
@@ -32,8 +33,16 @@ class _Line:
     fields: list[str]
 
 
-def read(path: str | Path) -> list[dict[str, str]]:
+def read_scans(settings: dict) -> list[dict[str, str]]:
+    """Rows of the table of new scans that the raw section `scans` names; T1 and FLAIR may be missing in it."""
+    table = settings.get("table", ScansSettings.model_fields["table"].default)
+    return read(table, REQUIRED[:1]) if isinstance(table, str) else []
+
+
+def read(path: str | Path, required: tuple[str, ...] = REQUIRED) -> list[dict[str, str]]:
     """Rows of a participants table: tab-separated, columns REQUIRED and any of OPTIONAL.
+
+    required: those of REQUIRED that must be there, and filled.
 
     Fields are those of BIDS: quotes are ordinary characters, NOT_AVAILABLE is empty, rows are as long as the header.
     An unnamed empty column at the end, lines without content and lines that begin with # are left out. The text is
@@ -43,14 +52,16 @@ def read(path: str | Path) -> list[dict[str, str]]:
     """
     path = Path(path)
     if not path.exists() and not path.is_symlink():
-        raise UserError(f"there is no participants table {path}: cohort.participants in the configuration names it")
+        raise UserError(
+            f"there is no participants table {path}: cohort.participants or scans.table in the configuration names it"
+        )
     lines = list(_lines(_text(path)))
     header, *table = lines or [_Line(1, [""])]
-    columns = _columns(header, table, path)
+    columns = _columns(header, table, path, required)
     faults = list(_wrong_lengths(columns, table))
     rows = {line.number: EMPTY | dict(zip(columns, map(_value, line.fields), strict=False)) for line in table}
     if not faults:
-        faults = list(_faults(rows))
+        faults = list(_faults(rows, required))
     if faults:
         more = [f"and {len(faults) - FAULTS_SHOWN} more"] if len(faults) > FAULTS_SHOWN else []
         raise UserError("\n  ".join([f"{path} cannot be used", *faults[:FAULTS_SHOWN], *more]))
@@ -115,7 +126,7 @@ def _value(field: str) -> str:
     return "" if field.casefold() in NOT_AVAILABLE else field
 
 
-def _columns(header: _Line, table: list[_Line], path: Path) -> list[str]:
+def _columns(header: _Line, table: list[_Line], path: Path, required: tuple[str, ...]) -> list[str]:
     """Names of the columns; the unnamed last ones, which are empty, are left out of the header and of all lines."""
     columns = header.fields
     while columns and not columns[-1]:
@@ -125,7 +136,7 @@ def _columns(header: _Line, table: list[_Line], path: Path) -> list[str]:
         columns = columns[:-1]
         for line in table:
             del line.fields[last]
-    missing = [name for name in REQUIRED if name not in columns]
+    missing = [name for name in required if name not in columns]
     unknown = [name or "a column without a name" for name in columns if name not in REQUIRED + OPTIONAL]
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if missing or unknown or twice:
@@ -149,7 +160,7 @@ def _wrong_lengths(columns: list[str], table: list[_Line]) -> Iterator[str]:
             )
 
 
-def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
+def _faults(rows: dict[int, dict[str, str]], required: tuple[str, ...]) -> Iterator[str]:
     """What is wrong with the rows, a line of words for each. rows: by the number of their line."""
     seen: dict[str, int] = {}
     owners: dict[Path, tuple[int, str]] = {}
@@ -165,7 +176,7 @@ def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
                 " left out: write the reason for which it is, or nothing"
             )
         elif not row["exclude"] or row["exclude"].casefold() in NOT_EXCLUDED:
-            yield from _faults_of_scan(f"{where} ({row['participant']})", row)
+            yield from _faults_of_scan(f"{where} ({row['participant']})", row, required)
             yield from _same_files(number, row, owners)
 
 
@@ -189,8 +200,8 @@ def _place(path: str) -> Path:
         return Path(path)
 
 
-def _faults_of_scan(where: str, row: dict[str, str]) -> Iterator[str]:
-    empty = [column for column in REQUIRED if not row[column]]
+def _faults_of_scan(where: str, row: dict[str, str], required: tuple[str, ...]) -> Iterator[str]:
+    empty = [column for column in required if not row[column]]
     if empty:
         yield f"{where} has no {', '.join(empty)}"
     if bool(row["lcmodel"]) == bool(row["maps"]):

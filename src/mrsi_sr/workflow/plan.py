@@ -10,8 +10,10 @@ from mrsi_sr.results.code import code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.method import sampling_fingerprint
+from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.lineage import Lineage
+from mrsi_sr.workflow.new_scans import NewScans
 from mrsi_sr.workflow.scan_files import Contents
 
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
@@ -23,11 +25,23 @@ SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 class Plan(ExperimentPlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
-    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
-        """As ExperimentPlan."""
+    def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None):
+        """As ExperimentPlan. scans: rows of the table of new scans, which is read where they are not given."""
         super().__init__(raw, rows)
+        if scans is None:
+            scans = participants.read_scans(raw["scans"]) if raw.get("scans") else []
+        self.new_scans = NewScans(self.configuration, scans)
         self.contents = Contents(CONTENTS)
         self._lineage = Lineage(self, self.contents)
+
+    def phantom_settings(self, wildcards) -> str:
+        """Settings of a phantom: of the cohort, or of the new scans."""
+        return self.new_scans.phantom_settings(wildcards.participant) or super().phantom_settings(wildcards)
+
+    def phantom_seed(self, wildcards) -> int:
+        """Seed of a phantom, as phantom_settings."""
+        scans = self.new_scans
+        return scans.settings.simulate.seed if wildcards.participant in scans.rows else super().phantom_seed(wildcards)
 
     # --- scores, tables and figures
 
@@ -123,6 +137,11 @@ class Plan(ExperimentPlan):
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
             return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
+        if rule == "super_resolve" and (experiment := self.new_scans.experiment):
+            method = self.configuration.method(self.new_scans.settings.method)
+            fold = self.configuration.experiment(experiment).folds.run[0]
+            own = code_of(SCRIPTS / f"{rule}.py")
+            return own | sampling.code(method, self._networks(method.networks, fold).values())
         return code_of(SCRIPTS / f"{rule}.py")
 
     def code_hash(self, rule: str) -> Callable:

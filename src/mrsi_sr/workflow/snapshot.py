@@ -16,8 +16,13 @@ VARIABLE = "MRSI_SR_STARTED_WITH"  # in the jobs' environment: the file
 FOLDER = Path(".snakemake/started")
 
 
-def started_with(user: dict, files: Iterable[str | Path] = ()) -> tuple[dict, list[dict[str, str]]]:
-    """The whole raw configuration and the participants' rows that this workflow's main process was started with.
+Rows = list[dict[str, str]]
+
+
+def started_with(user: dict, files: Iterable[str | Path] = ()) -> tuple[dict, Rows, Rows]:
+    """The whole raw configuration that this workflow's main process was started with, and the rows of two tables.
+
+    These are the participants' and the new scans', which are none where the configuration has no section `scans`.
 
     user: content of the user's configuration files, as Snakemake has read them. files: these files, which are read once
     more: of a key that is given twice Snakemake takes the last. The main process writes the snapshot; its jobs, hours
@@ -36,10 +41,11 @@ def started_with(user: dict, files: Iterable[str | Path] = ()) -> tuple[dict, li
         # A cohort that cannot be used is refused by its own message.
         table = raw["cohort"].get("participants") if isinstance(raw.get("cohort"), dict) else None
         rows = participants.read(table) if isinstance(table, str) else []
-        text = json.dumps({"configuration": raw, "participants": rows}, default=str)
+        scans = participants.read_scans(raw["scans"]) if isinstance(raw.get("scans"), dict) else []
+        text = json.dumps({"configuration": raw, "participants": rows, "scans": scans}, default=str)
         file = (FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json").resolve()
         with writing(file) as temporary:
             temporary.write_text(text)
         os.environ[VARIABLE] = str(file)
     held = json.loads(file.read_text())
-    return held["configuration"], held["participants"]
+    return held["configuration"], held["participants"], held["scans"]

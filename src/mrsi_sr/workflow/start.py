@@ -81,6 +81,23 @@ def if_cohort_fits(plan: Plan, targets: list[str], fold: int | None = None) -> C
     return checked
 
 
+def scans_if_any(plan: Plan) -> Callable:
+    """Input function of the target that super-resolves new scans: the record of each.
+
+    The function raises Snakemake's WorkflowError where the configuration has no scans.
+    """
+
+    def checked(wildcards) -> list[str]:
+        if plan.new_scans.settings is None:
+            raise WorkflowError(
+                "the configuration has no section scans, which says what is super-resolved\n"
+                "  add scans: {method: NAME} to your file; docs/new_scan.md shows how"
+            )
+        return plan.new_scans.results()
+
+    return checked
+
+
 def absent(plan: Plan) -> list[tuple[str, str]]:
     """Files that the configuration and the participants table name and that do not exist, with the place of each."""
     return [(where, path) for where, path in _named(plan) if not os.access(path, os.F_OK)]

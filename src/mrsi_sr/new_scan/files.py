@@ -1,0 +1,84 @@
+"""Super-resolution of a scan from files to files: the work of super_resolve.py."""
+
+import shutil
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrsi_sr import networks, samplers
+from mrsi_sr.cli import log
+from mrsi_sr.lcmodel.scan_flags import RawScan
+from mrsi_sr.new_scan import outputs
+from mrsi_sr.new_scan.partial import Partial
+from mrsi_sr.new_scan.result import SuperResolved
+from mrsi_sr.new_scan.scan import ScanFiles
+from mrsi_sr.new_scan.super_resolver import SuperResolver
+from mrsi_sr.results.code import code_of
+from mrsi_sr.results.names import bids_label
+from mrsi_sr.results.outputs import check_replaced
+from mrsi_sr.results.ownership import Ownership
+from mrsi_sr.results.provenance import Provenance
+from mrsi_sr.settings.cohort import QualitySettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a scan: number of samples (None: the device's default), ratios, and what is kept and allowed."""
+
+    samples: int | None
+    ratios: Sequence[str]
+    keep_samples: bool
+    allow_unlearned_size: bool
+    seed: int
+
+
+def super_resolve_files(
+    resolver: SuperResolver, name: str, raw: RawScan, files: ScanFiles, quality: QualitySettings, unit: str,
+    request: Request, out: Path,
+) -> SuperResolved:  # fmt: skip
+    """Super-resolve a scan, and write its maps, overview, page and provenance to the folder out/sub-LABEL.
+
+    An interrupted run goes on with the slice that it was at: finished ones lie in out/sub-LABEL.partial meanwhile.
+    Raises UserError for files and settings that do not fit together.
+    """
+    folder = out / bids_label(name)
+    inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values()]
+    inputs += resolver.folder.files_of(resolver.name)
+    check_replaced(folder, inputs)
+    settings = {
+        "method": resolver.name, "method_settings": resolver.settings.plain(), "folds": len(resolver.methods),
+        "quality": quality.plain(), "unit": unit, **vars(request), "ratios": list(request.ratios),
+        "samples": request.samples or resolver.default_samples(), "scan": raw.settings,
+    }  # fmt: skip
+    provenance = Provenance(settings, inputs, code=code(resolver))
+    reading = raw.read()
+    with _owned(folder.with_name(f"{folder.name}.partial"), provenance.fingerprint(**reading.facts)) as partial:
+        result = resolver(
+            reading.volumes, files, name=name, unit=unit, quality=quality, samples=settings["samples"],
+            ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
+            allow_unlearned_size=request.allow_unlearned_size,
+        )  # fmt: skip
+        facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
+        outputs.write_description(out)
+        told = {"name": name, "networks": str(resolver.folder.path), "sampling_seconds": round(result.seconds, 2)}
+        with provenance.folder(folder, **told, **reading.facts) as temporary:
+            outputs.write(result, temporary, facts)
+    shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
+    log.info("%s: %d maps of %d slices, in %s", name, len(result.mean), len(result.scan.slices), folder)
+    return result
+
+
+def code(resolver: SuperResolver) -> dict[str, str]:
+    """Code that can change the maps of a scan: this package's, the method's sampler and its networks."""
+    settings = resolver.settings
+    kinds = filter(None, [settings.sampler.kind, getattr(settings.sampler, "solver", None)])
+    used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
+    architectures = [networks.module_of(each.architecture) for each in used]
+    return code_of("mrsi_sr.new_scan.files", *map(samplers.module_of, kinds), *architectures)
+
+
+@contextmanager
+def _owned(folder: Path, fingerprint: str):
+    with Ownership(folder) as ownership:
+        yield Partial(ownership, fingerprint)

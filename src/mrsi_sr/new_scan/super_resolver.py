@@ -1,0 +1,139 @@
+"""Super-resolution of new scans with networks that were handed over: the networks stay loaded from scan to scan."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mrsi_sr import devices
+from mrsi_sr.cli import UserError, log
+from mrsi_sr.new_scan import ratios as ratio
+from mrsi_sr.new_scan.batches import MOST, BatchSize
+from mrsi_sr.new_scan.partial import Partial
+from mrsi_sr.new_scan.ratios import Ratio
+from mrsi_sr.new_scan.result import SliceResult, SuperResolved
+from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes
+from mrsi_sr.new_scan.scan import NewScan, ScanFiles, check_mri, prepare
+from mrsi_sr.sampling.handed_over import NetworksFolder
+from mrsi_sr.scan.volumes import Volumes
+from mrsi_sr.settings.cohort import QualitySettings
+from mrsi_sr.settings.errors import listed
+
+SAMPLES_ON_GPU = 50
+
+
+class SuperResolver:
+    """A method with its networks, ready for scans.
+
+    >>> resolver = SuperResolver("networks", method="ftddm")
+    >>> result = resolver(Volumes.load("volumes", ["NAA", "tCho"]), ScanFiles(t1="t1.nii.gz", flair="flair.nii.gz"))
+
+    Then result.mean["NAA"] is the super-resolved map, [slices, 64, 64], and result.sd["NAA"] its standard deviation.
+    """
+
+    def __init__(
+        self, networks: str | Path | NetworksFolder, method: str, *, device="auto", ensemble: bool = False,
+        temperature: float | None = None, largest_batch: int = MOST,
+    ):  # fmt: skip
+        """Load a method of a networks folder, which hand_over.py wrote.
+
+        device: auto, cpu, cuda, or a torch device. ensemble: samples shared by all folds in the folder, else the first
+        alone. temperature: of the noise, in place of the method's own. largest_batch: number of maps at a time.
+        Raises UserError for networks of protocol 'paper', an unknown method, one without a temperature, and a damaged
+        folder.
+        """
+        self.folder = networks if isinstance(networks, NetworksFolder) else NetworksFolder.read(networks)
+        if method not in self.folder.methods:
+            raise UserError(
+                f"{self.folder.path} has no method {method!r}\n  it has {listed(sorted(self.folder.methods))}"
+            )
+        self.device = devices.choose(device) if isinstance(device, str) else device
+        self.name, folds = method, self.folder.folds if ensemble else self.folder.folds[:1]
+        self.methods = [self.folder.method(method, fold, self.device, largest_batch) for fold in folds]
+        if temperature is not None:
+            for each in self.methods:
+                each.settings = _at_temperature(method, each.settings, temperature)
+        self.largest_batch = largest_batch
+
+    @property
+    def settings(self):
+        """Settings of the method, with its temperature."""
+        return self.methods[0].settings
+
+    def default_samples(self) -> int:
+        """Samples of each map where none are asked for: one on a CPU, on which 50 of a whole brain take days."""
+        if self.settings.sampler.kind in ("zero_filled", "single_pass"):
+            return len(self.methods)
+        return SAMPLES_ON_GPU if self.device.type == "cuda" else len(self.methods)
+
+    def __call__(
+        self, volumes: Volumes, files: ScanFiles, *, name: str = "scan", unit: str | None = None,
+        quality: QualitySettings | None = None, samples: int | None = None, ratios: Sequence[str] = (),
+        keep_samples: bool = False, allow_unlearned_size: bool = False, seed: int = 1,
+        partial: Partial | None = None,
+    ) -> SuperResolved:  # fmt: skip
+        """Super-resolve a scan.
+
+        volumes: of the scan, any orientation. files: registered, skull-stripped MRI. quality: limits of the mask.
+        samples: of each map; None: default_samples. ratios: such as tCho/NAA. keep_samples: all of them in the result.
+        partial: where finished slices are kept, so that an interrupted run goes on.
+        Raises UserError where the scan does not fit the networks: metabolites, unit, MRI, size.
+        """
+        scan = self.prepare(volumes, files, name=name, unit=unit or self.folder.unit, quality=quality)
+        if scan.target.is_finer:
+            words = f"{name} is as fine as the target or finer: its maps are only regridded, not super-resolved"
+            log.warning("%s", words)
+            return SuperResolved.regridded(scan, [words])
+        warning = check_sizes(scan, self.folder.sizes, allow_unlearned_size)
+        if self.folder.reads_mri(self.name):
+            check_mri(scan, f"the method {self.name}; {self._without_mri()}")
+        samples = samples or self.default_samples()
+        sampler = ScanSampler(
+            self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
+        )
+        chosen = ratio.available([Ratio.of(each) for each in ratios], scan.metabolites)
+        started, partial = time.monotonic(), partial or Partial(None)
+        results = partial.load(len(scan.slices))
+        for position, sampled in sampler.slices(samples, list(results), BatchSize(self.largest_batch)):
+            results[position] = SliceResult.of(sampled, scan.metabolites, chosen, keep_samples)
+            partial.save(position, results[position], len(scan.slices))
+        return SuperResolved.of(
+            scan, [results[position] for position in sorted(results)], chosen, method=self.name, samples=samples,
+            warnings=[warning] if warning else [], seconds=time.monotonic() - started,
+        )  # fmt: skip
+
+    def prepare(
+        self, volumes: Volumes, files: ScanFiles, *, name: str, unit: str, quality: QualitySettings | None = None
+    ) -> NewScan:
+        """A scan on the target grid of these networks. Raises UserError for another unit, or no known metabolite."""
+        volumes, known = volumes.in_axial_order(), self.folder.metabolites
+        if unit != self.folder.unit:
+            raise UserError(
+                f"{name} has concentrations in {unit}, but the networks were trained on {self.folder.unit}\n"
+                "  scale the maps, or use networks of that unit"
+            )
+        metabolites = [each for each in known if each in volumes.concentration]
+        if skipped := sorted(set(volumes.concentration) - set(known)):
+            log.warning(
+                "%s: %s skipped, which the networks do not know: they know %s", name, listed(skipped), listed(known)
+            )
+        if not metabolites:
+            raise UserError(f"{name} has none of the networks' metabolites: {listed(known)}")
+        return prepare(
+            name, volumes, files, quality or QualitySettings.of(), metabolites=metabolites, unit=unit,
+            voxel_mm=float(np.mean(self.folder.voxel_mm[:2])), frame=self.folder.frame,
+        )  # fmt: skip
+
+    def _without_mri(self) -> str:
+        others = [each for each in self.folder.methods if not self.folder.reads_mri(each)]
+        return f"use {listed(others)}, which need none" if others else "no method in the folder works without"
+
+
+def _at_temperature(name: str, settings, temperature: float):
+    """A method's settings with a temperature for all of its noise. Raises UserError for a method without any."""
+    sampler = settings.sampler
+    keys = [key for key in ("temperature", "flow_temperature") if key in type(sampler).model_fields]
+    if not keys:
+        raise UserError(f"--temperature {temperature:g}, but the method {name} ({sampler.kind}) draws no noise")
+    return settings.model_copy(update={"sampler": sampler | dict.fromkeys(keys, temperature)})

@@ -1,0 +1,23 @@
+rule super_resolve:
+    input:
+        networks=plan.new_scans.networks,
+        scan=plan.new_scans.files,
+    output:
+        "results/scans/{scan}/provenance.json",
+    log:
+        "logs/scans/super_resolve-{scan}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        runtime="4h",
+        mem_mb=8000,
+    params:
+        code=plan.code_hash("super_resolve"),
+        lineage=plan.lineage("super_resolve"),
+        flags=plan.new_scans.scan_flags,
+        networks=plan.new_scans.networks_folder,
+    shell:
+        "python workflow/scripts/super_resolve.py {params.flags} --networks {params.networks:q} --threads {threads}"
+        " --out results/scans 2>&1 | tee -a {log:q}"
