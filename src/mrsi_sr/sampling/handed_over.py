@@ -123,7 +123,7 @@ class NetworksFolder:
         weights = {role: self.path / file for role, file in self.content.files_of(name, fold).items()}
         return Method(
             name, planned.settings, self.network_settings(name, fold), weights, fold=fold, protocol=self.protocol,
-            sizes=[], device=device, batch_size=batch_size or planned.batch_size,
+            low_resolution=self.low_resolution, sizes=[], device=device, batch_size=batch_size or planned.batch_size,
         )  # fmt: skip
 
     def network_settings(self, method: str, fold: int) -> dict[str, NetworkSettings]:

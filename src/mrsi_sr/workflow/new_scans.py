@@ -1,5 +1,6 @@
 """Plan of the new scans: files and parameters of the rule that super-resolves them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
@@ -60,6 +61,17 @@ class NewScans:
             read += [str(path) for path in known] or [row["maps"]]
         return sorted({*read, *self.settings.quality.external_maps(row["participant"]).values()})
 
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Files that the table of scans and the section name, with the place of each, but for those of phantoms."""
+        if self.settings is None:
+            return
+        for name, row in self.rows.items():
+            paths = {column: row[column] for column in participants.FILES}
+            paths |= {f"scans.quality.{k}_map": path for k, path in self.settings.quality.external_maps(name).items()}
+            yield from ((f"{name}: {key}", path) for key, path in paths.items() if path and not is_simulated(path))
+        if not self.experiment:
+            yield "scans.networks:", f"{self.settings.networks}/networks.json"
+
     def scan_flags(self, wildcards) -> str:
         """Flags that name a scan and its images, and say what is asked of it."""
         row, settings = self._row(wildcards), self.settings
@@ -87,6 +99,11 @@ class NewScans:
         if self.experiment:
             check_known(settings.method, self.configuration.experiment(self.experiment).methods, "scans.method")
         for name, row in self.rows.items():
+            if row["mri"] == participants.RAW:
+                raise UserError(
+                    f"{settings.table}: {name}: mri is raw, but super_resolve takes prepared images\n"
+                    "  prepare them with workflow/scripts/strip.py and register.py, and name those that they write"
+                )
             if is_simulated(row["lcmodel"]) and settings.simulate is None:
                 raise UserError(
                     f"{settings.table}: {name}: lcmodel is {row['lcmodel']}, a file of a simulated scan\n"
