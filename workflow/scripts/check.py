@@ -21,6 +21,12 @@ def parser() -> argparse.ArgumentParser:
         "--brain-mask", metavar="NIFTI", help="brain mask; default: that of the maps, else the T1's brain"
     )
     parser.add_argument("--lesion", metavar="NIFTI", help="lesion mask")
+    parser.add_argument(
+        "--mri",
+        choices=["raw", "prepared"],
+        default="prepared",
+        help="raw: not stripped and registered yet, not judged",
+    )
     parser.add_argument("--unit", metavar="UNIT", default="", help="unit that the values are taken to have, such as mM")
     parser.add_argument("--out", metavar="JSON", help="JSON file to write; default: the line alone")
     return parser
@@ -36,10 +42,11 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.scan.check import Images
     from mrsi_sr.scan.check_table import line_of
 
-    images = Images(arguments.t1, arguments.flair, arguments.brain_mask, arguments.lesion)
+    raw = arguments.mri == "raw"
+    images = Images(arguments.t1, arguments.flair, arguments.brain_mask, arguments.lesion, raw)
     name = check_name(arguments.name, "--name") if arguments.name else Path(*paths_of(arguments)[:1]).resolve().name
     if arguments.out:
-        check_outputs([arguments.out], [*paths_of(arguments), *filter(None, vars(images).values())])
+        check_outputs([arguments.out], [*paths_of(arguments), *images.paths()])
     settings = {key: value for key, value in vars(arguments).items() if key != "out"}
     provenance = Provenance(settings, code=code_of(__file__))
     found = check_raw(arguments, name, images, arguments.unit)

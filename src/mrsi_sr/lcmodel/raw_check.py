@@ -36,7 +36,7 @@ def check_raw(arguments: argparse.Namespace, name: str, images: Images, unit: st
         except UserError as error:
             found = RawCheck(unreadable(name, error))
     found.result.notes += list(dict.fromkeys(notes))
-    found.inputs += [Path(path) for path in vars(images).values() if path and Path(path).is_file()]
+    found.inputs += [Path(path) for path in images.paths() if Path(path).is_file()]
     return found
 
 

@@ -27,12 +27,17 @@ LESION_INSIDE = 0.9  # part of a lesion expected in the brain
 
 @dataclass(frozen=True)
 class Images:
-    """Paths of a scan's images, None for those that it has not."""
+    """Paths of a scan's images, None for those that it has not; raw: MRI as it was scanned, to be prepared later."""
 
     t1: str | None = None
     flair: str | None = None
     brain_mask: str | None = None
     lesion: str | None = None
+    raw: bool = False
+
+    def paths(self) -> list[str]:
+        """Paths of the images that the scan has."""
+        return [path for path in (self.t1, self.flair, self.brain_mask, self.lesion) if path]
 
 
 @dataclass
@@ -97,10 +102,11 @@ def check(
     views = {name: mri_view(getattr(images, name), volumes) for name in ("t1", "flair") if getattr(images, name)}
     for name, view in views.items():
         _overlap(result, name, view, fitted)
-        _skull(result, name, view, fitted, volumes)
-    if len(views) == 2:
+        if not images.raw:
+            _skull(result, name, view, fitted, volumes)
+    if len(views) == 2 and not images.raw:
         _same_head(result, views["t1"], views["flair"])
-    if images.lesion:
+    if images.lesion and not images.raw:
         _lesion(result, images, volumes)
     if "t1" in views:
         found = orientation.orientation(maps, views["t1"].mean, grid.voxel_mm(volumes.affine))
