@@ -96,6 +96,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/hand_over.smk"
 include: "workflow/rules/super_resolve.smk"
 include: "workflow/rules/status.smk"
 
@@ -107,6 +108,7 @@ rule all:
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
+        plan.handed_over(),
 
 
 rule cohort:
@@ -125,6 +127,12 @@ rule scans:
 rule networks:
     input:
         start.if_cohort_fits(plan, plan.all_networks()),
+
+
+# Folders of networks for other sites, of the planned experiments with hand_over: true.
+rule handed_over:
+    input:
+        start.if_cohort_fits(plan, plan.handed_over()),
 
 
 # One fold brought up to date, the others left as they are: fold_1, fold_2, ...

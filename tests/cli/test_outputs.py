@@ -14,6 +14,10 @@ from mrsi_sr.results.outputs import MARK, facts_of
 ZERO_FILLED, NETWORK = (
     json.dumps(settings, separators=(",", ":")) for settings in ({"sampler": {"kind": "zero_filled"}}, MUNET.plain())
 )
+HANDED = {
+    "experiment": "a", "cohort": "a", "protocol": "clean", "low_resolution": "masked", "sizes": [8], "folds": [1],
+    "methods": {"a": {"label": "a", "sampler": {"kind": "zero_filled"}}}, "networks": {},
+}  # fmt: skip
 # Flags of each script: IN are files and folders that it reads, OUT is what it writes, beside these words.
 SCRIPTS = {
     "simulate": "--participant a --seed 1 --out OUT",
@@ -38,8 +42,12 @@ SCRIPTS = {
     "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
     " --out-pdf OUT.pdf",
 }
+SCRIPTS["hand_over"] = (
+    f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
+    " --folds IN/folds.csv --out OUT"
+)
 WITHOUT_OUTPUT = {"status", "describe_networks"}
-FOLDERS = ("simulate", "ingest", "mask", "train", "sample")
+FOLDERS = ("simulate", "ingest", "mask", "train", "sample", "hand_over")
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
@@ -86,7 +94,7 @@ def test_a_place_that_is_somebody_elses_is_refused_and_left_as_it_is(script, run
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("script", ["simulate", "ingest", "mask"])
+@pytest.mark.parametrize("script", ["simulate", "ingest", "mask", "hand_over"])
 def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anything_is_read(script, run, tmp_path):
     """What they would read is damaged here, which they do not get to see; the folders of the others are kept."""
     out = tmp_path / "out"

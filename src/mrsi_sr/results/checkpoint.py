@@ -87,9 +87,9 @@ def _check_crc(path: Path) -> None:
 class Weights:
     """Weights of a trained network on the CPU, and their origin.
 
-    settings: of the network. fold, protocol, sizes, metabolites: of the data that it was trained on. scale_factors:
-    ScaleFactors.plain() of that data; None in protocol 'paper'. iteration: after which. fingerprint: of the run that
-    trained it; empty where none did.
+    settings: of the network. fold, protocol, sizes, metabolites, low_resolution (masked or filled): of the data that it
+    was trained on. scale_factors: ScaleFactors.plain() of that data; None in protocol 'paper'. iteration: after which.
+    fingerprint: of the run that trained it; empty where none did.
     """
 
     __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}  # where a file is read
@@ -103,6 +103,7 @@ class Weights:
     scale_factors: list[list[float]] | None
     iteration: int
     fingerprint: str = ""
+    low_resolution: str = "masked"
 
     def save(self, path: str | Path, writing: Writing = writing) -> None:
         """Write a safetensors file whose metadata are enough to rebuild the network."""
@@ -167,8 +168,8 @@ class Results:
     def save(self, trained, record: dict, settings: dict, identity: dict) -> None:
         """Write losses, record and weights of a trained network.
 
-        trained: the TrainingResult. settings: of the network. identity: fold, protocol, sizes, metabolites and
-        scale_factors.
+        trained: the TrainingResult. settings: of the network. identity: fold, protocol, sizes, metabolites,
+        low_resolution and scale_factors.
         """
         for name in (RECORD, "last.safetensors"):
             (self.folder / name).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from mrsi_sr.settings.base import (
 from mrsi_sr.settings.errors import rule
 
 Protocol = Literal["clean", "paper"]
+LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
@@ -172,6 +173,11 @@ class ExperimentSettings(Settings):
         description="participants: their names, or the first so many of the table in order of names; null: all",
     )
     folds: PlannedFolds = Field(PlannedFolds.of(), description="number and seed of the folds, and which are run")
+    low_resolution: LowResolution = Field(
+        "masked",
+        description="maps that low-resolution ones are made of: masked (as published) or filled, their rejected voxels"
+        " inside the brain interpolated, as a scanner measures the whole brain",
+    )
     sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
     evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
     methods: Names = Field(description="methods to compare")
@@ -181,6 +187,20 @@ class ExperimentSettings(Settings):
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, Figure] = Field({}, description="figures by name")
+    hand_over: bool = Field(
+        False,
+        description="folder of the trained networks in `hand_over/`, to give to other sites; protocol clean",
+    )
+
+    @model_validator(mode="after")
+    def _scans_have_its_scale(self) -> Self:
+        if self.hand_over and self.protocol == "paper":
+            raise rule(
+                "hand_over",
+                "is true, but protocol paper scales maps by their high-resolution maximum, which a real low-resolution"
+                " scan does not have: expected protocol clean",
+            )
+        return self
 
     @model_validator(mode="after")
     def _regions_of_protocol(self) -> Self:

@@ -60,6 +60,10 @@ class ExperimentPlan(CohortPlan):
     def low_resolution(self, wildcards) -> list[str]:
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
+    def scans_of_experiment(self, wildcards) -> list[str]:
+        """Folder of the results of each participant of an experiment."""
+        return [f"{self.folder}/{participant}" for participant in self.participants_of(wildcards.experiment)]
+
     def training_sizes(self, wildcards) -> str:
         return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, int(wildcards.fold)))
 

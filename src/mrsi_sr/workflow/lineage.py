@@ -51,6 +51,7 @@ class Lineage:
                 plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
                 plan.evaluation_sizes, plan.protocol,
             ],
+            "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -92,6 +93,8 @@ class Lineage:
                     *_data(wildcards),
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
                 ]
+            case "hand_over":
+                return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
             case "super_resolve":
                 scans = plan.new_scans
                 return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []

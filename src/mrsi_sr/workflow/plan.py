@@ -1,5 +1,6 @@
 """Plan of the workflow: files and parameters of every rule, from the configuration."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,41 @@ class Plan(ExperimentPlan):
         """Function that gives the hash of all that makes the inputs of a rule's jobs."""
         return lambda wildcards: self._lineage.before(rule, wildcards)
 
+    # --- networks to hand over
+
+    def networks_handed_over(self, wildcards) -> list[str]:
+        """Provenance of the networks that an experiment hands over."""
+        return [f"{folder}/provenance.json" for folder in self._folders_handed_over(wildcards).values()]
+
+    def hand_over_flags(self, wildcards) -> str:
+        """`FOLD/NAME=FOLDER` of each network that an experiment hands over."""
+        folders = self._folders_handed_over(wildcards).items()
+        return " ".join(shlex.quote(f"{fold}/{name}={folder}") for (fold, name), folder in folders)
+
+    def hand_over_settings(self, wildcards) -> str:
+        """Settings of the networks that an experiment hands over: what a site that gets them has to know."""
+        experiment = self._experiment(wildcards)
+        methods = {name: self.configuration.planned_method(name) for name in experiment.methods}
+        networks: dict[str, dict[str, dict]] = {}
+        for fold, name in self._folders_handed_over(wildcards):
+            networks.setdefault(name, {})[str(fold)] = self.configuration.network(name, fold).plain()
+        return as_json(
+            {key: getattr(experiment, key) for key in ("protocol", "low_resolution", "sizes")}
+            | {
+                "experiment": wildcards.experiment,
+                "cohort": self.cohort.name,
+                "phantom": self.cohort.simulate is not None,
+                "folds": experiment.folds.run,
+                "methods": {name: method.plain() for name, method in methods.items()},
+                "networks": networks,
+            }
+        )
+
+    def handed_over(self) -> list[str]:
+        """Provenance of the folders of networks that planned experiments hand over."""
+        experiments = self.configuration.experiments.items()
+        return [f"results/{name}/hand_over/provenance.json" for name, experiment in experiments if experiment.hand_over]
+
     # --- targets
 
     def tables_and_figures(self) -> list[str]:
@@ -191,6 +227,16 @@ class Plan(ExperimentPlan):
         return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]
 
     # --- inside
+
+    def _folders_handed_over(self, wildcards) -> dict[tuple[int, str], str]:
+        """Folders of the networks of an experiment's methods, by fold and network."""
+        experiment = self._experiment(wildcards)
+        methods = [self.configuration.planned_method(name) for name in experiment.methods]
+        names = sorted({network for method in methods for network in method.networks.values()})
+        place = wildcards.experiment
+        return {
+            (fold, name): self._network_folder(place, fold, name) for fold in experiment.folds.run for name in names
+        }
 
     def _folds_with_networks(self) -> list[tuple[str, int]]:
         """Planned experiments with networks, and their folds."""

@@ -15,7 +15,7 @@ from mrsi_sr.workflow.records import KEPT, set_aside_inventories_of_lost_files
 from mrsi_sr.workflow.scan_files import Contents
 
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
-OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative")
+OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative", "hand_over")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
     table="comparison", figure="qualitative",
@@ -73,7 +73,7 @@ BEHIND = {
     "slices": AFTER_SLICES,
     "truncate": {"inventory", *OF_NETWORKS},
     "folds": set(OF_NETWORKS),
-    "train": {"losses", "sample", "evaluate", "compare", "table", "qualitative"},
+    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "qualitative"},
     "sample": {"evaluate", "compare", "table", "qualitative"},
     "evaluate": {"compare", "table"},
 }

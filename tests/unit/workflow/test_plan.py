@@ -117,9 +117,16 @@ def set_methods(raw):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_label, {"plan.table_settings", "plan.figure_settings"}),
+        (set_label, {"plan.table_settings", "plan.figure_settings", "plan.hand_over_settings"}),
         (set_title, {"plan.table_settings"}),
-        (set_batches, {"plan.untracked(plan.sampling_batch)", "plan.untracked(plan.checkpoint_every)"}),
+        (
+            set_batches,
+            {
+                "plan.untracked(plan.sampling_batch)",
+                "plan.untracked(plan.checkpoint_every)",
+                "plan.hand_over_settings",
+            },
+        ),
         (set_metrics, {"plan.table_settings", "plan.test_settings"}),
         (
             set_methods,

@@ -15,6 +15,8 @@ LONGEST_VALUE = 60  # characters of a setting's value that are shown
 # Flags that decide how a job runs, or that follow from others, but not what comes out.
 NO_CAUSE = ("out", "out-csv", "out-md", "out-tex", "out-png", "out-pdf", "provenance", "threads", "batch-size",
             "checkpoint-every", "device", "weights", "needs")  # fmt: skip
+# Flags that a record does not have, by script: a folder that goes to other sites names no participant.
+NOT_RECORDED = {"hand_over": ("networks", "scans", "folds")}
 FOLLOWS = ("expected",)  # keys of a table's settings: hashes of what its methods and networks are
 FILES = ("slices", "low-resolution", "samples", "metrics", "networks", "cohort", "volumes", "mask")  # flags of paths
 # Key of the configuration that a script's flag comes from, by script (* for any) and flag.
@@ -39,6 +41,7 @@ PLACES = {
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
     ("evaluate", "lpips-weights"): "experiments.{experiment}.lpips_weights",
+    ("hand_over", "settings"): "experiments.{experiment}",
     ("*", "protocol"): "experiments.{experiment}.protocol",
     ("compare", "settings"): "experiments.{experiment}.tables.{table}",
     ("table", "settings"): "experiments.{experiment}.tables.{table}",
@@ -49,6 +52,11 @@ OTHER_PLACES = {
     ("simulate", "naming"): "participants.pattern",
     ("simulate", "archive"): "participants.lcmodel",
     ("simulate", "lesion"): "participants.lesion",
+    ("hand_over", "methods"): "methods",
+    ("hand_over", "networks"): "networks",
+    ("hand_over", "folds"): "experiments.{experiment}.folds.run",
+    ("hand_over", "phantom"): "cohort.simulate",
+    ("hand_over", "cohort"): "cohort.name",
     ("report", "folds"): "experiments.{experiment}.folds.run",
     ("report", "folds_in_all"): "experiments.{experiment}.folds.number",
     ("report", "protocol"): "experiments.{experiment}.protocol",
@@ -68,7 +76,8 @@ def of_command(
     participants table, where the result is a participant's.
     """
     old, new = (flags_of(words) for words in (recorded, today))
-    for flag in [flag for flag in dict.fromkeys([*old, *new]) if flag not in NO_CAUSE]:
+    left_out = (*NO_CAUSE, *NOT_RECORDED.get(script, ()))
+    for flag in [flag for flag in dict.fromkeys([*old, *new]) if flag not in left_out]:
         before, after = old.get(flag, []), new.get(flag, [])
         if flag in FILES and (script, flag) not in PLACES:
             yield from of_files(before, after)
