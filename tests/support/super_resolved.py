@@ -17,7 +17,7 @@ SHAPE = (16, 16, 3)
 
 
 def scanned(folder: Path, *, mri: bool = True, lesion: bool = True, shape=SHAPE, hole: bool = True) -> NewScan:
-    """A scan with a gradient from left to right, choline raised in a lesion and, in its middle slice, a rejected fit."""
+    """A scan with a gradient from left to right, a lesion with more choline, and a rejected fit in its middle slice."""
     volumes = _volumes(shape)
     if hole:
         volumes.snr[8, 5, 1] = 0

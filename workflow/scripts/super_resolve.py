@@ -67,14 +67,13 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError(f"--temperature is {arguments.temperature:g}\n  expected a number from 0 to 100, such as 0.9")
     ratios = [each for each in arguments.ratios.split(",") if each]
 
-    from mrsi_sr.sampling.handed_over import NetworksFolder
-
     from mrsi_sr import devices  # late: torch takes seconds to import, an error above must not
     from mrsi_sr.new_scan.files import Request, super_resolve_files
     from mrsi_sr.new_scan.ratios import Ratio
     from mrsi_sr.new_scan.scan import ScanFiles
     from mrsi_sr.new_scan.super_resolver import SuperResolver
     from mrsi_sr.results.outputs import check_replaced
+    from mrsi_sr.sampling.handed_over import NetworksFolder
 
     for each in ratios:
         Ratio.of(each)

@@ -34,7 +34,9 @@ class MapNumbers:
 def of_maps(result: SuperResolved) -> list[MapNumbers]:
     """Numbers of every map of a result; of the zero-filled ones alone where the scan was only regridded."""
     lesion = result.scan.lesion
-    return [_of_map(name, result, lesion) for name in [*result.zero_filled, *(set(result.mean) - set(result.zero_filled))]]
+    return [
+        _of_map(name, result, lesion) for name in [*result.zero_filled, *(set(result.mean) - set(result.zero_filled))]
+    ]
 
 
 def _of_map(name: str, result: SuperResolved, lesion: np.ndarray | None) -> MapNumbers:
@@ -100,11 +102,7 @@ def of_missing(scan: NewScan) -> list[Missing]:
     for m, name in enumerate(scan.metabolites):
         flags = scan.reasons[:, m][scan.brain]
         reasons = {rule: int(np.count_nonzero(flags & bit)) for rule, bit in BIT.items()}
-        found.append(
-            Missing(
-                name, flags.size, int(np.count_nonzero(scan.valid[:, m] & scan.brain)),
-                int(np.count_nonzero(scan.filled[:, m] & scan.brain)), reasons,
-            )  # fmt: skip
-        )
+        valid, filled = (int(np.count_nonzero(mask[:, m] & scan.brain)) for mask in (scan.valid, scan.filled))
+        found.append(Missing(name, flags.size, valid, filled, reasons))
     occurring = [rule for rule in BIT if any(each.reasons[rule] for each in found)]
     return [Missing(**vars(each) | {"reasons": {rule: each.reasons[rule] for rule in occurring}}) for each in found]

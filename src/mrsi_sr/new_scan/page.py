@@ -66,18 +66,19 @@ def note(text: str) -> str:
     return f'<p class="note">{html(text)}</p>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence], *, words: Sequence[int] = (), warns: Sequence[int] = ()) -> str:
+def table(
+    header: Sequence[str], rows: Iterable[Sequence], *, words: Sequence[int] = (), warns: Sequence[int] = ()
+) -> str:
     """A table of text and numbers. words: columns of sentences. warns: rows to mark."""
-    head = "".join(f"<th>{html(cell)}</th>" for cell in header)
+    head = "".join(f"<th{' class=words' * (column in words)}>{html(cell)}</th>" for column, cell in enumerate(header))
     body = []
     for number, row in enumerate(rows):
         cells = "".join(
             f"<td{' class=words' * (column in words)}>{html(shown(cell))}</td>" for column, cell in enumerate(row)
         )
         body.append(f"<tr{' class=warns' * (number in warns)}>{cells}</tr>")
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n' + "\n".join(body) + "\n</tbody></table></div>"
-    )
+    content = "\n".join([f"<thead><tr>{head}</tr></thead><tbody>", *body, "</tbody>"])
+    return f'<div class="scroll"><table>{content}</table></div>'
 
 
 def shown(value) -> str:

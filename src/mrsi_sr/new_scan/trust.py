@@ -6,13 +6,13 @@ line below 0.5, more than one tolerance outside, is a warning. The scan's score 
 
 | characteristic | compared | out of range | tolerance |
 |---|---|---|---|
-| ratio to the reference, by metabolite | median of trusted voxels | on either side | a factor of 1.25, or half the range |
-| %SD, by metabolite; FWHM | median of trusted voxels | above | a factor of 1.25 |
-| S/N | median of trusted voxels | below | a factor of 1.25 |
-| holes, by metabolite | fraction of the brain's acquired voxels that is not trusted | above | 0.1 |
-| upscaling factor | geometric mean of both axes | on either side of those learned | a factor of 1.1 |
-| target voxel in plane | geometric mean of its edges | on either side | a factor of 1.1 |
-| slice thickness | edge of a voxel | on either side | a factor of 2 |
+| ratio to the reference, by metabolite | median of trusted voxels | on either side | 1.25 times, or half the range |
+| %SD, by metabolite; FWHM | median of trusted voxels | above | 1.25 times |
+| S/N | median of trusted voxels | below | 1.25 times |
+| holes, by metabolite | part of the brain's acquired voxels that is not trusted | above | 10 % of the brain |
+| upscaling factor | geometric mean of both axes | on either side of those learned | 1.1 times |
+| target voxel in plane | geometric mean of its edges | on either side | 1.1 times |
+| slice thickness | edge of a voxel | on either side | 2 times |
 | T1 and FLAIR | whether they are there | where the method reads one that is missing | none: it scores 0 |
 
 What is comparable between resolutions (looked at in phantoms fitted at 64x64 and 16x16): ratios, FWHM, and S/N and %SD
@@ -33,7 +33,7 @@ from mrsi_sr.scan.characteristics import characteristics
 from mrsi_sr.scan.volumes import Volumes
 
 WARNING = 0.5  # score of a line below which it is a warning
-FACTOR, FACTOR_OF_GRID, FACTOR_OF_SLICES, FRACTION = 1.25, 1.1, 2.0, 0.1  # tolerances
+FACTOR, FACTOR_OF_GRID, FACTOR_OF_SLICES, HOLES_PERCENT = 1.25, 1.1, 2.0, 10.0  # tolerances
 ROUNDED = 1.0  # S/N and %SD are integers
 LEAST_PPM = 0.001  # as FWHM is printed
 LEAST, MOST = 0, -1  # positions of the 5th and 95th percentile
@@ -43,8 +43,8 @@ LEAST, MOST = 0, -1  # positions of the 5th and 95th percentile
 class Line:
     """A characteristic of the scan, and how far it is from what the networks saw.
 
-    value, low, high: None where there is none; a range may be open on one side. score: 0 to 1, None where nothing can be
-    compared. words: what it means, a sentence.
+    value, low, high: None where there is none; a range may be open on one side. score: 0 to 1, None where nothing can
+    be compared. words: what it means, a sentence.
     """
 
     name: str
@@ -207,10 +207,10 @@ def _ratio(name: str, reference: str, value: float | None, seen: Sequence[float]
 
 
 def _holes(name: str, value: float, seen: Sequence[float] | None) -> Line:
-    high = None if seen is None else seen[MOST]
-    distance = None if high is None else max(0.0, value - high) / FRACTION
+    percent, high = 100 * value, None if seen is None else 100 * seen[MOST]
+    distance = None if high is None else max(0.0, percent - high) / HOLES_PERCENT
     words = {"above": f"more of the brain has no trusted fit of {name} than was seen, and is filled from around it"}
-    return _line(f"holes of {name}", value, None, high, "of the brain", distance, words)
+    return _line(f"holes in {name}", percent, None, high, "% of the brain", distance, words)
 
 
 def _log_distance(value: float | None, low: float | None, high: float | None, factor: float) -> float | None:
@@ -231,15 +231,15 @@ def _line(
     """A line, with words for where the value lies. outside: what it means on either side of the range."""
     if distance is None:
         missing = "the scan has no value" if value is None else "the networks' folder has no range"
-        return Line(name, value, low, high, unit, None, f"{_first_upper(name)} is not compared: {missing}.")
+        return Line(name, value, low, high, unit, None, f"{_first_upper(name)}: not compared, {missing}.")
     line = Line(name, value, low, high, unit, round(2.0**-distance, 3), "")
-    shown = f"{_first_upper(name)} is {f'{value:.3g} {unit}'.strip()}"
+    shown = f"{_first_upper(name)}: {f'{value:.3g} {unit}'.strip()}"
     if distance == 0:
         return Line(**vars(line) | {"words": f"{shown}, as seen in training."})
     side = "below" if low is not None and value < low else "above"
     edge = low if side == "below" else high
     extent = f"{side} the {edge:.3g} seen"
-    text = f"{shown}, {extent}: {outside[side]}." if line.warns else f"{shown}, slightly {extent}."
+    text = f"{shown}, {extent}; {outside[side]}." if line.warns else f"{shown}, slightly {extent}."
     return Line(**vars(line) | {"words": text})
 
 

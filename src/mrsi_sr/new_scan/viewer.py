@@ -5,11 +5,14 @@ of nilearn is a list of parts, which the scan's page puts together in a frame as
 """
 
 import base64
+import gc
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import matplotlib
 import numpy as np
 
 from mrsi_sr.new_scan.overview import PERCENTILE, shown_slice
@@ -52,16 +55,14 @@ def content(result: SuperResolved, reasons: dict[int, str]) -> dict:
     scan = result.scan
     window = _Window.of(scan)
     background = _background(scan)
-    to_mm = background.affine
-    to_voxel = np.linalg.inv(window.affine) @ to_mm
+    to_voxel = np.linalg.inv(window.affine) @ background.affine
     parts = Parts()
-    maps = [
-        {
-            "name": name, "kind": kind, "unit": "" if "/" in name else scan.unit,
-            "parts": parts.of(_page(maps, kind, window, background)), "values": _encoded(window.cut(maps)),
-        }
-        for kind, name, maps in _maps(result)
-    ]  # fmt: skip
+    with _little_garbage():
+        maps = [
+            {"name": name, "kind": kind, "unit": "" if "/" in name else scan.unit, "values": _encoded(window.cut(maps))}
+            | {"parts": parts.of(_page(maps, kind, window, background))}
+            for kind, name, maps in _maps(result)
+        ]
     return {
         "maps": maps, "parts": parts.texts, "kinds": {kind: KINDS[kind] for kind in KINDS if getattr(result, kind)},
         "shape": list(window.shape), "slices": [int(k) for k in scan.slices], "toVoxel": to_voxel.tolist(),
@@ -92,7 +93,7 @@ class _Window:
     @classmethod
     def of(cls, scan: NewScan) -> "_Window":
         inside = scan.brain.any(axis=0) | scan.valid.any(axis=(0, 1))
-        x, y = (slice(at[0], at[-1] + 1) for at in (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)))
+        x, y = (slice(int(at[0]), int(at[-1]) + 1) for at in (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)))
         affine = grid.translated(scan.target.framed_affine, [x.start, y.start, int(scan.slices[0])])
         return cls(x, y, affine, (x.stop - x.start, y.stop - y.start, len(scan.slices)))
 
@@ -128,6 +129,17 @@ def _background(scan: NewScan):
     )  # fmt: skip
 
 
+@contextmanager
+def _little_garbage() -> Iterator[None]:
+    """Let garbage collections pass over all that exists: nilearn asks for one whenever it looks at an image."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _page(maps: np.ndarray, kind: str, window: _Window, background) -> str:
     """nilearn's page of a map. Voxels are shown as they are; those without a value are clear."""
     import nibabel
@@ -137,7 +149,8 @@ def _page(maps: np.ndarray, kind: str, window: _Window, background) -> str:
     high = float(np.percentile(known, PERCENTILE)) if known.size and known.max() > 0 else 1.0
     least = 1e-6 * high
     shown = np.nan_to_num(np.where(maps > least, maps, np.where(np.isfinite(maps), 2 * least, 0)))
-    with warnings.catch_warnings():
+    # Figures of ours have their first row below; nilearn's mosaic of slices has it above.
+    with warnings.catch_warnings(), matplotlib.rc_context({"image.origin": "upper"}):
         warnings.simplefilter("ignore")  # of a threshold that hides nothing
         view = view_img(
             nibabel.Nifti1Image(window.cut(shown.astype(np.float32)), window.affine), bg_img=background, vmin=0,

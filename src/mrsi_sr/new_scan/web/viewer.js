@@ -32,6 +32,7 @@ window.openViewer = (brainsprite, parameters) => {
   parameters.onclick = follow;
   parameters.colorCrosshair = "#ff4f4f";
   brain = brainsprite(parameters);
+  frame.style.height = `${brain.canvas.height + 16}px`;
   return brain;
 };
 
@@ -49,7 +50,7 @@ function moveTo(slice) {
     brain.numSlice.Y = at[1];
     brain.numSlice.Z = at[2];
     brain.init();
-    brain.clickBrain === undefined || brain.drawAll();
+    brain.drawAll();
   }
   tell();
 }
