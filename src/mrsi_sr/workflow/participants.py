@@ -51,7 +51,9 @@ def read(path: str | Path, required: tuple[str, ...] = REQUIRED) -> list[dict[st
     """
     path = Path(path)
     if not path.exists() and not path.is_symlink():
-        raise UserError(f"there is no table {path}: cohort.participants or scans.table in the configuration names it")
+        raise UserError(
+            f"there is no participants table {path}: cohort.participants or scans.table in the configuration names it"
+        )
     lines = list(_lines(_text(path)))
     header, *table = lines or [_Line(1, [""])]
     columns = _columns(header, table, path, required)

@@ -26,9 +26,19 @@ def test_what_is_edited_after_the_start_reaches_no_job(folder):
     first = snapshot.started_with(configuration(1e-3))
     (folder / "participants.tsv").write_text(TABLE.replace("sub-01", "sub-02"))
     assert snapshot.started_with(configuration(2e-3)) == first  # a job: the variable is in its environment
-    raw, rows = first
+    raw, rows, scans = first
     assert raw == layered(configuration(1e-3))
     assert [row["participant"] for row in rows] == ["sub-01"]
+    assert scans == []
+
+
+def test_the_table_of_new_scans_is_part_of_it(folder):
+    (folder / "scans.tsv").write_text("participant\tlcmodel\nnew-01\tb.tar\n")
+    with_scans = configuration(1e-3) | {"scans": {"table": "scans.tsv", "method": "ftddm_100"}}
+    first = snapshot.started_with(with_scans)
+    (folder / "scans.tsv").unlink()
+    assert snapshot.started_with(with_scans) == first
+    assert [row["participant"] for row in first[2]] == ["new-01"]
 
 
 def test_a_new_start_takes_what_is_there_now(folder, monkeypatch):
