@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mrsi_sr.new_scan.outputs import RESEARCH_USE
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import NewScan
 from mrsi_sr.report.figures import axial, style
+from mrsi_sr.report.pages import RESEARCH_USE
 from mrsi_sr.scan.slices import MRI_FACTOR
 
 MIDDLE = MRI_FACTOR // 2  # index of the middle one of the MRI slices in a map's slice

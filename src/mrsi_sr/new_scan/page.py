@@ -2,30 +2,34 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from mrsi_sr.new_scan import numbers, viewer
-from mrsi_sr.new_scan.outputs import IN_PLANE, RESEARCH_USE
+from mrsi_sr.new_scan import numbers, overview, viewer
+from mrsi_sr.new_scan.outputs import IN_PLANE, write_json
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.trust import WARNING, Trust
 from mrsi_sr.report.figures.quality_montage import ORDER, REASON_LABELS
 from mrsi_sr.report.markup import html
+from mrsi_sr.report.pages import document, list_of_warnings, note, section, table
 from mrsi_sr.scan.quality import BIT
 from mrsi_sr.settings.cohort import QualitySettings
 
-# The browser is told to load nothing from anywhere: what a scan's page shows is in it.
-LOADS_NOTHING = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-NONE = "–"
+
+def write(result: SuperResolved, trust: Trust, quality: QualitySettings, facts: dict, folder: Path) -> None:
+    """Write scan.html, overview.png, overview.pdf and trust.json into the folder of a scan."""
+    overview.save(result, folder / "overview.png", folder / "overview.pdf")
+    write_json(folder / "trust.json", trust.plain(result.warnings))
+    content = page(result, trust, quality, facts, folder / "overview.png")
+    (folder / "scan.html").write_text(content, encoding="utf-8")
 
 
-def page(result: SuperResolved, trust: Trust, quality: QualitySettings, facts: dict, overview: Path) -> str:
-    """The page of a scan. facts: those of its sidecars. overview: PNG of the overview figure."""
+def page(result: SuperResolved, trust: Trust, quality: QualitySettings, facts: dict, picture: Path) -> str:
+    """The page of a scan. facts: those of its sidecars. picture: PNG of the overview figure."""
     scan, words = result.scan, _reasons(quality)
     title = f"{scan.name}: super-resolved metabolic maps"
     sections = [
-        _warnings(result.warnings), _trust(trust), _overview(overview, scan.name), _viewer(result, words),
+        list_of_warnings(result.warnings), _trust(trust), _overview(picture, scan.name), _viewer(result, words),
         _numbers(result), _fit(result), _missing(result, words), _provenance(facts),
     ]  # fmt: skip
     target = scan.target
@@ -34,73 +38,6 @@ def page(result: SuperResolved, trust: Trust, quality: QualitySettings, facts: d
         f" {target.x.target}×{target.y.target} voxels, {len(scan.slices)} slices; {IN_PLANE}"
     )
     return document(title, subtitle, sections)
-
-
-def document(title: str, subtitle: str, sections: Iterable[str]) -> str:
-    """A page of sections, which are HTML; the title and subtitle are text."""
-    style = web("style.css")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f'<header><h1>{html(title)}</h1><span class="research">{RESEARCH_USE}</span><p>{html(subtitle)}</p></header>\n'
-        + "\n".join(filter(None, sections))
-        + "\n</body>\n</html>\n"
-    )
-
-
-def web(name: str) -> str:
-    """Text of a file of style or script."""
-    return files("mrsi_sr.new_scan").joinpath("web", name).read_text(encoding="utf-8")
-
-
-def section(title: str, *content: str) -> str:
-    """A section; its content is HTML."""
-    return f"<section>\n<h2>{html(title)}</h2>\n" + "\n".join(content) + "\n</section>"
-
-
-def note(text: str) -> str:
-    """A paragraph of explanation."""
-    return f'<p class="note">{html(text)}</p>'
-
-
-def table(
-    header: Sequence[str], rows: Iterable[Sequence], *, words: Sequence[int] = (), warns: Sequence[int] = ()
-) -> str:
-    """A table of text and numbers. words: columns of sentences. warns: rows to mark."""
-    head = "".join(f"<th{' class=words' * (column in words)}>{html(cell)}</th>" for column, cell in enumerate(header))
-    body = []
-    for number, row in enumerate(rows):
-        cells = "".join(
-            f"<td{' class=words' * (column in words)}>{html(shown(cell))}</td>" for column, cell in enumerate(row)
-        )
-        body.append(f"<tr{' class=warns' * (number in warns)}>{cells}</tr>")
-    content = "\n".join([f"<thead><tr>{head}</tr></thead><tbody>", *body, "</tbody>"])
-    return f'<div class="scroll"><table>{content}</table></div>'
-
-
-def shown(value) -> str:
-    """A cell's value in words: numbers with three digits, none as a dash."""
-    if value is None:
-        return NONE
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def list_of_warnings(warnings: Sequence[str]) -> str:
-    """Warnings as a list; a sentence where there are none."""
-    if not warnings:
-        return '<div class="warnings none">No warnings.</div>'
-    items = "".join(f"<li>{html(text)}</li>" for text in warnings)
-    count = f"{len(warnings)} warning{'s' * (len(warnings) > 1)}"
-    return f'<div class="warnings" role="alert"><strong>{count}</strong><ul>{items}</ul></div>'
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    return list_of_warnings(warnings)
 
 
 def _trust(trust: Trust) -> str:
@@ -150,8 +87,12 @@ def _viewer(result: SuperResolved, words: dict[str, str]) -> str:
         f'<table id="voxel-values"><thead><tr><th></th>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
         "</div></div>",
         f'<script type="application/json" id="viewer-content">{_json(content)}</script>',
-        f"<script>\n{web('viewer.js')}</script>",
+        f"<script>\n{_viewer_script()}</script>",
     )
+
+
+def _viewer_script() -> str:
+    return files("mrsi_sr.new_scan").joinpath("web", "viewer.js").read_text(encoding="utf-8")
 
 
 def _options(labels: dict[str, str]) -> str:

@@ -24,10 +24,12 @@ margin near the skull is part of it: a lenient comparison. LCModel rounds S/N an
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mrsi_sr.cli import log
+from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import NewScan
 from mrsi_sr.scan.characteristics import characteristics
 from mrsi_sr.scan.volumes import Volumes
@@ -36,6 +38,7 @@ WARNING = 0.5  # score of a line below which it is a warning
 FACTOR, FACTOR_OF_GRID, FACTOR_OF_SLICES, HOLES_PERCENT = 1.25, 1.1, 2.0, 10.0  # tolerances
 ROUNDED = 1.0  # S/N and %SD are integers
 LEAST_PPM = 0.001  # as FWHM is printed
+UPSCALING = "upscaling factor"
 LEAST, MOST = 0, -1  # positions of the 5th and 95th percentile
 
 
@@ -90,16 +93,11 @@ class Trust:
             return "unlike the scans that the networks were trained on"
         return "like the scans that the networks were trained on"
 
-    @property
-    def warnings(self) -> list[str]:
-        """A sentence for each characteristic that is far outside."""
-        return [line.words for line in self.lines if line.warns]
-
-    def plain(self) -> dict:
-        """Content of trust.json."""
+    def plain(self, warnings: Sequence[str]) -> dict:
+        """Content of trust.json. warnings: all of the scan's."""
         lines = [vars(line) | {"warns": line.warns} for line in self.lines]
         return {
-            "ResearchUseOnly": True, "score": self.score, "grade": self.grade, "warnings": self.warnings,
+            "ResearchUseOnly": True, "score": self.score, "grade": self.grade, "warnings": list(warnings),
             "training_scans": self.scans, "lines": lines,
         }  # fmt: skip
 
@@ -120,6 +118,15 @@ def judge(scan: NewScan, seen: Mapping, *, sizes: Sequence[int], reads_mri: bool
     lines += [_sd(name, own["sd_percent"][name], seen["sd_percent"].get(name)) for name in scan.metabolites]
     lines += [_holes(name, own["rejected"][name], seen["rejected"].get(name)) for name in scan.metabolites]
     return Trust(seen["scans"], tuple(lines))
+
+
+def warned(result: SuperResolved, trust: Trust) -> SuperResolved:
+    """A result with the warnings of its comparison; an upscaling factor that was warned about is not named again."""
+    told = result.warnings
+    new = [line.words for line in trust.lines if line.warns and not (told and line.name == UPSCALING)]
+    for words in new:
+        log.warning("%s: %s", result.scan.name, words)
+    return replace(result, warnings=[*told, *new])
 
 
 def characteristics_of(scan: NewScan) -> dict:
@@ -152,7 +159,7 @@ def _mri(scan: NewScan, reads: bool) -> Line:
 def _factor(scan: NewScan, sizes: Sequence[int]) -> Line:
     frame, value = scan.target.x.frame, scan.target.factor
     low, high = frame / max(sizes), frame / min(sizes)
-    return _line("upscaling factor", value, low, high, "", _log_distance(value, low, high, FACTOR_OF_GRID), {
+    return _line(UPSCALING, value, low, high, "", _log_distance(value, low, high, FACTOR_OF_GRID), {
         "below": "it is finer than the networks learned", "above": "it is coarser than the networks learned",
     })  # fmt: skip
 
