@@ -27,7 +27,7 @@ rule scans_page:
     input:
         plan.new_scans.results(),
     output:
-        report("results/scans/index.html", category="New scans", caption="../report/scans.rst"),
+        "results/scans/index.html",
     log:
         "logs/scans/scans_page.log",
     conda:

@@ -42,7 +42,7 @@ def page(result: SuperResolved, trust: Trust, quality: QualitySettings, facts: d
 
 def _trust(trust: Trust) -> str:
     lines = sorted(trust.lines, key=lambda line: not line.warns)
-    rows = [(line.name, line.value, line.unit, line.seen, line.score, line.words) for line in lines]
+    rows = [(line.name, line.shown, line.seen, line.score, line.words) for line in lines]
     marked = [number for number, line in enumerate(lines) if line.warns]
     return section(
         "Trust: does this scan look like what the networks saw?",
@@ -52,7 +52,7 @@ def _trust(trust: Trust) -> str:
             f" with each tolerance outside; below {WARNING:g} it is a warning. The scan's score is that of its worst"
             " line. It tells how familiar the scan is to the networks, not how right its maps are."
         ),
-        table(["", "this scan", "", "seen", "score", "in words"], rows, words=[5], warns=marked),
+        table(["", "this scan", "seen", "score", "in words"], rows, words=[4], warns=marked),
     )
 
 

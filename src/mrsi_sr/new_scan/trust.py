@@ -64,13 +64,18 @@ class Line:
         return self.score is not None and self.score < WARNING
 
     @property
+    def shown(self) -> str:
+        """The value with its unit; a dash for none."""
+        return "–" if self.value is None else f"{self.value:.3g} {self.unit}".strip()
+
+    @property
     def seen(self) -> str:
-        """The range seen, in words."""
+        """The range seen, in words; a dash for none."""
         low, high = (None if each is None else f"{each:.3g}" for each in (self.low, self.high))
         if low is not None and high is not None:
             return low if low == high else f"{low} to {high}"
         if low is None and high is None:
-            return "-"
+            return "–"
         return f"at least {low}" if high is None else f"at most {high}"
 
 
@@ -240,7 +245,7 @@ def _line(
         missing = "the scan has no value" if value is None else "the networks' folder has no range"
         return Line(name, value, low, high, unit, None, f"{_first_upper(name)}: not compared, {missing}.")
     line = Line(name, value, low, high, unit, round(2.0**-distance, 3), "")
-    shown = f"{_first_upper(name)}: {f'{value:.3g} {unit}'.strip()}"
+    shown = f"{_first_upper(name)}: {line.shown}"
     if distance == 0:
         return Line(**vars(line) | {"words": f"{shown}, as seen in training."})
     side = "below" if low is not None and value < low else "above"

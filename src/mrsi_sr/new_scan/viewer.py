@@ -124,8 +124,8 @@ def _background(scan: NewScan):
         values, affine = np.moveaxis(stacked, 0, -1), grid.finer(window.affine)
     edge = float(min(grid.voxel_mm(window.affine)[:2])) / FINER
     return resample_img(
-        nibabel.Nifti1Image(values, affine), target_affine=np.diag([edge] * 3), interpolation="linear",
-        force_resample=True, copy_header=True,
+        nibabel.Nifti1Image(values, affine), target_affine=np.diag([edge] * 3), force_resample=True, copy_header=True,
+        interpolation="nearest" if mri is None else "linear",
     )  # fmt: skip
 
 
@@ -149,13 +149,17 @@ def _page(maps: np.ndarray, kind: str, window: _Window, background) -> str:
     high = float(np.percentile(known, PERCENTILE)) if known.size and known.max() > 0 else 1.0
     least = 1e-6 * high
     shown = np.nan_to_num(np.where(maps > least, maps, np.where(np.isfinite(maps), 2 * least, 0)))
+    # The outer half of the outermost voxels is shown only where there are voxels around them.
+    image = nibabel.Nifti1Image(
+        np.pad(window.cut(shown.astype(np.float32)), 1), grid.translated(window.affine, [-1, -1, -1])
+    )
     # Figures of ours have their first row below; nilearn's mosaic of slices has it above.
     with warnings.catch_warnings(), matplotlib.rc_context({"image.origin": "upper"}):
         warnings.simplefilter("ignore")  # of a threshold that hides nothing
         view = view_img(
-            nibabel.Nifti1Image(window.cut(shown.astype(np.float32)), window.affine), bg_img=background, vmin=0,
-            vmax=high, threshold=least, symmetric_cmap=False, resampling_interpolation="nearest", black_bg=True,
-            cut_coords=(0, 0, 0), cmap=style.ERROR_COLOUR_MAP if kind == "sd" else style.METABOLITE_COLOUR_MAP,
+            image, bg_img=background, vmin=0, vmax=high, threshold=least, symmetric_cmap=False,
+            resampling_interpolation="nearest", black_bg=True, cut_coords=(0, 0, 0),
+            cmap=style.ERROR_COLOUR_MAP if kind == "sd" else style.METABOLITE_COLOUR_MAP,
         )  # fmt: skip
     assert START in view.html, "nilearn's viewer begins in another way than that of the version in constraints.txt"
     return view.html.replace(START, OWN_START)

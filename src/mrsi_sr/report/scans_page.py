@@ -41,7 +41,7 @@ def _row(folder: Path) -> dict:
     record, trust = (folder / name for name in FILES)
     check_whole(trust)
     made, judged = read_json(record, "the record of a scan", AGAIN), read_json(trust, "the trust in a scan", AGAIN)
-    with reading(folder, "the records of a super-resolved scan", AGAIN, KeyError, TypeError):
+    with reading(trust, "the trust in a scan, beside its record", AGAIN, KeyError, TypeError):
         return {
             "name": str(made["name"]), "score": float(judged["score"]), "warnings": list(map(str, judged["warnings"])),
             "method": str(made["settings"]["method"]), "samples": int(made["settings"]["samples"]),

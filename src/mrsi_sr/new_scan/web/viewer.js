@@ -88,6 +88,7 @@ function show() {
   if (kindOf.selectedOptions[0].disabled) kindOf.value = [...kindOf.options].find((option) => !option.disabled).value;
   const map = find(nameOf.value, kindOf.value);
   document.getElementById("map-unit").textContent = map.unit ? `colour bar in ${map.unit}` : "colour bar: a ratio";
+  brain = null; // until the frame has loaded
   frame.srcdoc = map.parts.map((part) => content.parts[part]).join("");
 }
 
