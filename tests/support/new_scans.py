@@ -28,9 +28,9 @@ class StandIn:
         return self.make(condition, noise), 1
 
 
-def field(position: np.ndarray) -> np.ndarray:
+def field(position: np.ndarray, field_mm: float = FIELD_MM) -> np.ndarray:
     """A smooth concentration at positions in mm from the scan's centre, [..., 3]; zero beyond the ball."""
-    x, y, z = np.moveaxis(position / FIELD_MM, -1, 0)
+    x, y, z = np.moveaxis(position / field_mm, -1, 0)
     inside = x**2 + y**2 + z**2 < 0.36**2
     return np.where(inside, 8 + 3 * np.sin(7 * x) * np.cos(5 * y), 0)
 
@@ -43,7 +43,7 @@ def positions(shape, edges) -> np.ndarray:
 
 def volumes(shape=(16, 16, 3), edges=(13.6, 13.6, 5.0), affine: np.ndarray | None = None, sd: float = 5.0) -> Volumes:
     """Volumes of two metabolites, fitted in the ball: NAA is the field, tCho a quarter of it."""
-    naa = field(positions(shape, edges)).astype(np.float32)
+    naa = field(positions(shape, edges), shape[0] * edges[0]).astype(np.float32)
     fitted = naa > 0
 
     def known(value) -> np.ndarray:
@@ -58,14 +58,14 @@ def volumes(shape=(16, 16, 3), edges=(13.6, 13.6, 5.0), affine: np.ndarray | Non
     )  # fmt: skip
 
 
-def write_images(folder, scan: Volumes, slices: int | None = None) -> ScanFiles:
+def write_images(folder, scan: Volumes) -> ScanFiles:
     """T1, FLAIR and brain mask of a scan on a grid three times as fine as 64 x 64 voxels of its field of view."""
     edges = grid.voxel_mm(scan.affine)
     ratio = np.array([192 / scan.shape[0], 192 / scan.shape[1], 3])
     affine = grid.translated(scan.affine, 0.5 / ratio - 0.5)
     affine[:3, :3] /= ratio
     shape = (192, 192, 3 * scan.shape[2])
-    inside = field(positions(shape, edges / ratio)) > 0
+    inside = field(positions(shape, edges / ratio), scan.shape[0] * edges[0]) > 0
     for name in ("t1", "flair"):
         ramp = 1000 + np.arange(shape[0], dtype=np.float32)[:, None, None]
         write_nifti(folder / f"{name}.nii.gz", np.where(inside, ramp, 0).astype(np.float32), affine)

@@ -46,6 +46,16 @@ def test_the_papers_experiments_plan_for_25_participants(clone):
     assert sum(planned.values()) < 1000, planned
 
 
+def test_the_clinic_trains_three_networks_hands_them_over_and_tests_nobody(clone):
+    (clone.folder / "mine.yaml").write_text(
+        "run: [clinic]\n"
+        "cohort: {name: mine, participants: config/demo_participants.tsv, simulate: {slices: [16, 25]}}\n"
+    )
+    planned = jobs(clone.dry_run("--configfile", "mine.yaml"))
+    assert planned["train"] == 3 and planned["hand_over"] == planned["inventory"] == 1
+    assert not planned.keys() & {"truncate", "sample", "evaluate", "table", "compare", "qualitative"}
+
+
 def test_the_worked_example_of_the_guide_plans_what_it_says(clone):
     guide = (clone.folder / "config" / "README.md").read_text()
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)

@@ -10,7 +10,11 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--slices", required=True, nargs="+", metavar="NPZ", help="slices.npz of every participant")
     result.add_argument(
-        "--low-resolution", required=True, nargs="+", metavar="NPZ", help="file of truncate.py of every participant"
+        "--low-resolution",
+        default=[],
+        nargs="*",
+        metavar="NPZ",
+        help="file of truncate.py of every participant; none where nobody is tested",
     )
     result.add_argument("--out", required=True, metavar="CSV", help="CSV table to write: file,sha256")
     return result

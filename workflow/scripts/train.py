@@ -25,6 +25,11 @@ def parser() -> argparse.ArgumentParser:
         "--protocol", required=True, choices=["paper", "clean"], help="protocol of truncation and scaling"
     )
     parser.add_argument(
+        "--low-resolution", choices=["masked", "filled"], default="masked",
+        help="maps that low-resolution ones are made of: masked (default), or with rejected voxels inside the brain"
+        " filled, as a scan is",
+    )  # fmt: skip
+    parser.add_argument(
         "--sizes", required=True, metavar="N,N,..",
         help="low-resolution matrix sizes to train on, unless the settings have their own",
     )  # fmt: skip
@@ -71,7 +76,8 @@ def main(arguments: argparse.Namespace) -> None:
     train_fold(
         settings, slices=arguments.slices, table=arguments.folds, fold=arguments.fold, protocol=arguments.protocol,
         sizes=sizes, needs=needs, needed=needed, seed=arguments.seed, checkpoint_every=arguments.checkpoint_every,
-        out=arguments.out, device=devices.choose(arguments.device, arguments.threads),
+        low_resolution=arguments.low_resolution, out=arguments.out,
+        device=devices.choose(arguments.device, arguments.threads),
     )  # fmt: skip
 
 

@@ -14,20 +14,21 @@ def divide(chosen: dict[str, str], settings: FoldSettings) -> list[Row]:
     """Every participant's part in every fold, in the order of names.
 
     chosen: participant -> the fold in which it is tested, as text, or '' to draw it. A fold's validation participants
-    are those that the next fold tests, the last fold's those of the first. Drawn groups differ by one at most.
+    are those that the next fold tests, the last fold's those of the first; where nobody is tested, those that it would
+    test. Drawn groups differ by one at most.
     The order of the participants does not matter.
     Raises UserError for too few participants, or folds chosen for some only, unknown or left without a participant.
     """
     if len(chosen) < settings.number:
         raise UserError(
             f"{len(chosen)} participants cannot make {settings.number} folds\n"
-            f"  each fold tests at least one: set folds.number to {len(chosen)} or fewer, or add participants"
+            f"  each fold has a group of at least one: set folds.number to {len(chosen)} or fewer, or add participants"
         )
     tested = _from_column(chosen, settings.number) if any(chosen.values()) else _drawn(chosen, settings)
     rows = []
     for participant in sorted(chosen):
-        validates = (tested[participant] - 2) % settings.number + 1
-        special = {validates: "validation", tested[participant]: "test"}
+        own, before = tested[participant], (tested[participant] - 2) % settings.number + 1
+        special = {before: "validation", own: "test"} if settings.test else {own: "validation"}
         rows += [Row(participant, fold, special.get(fold, "train")) for fold in range(1, settings.number + 1)]
     return rows
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -86,12 +87,13 @@ def stable_hash(*key) -> int:
 
 def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
-    size: Tensor, metabolite: Tensor,
+    size: Tensor, metabolite: Tensor, whole: bool = False,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
     """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1]; scale.py explains it.
 
     kspace complex [B, 1, H, W]; scaled_by: the high-resolution maximum [B, 1, 1, 1] in protocol 'paper', the factors in
-    'clean'. Training and sampling both scale here, so that a network meets what it was trained on.
+    'clean'. whole: whether the measured map goes on outside the mask. Training and sampling both scale here, so that a
+    network meets what it was trained on.
     """
     low_resolution = truncation.image(kspace)
     if truncation.protocol == "paper":
@@ -100,7 +102,7 @@ def conditioned(
         scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask)
     condition = Condition(
         low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
-        flair=flair, size=size, metabolite=metabolite,
+        flair=flair, size=size, metabolite=metabolite, whole=whole,
     )  # fmt: skip
     return condition, scale
 
@@ -110,10 +112,12 @@ class MapsOnDevice:
 
     def __init__(
         self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
-        device: torch.device | str = "cpu", factors: ScaleFactors | None = None,
+        device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
 
+        low_resolution: what is measured, the maps as they are (masked), or with their rejected voxels inside the brain
+        filled from the valid ones (filled), as a scan is; targets and masks are the same.
         factors: those of the training participants; None where these are the training participants.
         Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
         are not finite, and when no map is left.
@@ -125,13 +129,15 @@ class MapsOnDevice:
         self.protocol, self.device = protocol, torch.device(device)
         self.sizes = torch.tensor(sorted(sizes))
         self.truncation = Truncation(protocol, frame, device)
-        maps, valid, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], 0
+        maps, valid, measured, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], [], 0
         for participant in participants:
             used, participant_valid = participant.usable(protocol)
             _log_left_out(participant, used)
             slice_, metabolite_ = used.nonzero()
             maps.append(participant.maps[used] * participant_valid[used])
             valid.append(participant_valid[used])
+            if low_resolution == "filled":
+                measured.append(_filled(maps[-1], valid[-1], participant.brain[slice_]))
             where.append(slice_ + first_slice)
             metabolite.append(metabolite_)
             t1.append(participant.t1)
@@ -142,6 +148,8 @@ class MapsOnDevice:
             return torch.from_numpy(np.concatenate(arrays)).to(self.device)
 
         self.maps, self.valid = tensor(maps)[:, None], tensor(valid)[:, None]
+        self.whole = low_resolution == "filled"
+        self.measured = tensor(measured)[:, None] if self.whole else self.maps
         self.t1, self.flair = tensor(t1), tensor(flair)
         self.slice, self.metabolite = tensor(where), tensor(metabolite)
         if not len(self.maps):
@@ -151,7 +159,7 @@ class MapsOnDevice:
             )
         self.factors = factors
         if protocol == "clean" and factors is None:
-            known = self.maps, self.valid, self.metabolite, len(self.metabolites)
+            known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
             self.factors = ScaleFactors.learned(*known, self.truncation)
 
     def __len__(self) -> int:
@@ -181,20 +189,26 @@ class MapsOnDevice:
     def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
         """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
         index, sizes = index.to(self.device), sizes.to(self.device)
-        maps, mask = self.maps[index], self.valid[index].to(self.maps.dtype)
+        maps, measured, mask = self.maps[index], self.measured[index], self.valid[index].to(self.maps.dtype)
         t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
         if movement is not None:
-            maps, mask = movement(torch.cat([maps, mask], 1)).split(1, 1)
+            maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
-        kspace = self.truncation.measure(maps, sizes)
+        kspace = self.truncation.measure(measured, sizes)
         scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
         condition, scale = conditioned(
-            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index]
+            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole
         )
         return Batch(maps / scale, condition, scale)
 
     def _order(self, seed: int, epoch: int) -> list[int]:
         return torch.randperm(len(self), generator=generator_of("cpu", "order", seed, epoch)).tolist()
+
+
+def _filled(maps: np.ndarray, valid: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Maps [B, N, N] with their rejected voxels inside the brain filled from the valid ones, zero outside the brain."""
+    # By name: how holes are filled is part of the code of the networks alone that are trained with filled maps.
+    return import_module("mrsi_sr.scan.holes").fill(maps, valid, brain)
 
 
 def _common_metabolites(participants: Sequence[ParticipantSlices]) -> list[str]:

@@ -33,13 +33,16 @@ class ScaleFactors:
     table: Tensor
 
     @classmethod
-    def learned(cls, maps: Tensor, valid: Tensor, metabolite: Tensor, count: int, truncation: Truncation):
+    def learned(
+        cls, maps: Tensor, measured: Tensor, valid: Tensor, metabolite: Tensor, count: int, truncation: Truncation
+    ):
         """The medians over maps [B, 1, N, N] with their valid voxels, by metabolite [B], of `count` metabolites.
 
+        measured: what low-resolution maps are made of, the maps themselves or those with filled holes [B, 1, N, N].
         All sizes have theirs, whichever a network is trained on: so all networks of a fold have the same factors. A
         metabolite without a map has the median over all maps.
         """
-        blocks = zip(maps.split(BLOCK), valid.split(BLOCK), strict=True)
+        blocks = zip(*(each.split(BLOCK) for each in (maps, measured, valid)), strict=True)
         ratios = torch.cat([_ratios(*block, truncation) for block in blocks], dim=1)
         groups = [metabolite == each for each in range(count)]
         columns = [(ratios[:, group] if group.any() else ratios).median(dim=1).values for group in groups]
@@ -75,16 +78,17 @@ class ScaleFactors:
         return 2 * len(self.table)
 
 
-def _ratios(maps: Tensor, valid: Tensor, truncation: Truncation) -> Tensor:
+def _ratios(maps: Tensor, measured: Tensor, valid: Tensor, truncation: Truncation) -> Tensor:
     """Maximum of each map over that of its low-resolution map inside the valid voxels, float64 [N / 2, B]."""
-    maps = maps.double()
-    low = [(truncation.truncate(maps, size) * valid).amax(dim=(1, 2, 3)) for size in range(2, truncation.frame + 1, 2)]
-    return maps.amax(dim=(1, 2, 3)) / torch.stack(low)
+    sizes, measured = range(2, truncation.frame + 1, 2), measured.double()
+    low = [(truncation.truncate(measured, size) * valid).amax(dim=(1, 2, 3)) for size in sizes]
+    return maps.double().amax(dim=(1, 2, 3)) / torch.stack(low)
 
 
 def low_resolution_maximum(low_resolution: Tensor, mask: Tensor) -> Tensor:
     """Maximum [B, 1, 1, 1] of low-resolution maps inside their masks, [B, 1, H, W].
 
-    It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px.
+    It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px. A map
+    with filled holes has its maximum inside the mask as well, since what is filled lies between valid values.
     """
     return (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)

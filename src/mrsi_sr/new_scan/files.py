@@ -43,7 +43,8 @@ def super_resolve_files(
     Raises UserError for files and settings that do not fit together.
     """
     folder = out / bids_label(name)
-    inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values(), *resolver.folder.files()]
+    inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values()]
+    inputs += resolver.folder.files_of(resolver.name)
     check_replaced(folder, inputs)
     settings = {
         "method": resolver.name, "method_settings": resolver.settings.plain(), "folds": len(resolver.methods),

@@ -123,12 +123,17 @@ class NetworksFolder:
         weights = {role: self.path / file for role, file in self.content.files_of(name, fold).items()}
         return Method(
             name, planned.settings, self.network_settings(name, fold), weights, fold=fold, protocol=self.protocol,
-            sizes=[], device=device, batch_size=batch_size or planned.batch_size,
+            low_resolution=self.low_resolution, sizes=[], device=device, batch_size=batch_size or planned.batch_size,
         )  # fmt: skip
 
     def network_settings(self, method: str, fold: int) -> dict[str, NetworkSettings]:
         """Settings of a method's networks in a fold, by role."""
         return {role: self._networks[name, fold] for role, name in self.methods[method].networks.items()}
+
+    def files_of(self, method: str) -> list[Path]:
+        """The description of the networks, and the weights of a method in all folds."""
+        weights = {file for fold in self.folds for file in self.content.files_of(method, fold).values()}
+        return [self.path / CONTENT, *(self.path / file for file in sorted(weights))]
 
     def reads_mri(self, method: str) -> bool:
         """Whether a method needs T1 and FLAIR: one of its networks reads them."""

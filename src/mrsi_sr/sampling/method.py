@@ -31,19 +31,21 @@ class Method:
     def __init__(
         self, name: str, settings: MethodSettings, network_settings: dict[str, NetworkSettings],
         weights: dict[str, Path], *, fold: int, protocol: str, sizes: Sequence[int], device: torch.device,
-        batch_size: int,
+        batch_size: int, low_resolution: str = "masked",
     ):  # fmt: skip
         """Build the networks of every role and load their weights. network_settings, weights: by role.
 
-        batch_size: number of maps sampled at a time; the maps do not depend on it.
+        batch_size: number of maps sampled at a time; the maps do not depend on it. low_resolution: maps, masked or
+        filled, that the measured ones are made of.
         Raises UserError when a role lacks settings or weights or has learned something else than the sampler needs, and
-        when weights are of other settings, fold or protocol, or of training participants that differ between roles.
+        when weights are of other settings, fold, protocol or low resolution, or of training participants that differ
+        between roles.
         """
         self.name, self.settings, self.device, self.batch_size = name, settings, device, batch_size
         self._check(network_settings, weights, sizes)
         loaded = {
             role: load_network(
-                role, path, network_settings[role], fold=fold, protocol=protocol,
+                role, path, network_settings[role], fold=fold, protocol=protocol, low_resolution=low_resolution,
                 sizes=[size_of_role(role)] if size_of_role(role) else sizes, device=device,
             )
             for role, path in weights.items()

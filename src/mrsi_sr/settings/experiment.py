@@ -47,6 +47,11 @@ class FoldSettings(Settings):
     seed: int = Field(
         1, ge=0, le=2**63 - 1, description="seed of the draw, where the participants table has no folds of its own"
     )
+    test: bool = Field(
+        True,
+        description="whether a fold tests its group; false: it validates on that group and trains on all others, for"
+        " networks that are handed over and not evaluated",
+    )
 
 
 class PlannedFolds(FoldSettings):
@@ -191,6 +196,27 @@ class ExperimentSettings(Settings):
         False,
         description="folder of the trained networks in `hand_over/`, to give to other sites; protocol clean",
     )
+
+    @model_validator(mode="after")
+    def _shows_who_is_tested(self) -> Self:
+        for key in ("tables", "figures"):
+            if getattr(self, key) and not self.folds.test:
+                raise rule(
+                    key,
+                    f"names {', '.join(getattr(self, key))}, but folds.test is false: expected none, since nobody is"
+                    " tested",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _filled_is_not_evaluated(self) -> Self:
+        if self.low_resolution == "filled" and self.folds.test:
+            raise rule(
+                "low_resolution",
+                "is filled, but folds.test is true, and test participants are measured as masked maps: expected"
+                " folds.test false; such networks are evaluated on scans, by super_resolve",
+            )
+        return self
 
     @model_validator(mode="after")
     def _scans_have_its_scale(self) -> Self:

@@ -33,8 +33,9 @@ class FoldMaps:
 
     @classmethod
     def read(
-        cls, slices: Sequence[Path], table: Path, fold: int, protocol: str, sizes: Sequence[int], device: torch.device
-    ) -> "FoldMaps":
+        cls, slices: Sequence[Path], table: Path, fold: int, protocol: str, low_resolution: str, sizes: Sequence[int],
+        device: torch.device,
+    ) -> "FoldMaps":  # fmt: skip
         """Read the fold's participants from the table of folds, and their maps from their files of slices."""
         rows, files = folds.read(table), {}
         for part in ("train", "validation"):
@@ -45,7 +46,7 @@ class FoldMaps:
         for part, paths in files.items():
             participants = [ParticipantSlices.load(path) for path in paths.values()]
             factors = maps["train"].factors if maps else None
-            maps[part] = MapsOnDevice(participants, protocol, sizes, device, factors)
+            maps[part] = MapsOnDevice(participants, protocol, sizes, device, factors, low_resolution)
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
         return cls(files, maps)
 
@@ -58,25 +59,28 @@ class FoldMaps:
 def train_fold(
     settings: NetworkSettings, *, slices: Sequence[Path], table: Path, fold: int, protocol: str, sizes: Sequence[int],
     needs: Mapping[str, Path], needed: Mapping[str, NetworkSettings], seed: int, checkpoint_every: int, out: Path,
-    device: torch.device,
+    device: torch.device, low_resolution: str = "masked",
 ) -> None:  # fmt: skip
     """Train a network on a fold, and write its weights, losses and provenance to the folder `out`.
 
     slices: files of slices, at least those of the fold's participants. table: file of the folds. sizes: low-resolution
     sizes to train on, unless the settings have their own. needs, needed: weights and settings, by role, of the networks
-    that the training needs. A training that `out` has a checkpoint of is resumed; where it is complete, its provenance
-    alone is written.
+    that the training needs. low_resolution: maps that low-resolution ones are made of, see MapsOnDevice. A training
+    that `out` has a checkpoint of is resumed; where it is complete, its provenance alone is written.
     Raises UserError for files and settings that do not fit together, and as `loop.train` does.
     """
     check_outputs([out], [*slices, table, *needs.values()])
     _check_needed(settings, needs, needed)
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
-    provenance = Provenance(settings.plain(), code=training.code(settings, needed.values()))
-    data = FoldMaps.read(slices, table, fold, protocol, sizes, device)
+    provenance = Provenance(settings.plain(), code=training.code(settings, needed.values(), low_resolution))
+    data = FoldMaps.read(slices, table, fold, protocol, low_resolution, sizes, device)
     metabolites = data.maps["train"].metabolites
     check_metabolites(settings, metabolites)
-    identity = {"fold": fold, "protocol": protocol, "sizes": sizes, "metabolites": metabolites}
+    identity = {
+        "fold": fold, "protocol": protocol, "low_resolution": low_resolution, "sizes": sizes,
+        "metabolites": metabolites,
+    }  # fmt: skip
     factors = data.maps["train"].factors
     networks = {
         role: _load_needed(role, path, needed[role], device, factors, **identity) for role, path in needs.items()

@@ -31,14 +31,15 @@ class LoadedNetwork:
 
 def load_network(
     role: str, path: Path, settings: NetworkSettings, *, fold: int, protocol: str, sizes: Sequence[int],
-    device: torch.device,
+    device: torch.device, low_resolution: str = "masked",
 ) -> LoadedNetwork:  # fmt: skip
     """Build a network and load its weights. role: its name in the log, which warns of sizes that it was not trained on.
 
-    Raises UserError when the weights are of other settings, another fold or another protocol.
+    low_resolution: maps, masked or filled, that low-resolution ones were made of.
+    Raises UserError when the weights are of other settings, another fold, protocol or low resolution.
     """
     weights = Weights.load(path)
-    _check_same(path, weights, settings, fold, protocol)
+    _check_same(path, weights, settings, fold=fold, protocol=protocol, low_resolution=low_resolution)
     new = [size for size in sizes if size not in weights.sizes]
     if new:
         log.warning("the network of %s was not trained on low-resolution sizes %s", role, listed(new))
@@ -71,9 +72,10 @@ def _factors(path: Path, weights: Weights) -> ScaleFactors | None:
     return ScaleFactors(torch.tensor(table, dtype=torch.float64))
 
 
-def _check_same(path: Path, weights: Weights, settings: NetworkSettings, fold: int, protocol: str) -> None:
-    """Raise UserError unless the weights were trained with these settings, on this fold, in this protocol."""
-    for what, trained_on, wanted in (("fold", weights.fold, fold), ("protocol", weights.protocol, protocol)):
+def _check_same(path: Path, weights: Weights, settings: NetworkSettings, **facts) -> None:
+    """Raise UserError unless the weights were trained with these settings, and on this fold, protocol and so on."""
+    for key, wanted in facts.items():
+        what, trained_on = key.replace("_", " "), getattr(weights, key)
         if trained_on != wanted:
             raise UserError(f"{path} was trained on {what} {trained_on}, but {what} {wanted} is to be used")
     before, now = weights.settings, settings.plain()

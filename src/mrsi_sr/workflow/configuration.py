@@ -159,8 +159,9 @@ class Configuration:
         each = self.experiment(experiment)
         sizes = {name: self.training_sizes(experiment, name, fold) for name in self._with_needed([network])}
         return as_json(
-            [network, fold, each.participants, each.protocol, each.seed, each.folds.number, each.folds.seed, sizes]
-        )
+            [network, fold, each.participants, each.protocol, each.low_resolution, each.seed, each.folds.number,
+             each.folds.seed, each.folds.test, sizes]
+        )  # fmt: skip
 
     def _with_needed(self, networks: Iterable[str]) -> list[str]:
         """These networks and those that must be trained before them, in the configuration's order."""

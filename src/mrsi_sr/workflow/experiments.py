@@ -42,12 +42,14 @@ class ExperimentPlan(CohortPlan):
     def protocol(self, wildcards) -> str:
         return self._experiment(wildcards).protocol
 
+    def low_resolution_of_training(self, wildcards) -> str:
+        return self._experiment(wildcards).low_resolution
+
     def seed(self, wildcards) -> int:
         return self._experiment(wildcards).seed
 
     def fold_settings(self, wildcards) -> str:
-        folds = self._experiment(wildcards).folds
-        return FoldSettings.of(number=folds.number, seed=folds.seed).as_json()
+        return _division(self._experiment(wildcards)).as_json()
 
     def participants(self, wildcards) -> str:
         """Participants of the experiment, each with the fold that tests it where the table says one."""
@@ -58,6 +60,9 @@ class ExperimentPlan(CohortPlan):
         return self._files_of(wildcards, "slices.npz")
 
     def low_resolution(self, wildcards) -> list[str]:
+        """Measured k-space of every participant, where an experiment tests some."""
+        if not self._experiment(wildcards).folds.test:
+            return []
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
 
     def scans_of_experiment(self, wildcards) -> list[str]:
@@ -121,7 +126,7 @@ class ExperimentPlan(CohortPlan):
         check_participants(experiment, list(self.scans), where)
         chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
         try:
-            parts = divide(chosen, FoldSettings.of(number=experiment.folds.number, seed=experiment.folds.seed))
+            parts = divide(chosen, _division(experiment))
         except UserError as error:
             raise UserError(f"{where}.folds: {error}") from None
         for figure_name, figure in experiment.figures.items():
@@ -184,6 +189,11 @@ class ExperimentPlan(CohortPlan):
 
     def _files_of(self, wildcards, name: str) -> list[str]:
         return [f"{self.folder}/{participant}/{name}" for participant in self.participants_of(wildcards.experiment)]
+
+
+def _division(experiment: ExperimentSettings) -> FoldSettings:
+    """Settings of the division into folds, without those that are run."""
+    return FoldSettings.of(**{key: getattr(experiment.folds, key) for key in FoldSettings.model_fields})
 
 
 def _plain(networks: dict[str, NetworkSettings]) -> dict[str, dict]:

@@ -45,7 +45,8 @@ class Lineage:
             "inventory": [],
             "folds": [plan.participants, plan.fold_settings],
             "train": [
-                plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.seed, plan.needs_flags,
+                plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.low_resolution_of_training,
+                plan.seed, plan.needs_flags,
             ],
             "sample": [
                 plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
@@ -86,7 +87,8 @@ class Lineage:
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
             case "inventory":
-                return [("truncate", {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
+                read = "truncate" if plan.low_resolution(wildcards) else "slices"
+                return [(read, {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
             case "train":
                 return [*_data(wildcards), *map(_training, plan.needed_networks(wildcards))]
             case "sample":

@@ -1,5 +1,6 @@
 """Plan of the new scans: files and parameters of the rule that super-resolves them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
@@ -67,6 +68,17 @@ class NewScans:
             known = map_names.images(row["maps"])
             read += [str(path) for path in known] or [row["maps"]]
         return sorted({*read, *self.settings.quality.external_maps(row["participant"]).values()})
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Files that the table of scans and the section name, with the place of each, but for those of phantoms."""
+        if self.settings is None:
+            return
+        for name, row in self.rows.items():
+            paths = {column: row[column] for column in participants.FILES}
+            paths |= {f"scans.quality.{k}_map": path for k, path in self.settings.quality.external_maps(name).items()}
+            yield from ((f"{name}: {key}", path) for key, path in paths.items() if path and not is_simulated(path))
+        if not self.experiment:
+            yield "scans.networks:", f"{self.settings.networks}/networks.json"
 
     def scan_flags(self, wildcards) -> str:
         """Flags that name a scan and its images, and say what is asked of it."""

@@ -133,7 +133,8 @@ class Plan(ExperimentPlan):
         if rule == "train":
             needs = self.configuration.network(wildcards.network, None).needs
             needed = self._networks(needs, int(wildcards.fold)).values()
-            return training.code(self.configuration.network(wildcards.network, int(wildcards.fold)), needed)
+            network = self.configuration.network(wildcards.network, int(wildcards.fold))
+            return training.code(network, needed, self._experiment(wildcards).low_resolution)
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
             return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
@@ -221,7 +222,7 @@ class Plan(ExperimentPlan):
         scores = [
             f"results/{name}/fold-{fold}/metrics/{method}.parquet"
             for name, experiment in self.configuration.experiments.items()
-            if fold in experiment.folds.run
+            if fold in experiment.folds.run and experiment.folds.test
             for method in experiment.methods
         ]
         return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]

@@ -113,6 +113,7 @@ def _named(plan: Plan) -> Iterator[tuple[str, str]]:
                 # Of a folder of maps that is gone, the files that existing results were made from.
                 gone = key == "maps" and not Path(path).exists()
                 yield from ((f"{name}: {key}", each) for each in (plan.maps_of(name) if gone else [path]))
+    yield from plan.new_scans.named()
     places = (SimpleNamespace(experiment=name) for name in plan.configuration.experiments)
     for path in sorted(set(chain.from_iterable(map(plan.lpips_files, places)))):
         yield "lpips_weights:", path

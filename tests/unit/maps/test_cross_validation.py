@@ -45,6 +45,15 @@ def test_a_fold_validates_on_those_whom_the_next_fold_tests():
         assert participants_of(rows, fold, "validation") == participants_of(rows, fold % 4 + 1, "test")
 
 
+def test_where_nobody_is_tested_each_fold_validates_on_its_group_and_trains_on_all_others():
+    rows, tested = (divide(cohort(11), FoldSettings.of(number=4, test=test)) for test in (False, True))
+    for fold in range(1, 5):
+        assert participants_of(rows, fold, "test") == []
+        assert participants_of(rows, fold, "validation") == participants_of(tested, fold, "test")
+        both = participants_of(tested, fold, "train") + participants_of(tested, fold, "validation")
+        assert participants_of(rows, fold, "train") == sorted(both)
+
+
 def test_the_order_of_participants_does_not_matter():
     names = cohort(12)
     assert divide(names, FoldSettings.of()) == divide(dict(reversed(names.items())), FoldSettings.of())

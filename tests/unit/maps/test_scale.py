@@ -75,7 +75,7 @@ def test_the_factors_of_many_maps_are_learned_in_blocks_of_bounded_size(monkeypa
 
     monkeypatch.setattr(maps.truncation, "truncate", truncate_block)
     monkeypatch.setattr(scale, "BLOCK", 5)
-    learned = ScaleFactors.learned(maps.maps, maps.valid, maps.metabolite, 2, maps.truncation)
+    learned = ScaleFactors.learned(maps.maps, maps.measured, maps.valid, maps.metabolite, 2, maps.truncation)
     assert len(maps) > 10 and max(blocks) == 5 and sum(blocks) == len(maps) * len(learned.table)
     assert learned.plain() == maps.factors.plain()
 

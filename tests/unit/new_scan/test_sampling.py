@@ -9,9 +9,11 @@ from new_scans import FIELD_MM, StandIn, field, new_scan, positions, volumes
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.new_scan.batches import BatchSize
+from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.ratios import Ratio
 from mrsi_sr.new_scan.result import SliceResult, SuperResolved, zero_filled_of
 from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes
+from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.settings.cohort import QualitySettings
 
 KNOWN = ["tCho", "Glu", "NAA"]  # of the networks, in their order
@@ -153,6 +155,22 @@ def test_a_map_lies_where_the_scan_is(tmp_path, matrix):
 
     steps = [(x, y) for x in (-0.5, 0, 0.5) for y in (-0.5, 0, 0.5)]
     assert min(steps, key=error) == (0, 0)
+
+
+def test_an_interrupted_run_goes_on_with_the_slice_that_it_was_at(scan, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["super_resolve.py"])
+    sampler = ScanSampler([noisy()], scan, KNOWN, whole=True, seed=1)
+    found = {s: SliceResult.of(each, scan.metabolites, [], True) for s, each in sampler.slices(1, [], BatchSize(64))}
+    with Ownership(tmp_path / "sub-07.partial") as ownership:
+        Partial(ownership, "a").save(1, found[1], 3)
+    with Ownership(tmp_path / "sub-07.partial") as ownership:
+        assert Partial(ownership, "b").load(3) == {}  # of another request
+        done = Partial(ownership, "a").load(3)
+        assert list(done) == [1]
+        assert np.array_equal(done[1].mean, found[1].mean, equal_nan=True)
+        assert [s for s, _ in sampler.slices(1, list(done), BatchSize(64))] == [0, 2]
+        (tmp_path / "sub-07.partial" / "slice-001.npz").write_bytes(b"damaged")
+        assert Partial(ownership, "a").load(3) == {}
 
 
 def test_a_size_that_no_network_learned_is_refused_or_warned_about(scan, tmp_path):

@@ -36,6 +36,7 @@ PLACES = {
     ("folds", "settings"): "experiments.{experiment}.folds",
     ("train", "settings"): "networks.{network}",
     ("train", "sizes"): "experiments.{experiment}.sizes",
+    ("train", "low-resolution"): "experiments.{experiment}.low_resolution",
     ("train", "seed"): "experiments.{experiment}.seed",
     ("sample", "settings"): "methods.{method}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",

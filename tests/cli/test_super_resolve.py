@@ -1,0 +1,221 @@
+"""super_resolve.py: from a scan's files and a folder of networks to maps, and one message for whatever is wrong."""
+
+import gzip
+import json
+import logging
+import runpy
+import shutil
+import sys
+
+import handed
+import nibabel
+import numpy as np
+import pytest
+from clone import REPOSITORY
+from new_scans import volumes, write_images
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.scan.nifti import write_nifti
+
+EDGES = (6.8, 6.8, 5.0)  # an 8 x 8 scan of the field of view that the tiny networks have as 16 x 16
+PATTERNS = {"value": "{metabolite}_concentration.nii.gz", "sd": "{metabolite}_sd.nii.gz", "snr": "snr.nii.gz"}
+QUALITY = {"max_fwhm_ppm": None, "skull_margin_mm": None, "outlier_multiple": None}
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    return handed.write(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A scan as ready-made maps, with its images."""
+    folder = tmp_path_factory.mktemp("scan") / "new-01"
+    made = volumes((8, 8, 3), EDGES)
+    names = {"tCr": "NAA", "tCho": "tCho"}
+    for kind in ("concentration", "sd"):
+        values = getattr(made, kind)
+        setattr(made, kind, {name: values[source] for name, source in names.items()})
+    made.save(folder / "maps")
+    write_images(folder, made)
+    return folder
+
+
+@pytest.fixture
+def flags(networks, tmp_path):
+    """Words of the command line for a scan's folder. changes: flags by name; None leaves one out."""
+
+    def flags(folder, **changes) -> list[str]:
+        given = {
+            "maps": folder / "maps", "files": json.dumps(PATTERNS), "t1": folder / "t1.nii.gz",
+            "flair": folder / "flair.nii.gz", "brain_mask": folder / "brain_mask.nii.gz", "name": "new-01",
+            "networks": networks, "method": "ddpm", "samples": 2, "quality": json.dumps(QUALITY),
+            "out": tmp_path / "out",
+        } | changes  # fmt: skip
+        return [f"--{key.replace('_', '-')}={value}" for key, value in given.items() if value is not None]
+
+    return flags
+
+
+@pytest.fixture
+def resolve(flags, monkeypatch, caplog, one_thread):
+    """Run super_resolve.py in this process, which has torch loaded; returns its log."""
+    script = REPOSITORY / "workflow" / "scripts" / "super_resolve.py"
+    content = runpy.run_path(str(script))
+
+    def resolve(folder, **changes) -> str:
+        words = flags(folder, **changes)
+        monkeypatch.setattr(sys, "argv", [str(script), *words])
+        with caplog.at_level(logging.INFO):
+            content["main"](content["parser"]().parse_args(words))
+        return caplog.text
+
+    return resolve
+
+
+def files_in(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_scan_becomes_maps_with_everything_beside_them(resolve, scan, tmp_path):
+    log = resolve(scan, ratios="tCho/tCr,Ins/tCr")
+    assert "8x8 acquired to 16x16 target voxels" in log
+    assert "upscaling factor 2.00" in log
+    assert "Ins/tCr is left out" in log
+    written = files_in(tmp_path / "out")
+    stem = "sub-new01/mrsi/sub-new01_space-mrsi_res-sr_met-"
+    for name in ("tCr_desc-sr", "tCr_desc-srsd", "tCr_desc-zerofilled", "tChoPertCr_desc-sr", "tChoPertCr_desc-srsd"):
+        assert {f"{stem}{name}_mrsi.nii.gz", f"{stem}{name}_mrsi.json"} <= written
+    assert "dataset_description.json" in written
+    assert not any("partial" in name for name in written)
+    record = json.loads((tmp_path / "out" / "sub-new01" / "provenance.json").read_text())
+    assert record["settings"]["samples"] == 2
+    assert record["settings"]["method_settings"]["sampler"]["kind"] == "ancestral"
+    image = nibabel.load(tmp_path / "out" / f"{stem}tCr_desc-sr_mrsi.nii.gz")
+    assert image.shape == (16, 16, 3)
+    assert np.asarray(image.dataobj).max() > 0
+
+
+def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out in (first, second):
+        resolve(scan, out=out, batch_size=3 if out == first else 100)
+    for name in files_in(first):
+        if name.endswith("mrsi.nii.gz"):
+            maps = [np.asarray(nibabel.load(out / name).dataobj) for out in (first, second)]
+            assert np.allclose(*maps, atol=1e-4), name
+
+
+def test_metabolites_that_the_networks_do_not_know_are_skipped_with_a_message(resolve, scan, tmp_path):
+    folder = shutil.copytree(scan, tmp_path / "new-02")
+    for kind in ("concentration", "sd"):
+        shutil.copy(folder / "maps" / f"tCho_{kind}.nii.gz", folder / "maps" / f"Tau_{kind}.nii.gz")
+    assert "Tau skipped, which the networks do not know" in resolve(folder, metabolites="tCho,Tau")
+    assert not any("met-tCr" in name or "met-Tau" in name for name in files_in(tmp_path / "out"))
+
+
+def test_a_scan_as_fine_as_the_target_is_only_regridded_and_says_so(resolve, tmp_path):
+    folder, made = tmp_path / "fine", volumes((16, 16, 3), (3.4, 3.4, 5.0))
+    made.concentration["tCr"], made.sd["tCr"] = made.concentration.pop("NAA"), made.sd.pop("NAA")
+    made.save(folder / "maps")
+    write_images(folder, made)
+    assert "only regridded" in resolve(folder)
+    written = files_in(tmp_path / "out")
+    assert any("desc-zerofilled" in name for name in written)
+    assert not any("desc-sr_" in name for name in written)
+
+
+def test_a_folder_of_somebody_else_is_refused_before_anything_is_read(resolve, scan, tmp_path):
+    mine = tmp_path / "out" / "sub-new01" / "thesis.tex"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
+    with pytest.raises(UserError, match="is no former result of"):
+        resolve(scan)
+    assert files_in(tmp_path) == {"out/sub-new01/thesis.tex"}
+    with pytest.raises(UserError, match="holds an input"):
+        resolve(scan, out=scan.parent, maps=_inside(scan, "sub-new01"))
+
+
+def _inside(scan, label):
+    shutil.copytree(scan / "maps", scan.parent / label / "maps", dirs_exist_ok=True)
+    return scan.parent / label / "maps"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "dpm"}, ["dpm", "ddpm"]),
+        ({"temperature": -1}, ["--temperature is -1", "0 to 100"]),
+        ({"method": "munet", "temperature": 0.9}, ["draws no noise"]),
+        ({"ratios": "tCho"}, ["the ratio is 'tCho'", "tCho/NAA"]),
+        ({"unit": "a.u."}, ["a.u.", "mM"]),
+        ({"metabolites": "Tau"}, ["Tau"]),
+        ({"networks": "nowhere"}, ["no folder of networks nowhere"]),
+        ({"t1": None, "flair": None}, ["has no t1 and no flair", "zero_filled"]),
+        ({"t1": None, "flair": None, "brain_mask": None}, ["no brain mask"]),
+        ({"quality": '{"min_snr": 99}'}, ["no valid voxel is left"]),
+        ({"name": "../x"}, ["has the name '../x'"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_in_one_message(resolve, scan, tmp_path, changes, words):
+    with pytest.raises(UserError) as error:
+        resolve(scan, **changes)
+    for word in words:
+        assert word in str(error.value)
+    assert not (tmp_path / "out" / "sub-new01").exists()
+
+
+def _not_finite(path):
+    image = nibabel.load(path)
+    write_nifti(path, np.full(image.shape, np.nan, np.float32), image.affine)
+
+
+def _empty(path):
+    image = nibabel.load(path)
+    write_nifti(path, np.zeros(image.shape, np.float32), image.affine)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _other_shape(path):
+    image = nibabel.load(path)
+    write_nifti(path, np.asarray(image.dataobj)[:-1], image.affine)
+
+
+def _singular(path):
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[280:328] = bytes(48)  # the sform's three rows
+    path.write_bytes(gzip.compress(bytes(content)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "file", "word"),
+    [
+        (_not_finite, "maps/tCr_concentration.nii.gz", "tCr"),
+        (_empty, "maps/tCr_concentration.nii.gz", "tCr"),
+        (_cut, "maps/tCr_concentration.nii.gz", "tCr_concentration"),
+        (_cut, "t1.nii.gz", "t1.nii.gz"),
+        (_other_shape, "maps/tCr_concentration.nii.gz", "tCr_concentration"),
+        (_singular, "maps/tCr_concentration.nii.gz", "singular"),
+        (_empty, "brain_mask.nii.gz", "brain_mask.nii.gz"),
+        (_empty, "t1.nii.gz", "t1.nii.gz"),
+    ],
+)
+def test_a_damaged_scan_is_refused_by_the_files_name(resolve, scan, tmp_path, damage, file, word):
+    folder = shutil.copytree(scan, tmp_path / "damaged")
+    for record in folder.rglob("*provenance.json"):
+        record.unlink()
+    damage(folder / file)
+    with pytest.raises(UserError, match=word):
+        resolve(folder)
+    assert not (tmp_path / "out" / "sub-new01").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_message(run_script, flags, scan, tmp_path):
+    (tmp_path / "file").write_text("")
+    finished = run_script("super_resolve", *flags(scan, out=tmp_path / "file" / "out"))
+    assert finished.returncode == 2, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert f"{tmp_path / 'file'}" in finished.stderr
