@@ -102,22 +102,23 @@ class Status:
         return "\n\n".join(parts) + "\n"
 
     def table(self, experiment: str) -> str:
-        """Table of an experiment: a row for each method, a column for each fold."""
+        """Table of an experiment: a row for each method, or network where nobody is tested, a column for each fold."""
         settings = self.configuration.experiments[experiment]
-        folds = settings.folds.run
-        scored = {
-            (job.wildcards["method"], int(job.wildcards["fold"])): position
+        folds, tested = settings.folds.run, settings.folds.test
+        rule, kind = ("evaluate", "method") if tested else ("train", "network")
+        last = {
+            (job.wildcards[kind], int(job.wildcards["fold"])): position
             for position, job in enumerate(self.jobs)
-            if job.rule == "evaluate" and job.wildcards["experiment"] == experiment
+            if job.rule == rule and job.wildcards["experiment"] == experiment
         }
         rows = [[experiment, *(f"fold {fold}" for fold in folds)]]
-        for method in settings.methods:
-            cells = (scored.get((method, fold)) for fold in folds)
-            rows.append([method, *("not planned" if cell is None else self.cell(cell) for cell in cells)])
+        for name in settings.methods if tested else self.configuration.networks_of(experiment):
+            cells = (last.get((name, fold)) for fold in folds)
+            rows.append([name, *("not planned" if cell is None else self.cell(cell) for cell in cells)])
         return "\n".join(aligned(rows))
 
     def cell(self, position: int) -> str:
-        """State of one method on one fold: fresh, running, or the first stage that its scores still need."""
+        """State of a method or network on one fold: fresh, running, or the first stage that it still needs."""
         chain = sorted(self.chains[position])
         for each in chain:
             if each in self.owners and is_alive(self.owners[each]):

@@ -120,3 +120,15 @@ def test_modules_are_named_as_files_of_the_clone():
         "src/mrsi_sr/c.py changed",
         "workflow/scripts/train.py is now used",
     ]
+
+
+def test_networks_handed_over_are_compared_by_their_settings_alone(configuration):
+    """The folder goes to other sites: its record has no list of scans."""
+    said = list(
+        causes.of_command(
+            "hand_over", ["--settings", '{"sizes": [8]}'],
+            ["--settings", '{"sizes": [16]}', "--scans", "results/cohorts/toy/sub-01", "--networks", "1/ddpm=x"],
+            {"experiment": "toy"}, configuration, {},
+        )
+    )  # fmt: skip
+    assert said == ["experiments.toy.sizes: [8] -> [16]"]

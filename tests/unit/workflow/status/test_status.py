@@ -61,6 +61,16 @@ def test_what_is_up_to_date_is_fresh_and_a_method_without_jobs_is_not_planned(co
     assert status.report().endswith("Everything is up to date.\n")
 
 
+def test_where_nobody_is_tested_the_table_has_the_networks(raw, planned):
+    raw["experiments"]["toy"] |= {"tables": {}, "figures": {}}
+    raw["experiments"]["toy"]["folds"] |= {"run": [1, 2], "test": False}
+    planned.jobs = [job for job in planned.jobs if job.rule == "train"]
+    planned.change("train", 2)
+    configuration = Configuration.resolve(raw)
+    assert cells(configuration, planned) == ["fresh", "stale (train)"]
+    assert "zero_filled" not in Status(DryRun(configuration, planned.jobs)).table("toy")
+
+
 def test_a_cell_says_from_which_stage_on_scores_are_made_again_or_for_the_first_time(configuration, planned):
     for rule in ("train", "sample", "evaluate"):
         planned.change(rule, 1)
