@@ -15,6 +15,9 @@ line below 0.5, more than one tolerance outside, is a warning. The scan's score 
 | slice thickness | edge of a voxel | on either side | 2 times |
 | T1 and FLAIR | whether they are there | where the method reads one that is missing | none: it scores 0 |
 
+The range of few scans is narrow by chance: tolerances against it are 1 + 3 / (number of scans) times as wide, about as
+much as Student's t widens a prediction (2 at 3 scans, 1.15 at 20).
+
 What is comparable between resolutions (looked at in phantoms fitted at 64x64 and 16x16): ratios, FWHM, and S/N and %SD
 as LCModel gives them. S/N grows with a voxel's volume, so that a scan of larger voxels is at least as good as those
 seen: better values never count as outside. Absolute levels are not compared: networks scale each map by itself. Holes
@@ -37,6 +40,7 @@ from mrsi_sr.scan.volumes import Volumes
 WARNING = 0.5  # score of a line below which it is a warning
 FACTOR, FACTOR_OF_GRID, FACTOR_OF_SLICES, HOLES_PERCENT = 1.25, 1.1, 2.0, 10.0  # tolerances
 ROUNDED = 1.0  # S/N and %SD are integers
+FEW = 3  # scans whose range is trusted half as much
 LEAST_PPM = 0.001  # as FWHM is printed
 UPSCALING = "upscaling factor"
 LEAST, MOST = 0, -1  # positions of the 5th and 95th percentile
@@ -115,13 +119,13 @@ def judge(scan: NewScan, seen: Mapping, *, sizes: Sequence[int], reads_mri: bool
     """
     own = characteristics_of(scan)
     lines = [_mri(scan, reads_mri), _factor(scan, sizes), *_grid(scan, seen["voxel_mm"])]
-    lines += [_snr(own["snr"], seen["snr"]), _fwhm(own["fwhm_ppm"], seen["fwhm_ppm"])]
-    reference = seen["reference"]
+    wider, reference = 1 + FEW / seen["scans"], seen["reference"]
+    lines += [_snr(own["snr"], seen["snr"], wider), _fwhm(own["fwhm_ppm"], seen["fwhm_ppm"], wider)]
     for name in scan.metabolites:
         if name != reference and reference in scan.metabolites:
-            lines.append(_ratio(name, reference, own["ratio"][name], seen["ratio"].get(name)))
-    lines += [_sd(name, own["sd_percent"][name], seen["sd_percent"].get(name)) for name in scan.metabolites]
-    lines += [_holes(name, own["rejected"][name], seen["rejected"].get(name)) for name in scan.metabolites]
+            lines.append(_ratio(name, reference, own["ratio"][name], seen["ratio"].get(name), wider))
+    lines += [_sd(name, own["sd_percent"][name], seen["sd_percent"].get(name), wider) for name in scan.metabolites]
+    lines += [_holes(name, own["rejected"][name], seen["rejected"].get(name), wider) for name in scan.metabolites]
     return Trust(seen["scans"], tuple(lines))
 
 
@@ -190,50 +194,52 @@ def _grid(scan: NewScan, seen_mm: Sequence[float]) -> list[Line]:
     ]  # fmt: skip
 
 
-def _snr(value: float | None, seen: Sequence[float] | None) -> Line:
+def _snr(value: float | None, seen: Sequence[float] | None, wider: float) -> Line:
     low = None if seen is None else max(seen[LEAST] - ROUNDED, ROUNDED)
     words = {"below": "the spectra are noisier than those seen"}
-    return _line("S/N", value, low, None, "", _log_distance(value, low, None, FACTOR), words)
+    return _line("S/N", value, low, None, "", _log_distance(value, low, None, FACTOR, wider), words)
 
 
-def _fwhm(value: float | None, seen: Sequence[float] | None) -> Line:
+def _fwhm(value: float | None, seen: Sequence[float] | None, wider: float) -> Line:
     high = None if seen is None else seen[MOST] + LEAST_PPM
     words = {"above": "the spectral lines are broader than those seen"}
-    return _line("FWHM", value, None, high, "ppm", _log_distance(value, None, high, FACTOR), words)
+    return _line("FWHM", value, None, high, "ppm", _log_distance(value, None, high, FACTOR, wider), words)
 
 
-def _sd(name: str, value: float | None, seen: Sequence[float] | None) -> Line:
+def _sd(name: str, value: float | None, seen: Sequence[float] | None, wider: float) -> Line:
     high = None if seen is None else seen[MOST] + ROUNDED
     words = {"above": f"{name} is fitted with more uncertainty than was seen"}
-    return _line(f"%SD of {name}", value, None, high, "%", _log_distance(value, None, high, FACTOR), words)
+    return _line(f"%SD of {name}", value, None, high, "%", _log_distance(value, None, high, FACTOR, wider), words)
 
 
-def _ratio(name: str, reference: str, value: float | None, seen: Sequence[float] | None) -> Line:
+def _ratio(name: str, reference: str, value: float | None, seen: Sequence[float] | None, wider: float) -> Line:
     low, high = (None, None) if seen is None else (seen[LEAST], seen[MOST])
     spread = math.sqrt(high / low) if low and high and low > 0 else 1
-    distance = _log_distance(value, low, high, max(FACTOR, spread))
+    distance = _log_distance(value, low, high, max(FACTOR, spread), wider)
     return _line(f"{name}/{reference}", value, low, high, "", distance, {
         side: f"the level of {name} against {reference} is {words} than was seen: check the fit, the metabolite's"
         " definition and the echo time" for side, words in (("below", "lower"), ("above", "higher"))
     })  # fmt: skip
 
 
-def _holes(name: str, value: float, seen: Sequence[float] | None) -> Line:
+def _holes(name: str, value: float, seen: Sequence[float] | None, wider: float) -> Line:
     percent, high = 100 * value, None if seen is None else 100 * seen[MOST]
-    distance = None if high is None else max(0.0, percent - high) / HOLES_PERCENT
+    distance = None if high is None else max(0.0, percent - high) / (HOLES_PERCENT * wider)
     words = {"above": f"more of the brain has no trusted fit of {name} than was seen, and is filled from around it"}
     return _line(f"holes in {name}", percent, None, high, "% of the brain", distance, words)
 
 
-def _log_distance(value: float | None, low: float | None, high: float | None, factor: float) -> float | None:
-    """Distance outside a range in tolerances, each a factor; None without a value or without a range."""
+def _log_distance(
+    value: float | None, low: float | None, high: float | None, factor: float, wider: float = 1.0
+) -> float | None:
+    """Distance outside a range in tolerances, each a factor to the power of wider; None without a value or a range."""
     if value is None or (low is None and high is None):
         return None
     if value <= 0:
         return 0.0 if low is None else math.inf
     below = math.log(low / value) if low and low > 0 else 0.0
     above = math.log(value / high) if high and high > 0 else 0.0
-    return max(0.0, below, above) / math.log(factor)
+    return max(0.0, below, above) / (wider * math.log(factor))
 
 
 def _line(

@@ -1,14 +1,18 @@
 """Laws of trust: a scan like those seen is trusted, one that is moved in a single characteristic is warned about it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import super_resolved
 
+from mrsi_sr.new_scan.scan import ScanFiles, prepare
 from mrsi_sr.new_scan.target import TargetGrid
-from mrsi_sr.new_scan.trust import WARNING, judge, warned
+from mrsi_sr.new_scan.trust import WARNING, characteristics_of, judge, warned
+from mrsi_sr.scan.characteristics import distribution
 from mrsi_sr.scan.volumes import Volumes
+from mrsi_sr.settings.cohort import QualitySettings
 
 SIZES = list(range(8, 33, 2))
 
@@ -89,6 +93,12 @@ def test_the_score_falls_with_the_distance(name, scan, seen):
     assert scores[0] > scores[2] > scores[4]
 
 
+def test_the_range_of_few_scans_is_trusted_less(scan, seen):
+    moved = times("concentration", "tCho")(scan, 1.6)
+    scores = [judged(moved, seen | {"scans": scans}).score for scans in (1, 3, 20, 1000)]
+    assert scores == sorted(scores, reverse=True) and scores[1] > 0.5 > scores[2]
+
+
 def test_a_lower_level_against_the_reference_counts_as_a_higher_one(scan, seen):
     trust = judged(times("concentration", "tCho")(scan, 0.3), seen)
     assert warnings_of(trust) == ["tCho/tCr"]
@@ -138,3 +148,38 @@ def test_warnings_reach_the_result_and_a_factor_is_not_named_twice(scan, result,
     assert [words.split(":")[0] for words in warned(result, trust).warnings] == ["Upscaling factor", "S/N"]
     told = replace(result, warnings=["an upscaling factor of 4.00"])
     assert [words.split(":")[0] for words in warned(told, trust).warnings] == ["an upscaling factor of 4.00", "S/N"]
+
+
+METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly")
+
+
+def phantom(run_script, folder, number: int, settings: dict):
+    """A phantom of four slices, simulated and read as a scan is."""
+    flags = [
+        "--participant",
+        f"sub-{number}",
+        "--seed",
+        number,
+        "--settings",
+        json.dumps({"slices": [19, 22]} | settings),
+    ]
+    read = ["--lcmodel", folder / "made/lcmodel", "--pattern", "multivoxel", "--metabolites", ",".join(METABOLITES)]
+    for script, given, out in (("simulate", flags, "made"), ("ingest", read, "volumes")):
+        reference = ["--reference", folder / "made/reference.nii.gz"] if script == "ingest" else []
+        done = run_script(script, *given, *reference, "--out", folder / out)
+        assert done.returncode == 0, done.stderr
+    images = ScanFiles(*(folder / "made" / f"{name}.nii.gz" for name in ("t1", "flair", "brain_mask")))
+    return prepare(
+        f"sub-{number}", Volumes.load(folder / "volumes", METABOLITES), images, QualitySettings.of(),
+        metabolites=METABOLITES, unit="mM", voxel_mm=3.4, frame=64,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_phantoms_at_low_resolution_raise_no_alarm_against_others_at_full_resolution(run_script, tmp_path):
+    """Each of four at 16x16 against the other three."""
+    full = [characteristics_of(phantom(run_script, tmp_path / f"full-{n}", n, {})) for n in range(1, 5)]
+    for left_out in range(4):
+        low = phantom(run_script, tmp_path / f"low-{left_out}", left_out + 1, {"acquired": [16, 16]})
+        trust = judged(low, distribution([each for n, each in enumerate(full) if n != left_out]))
+        assert not warnings_of(trust), [line.words for line in trust.lines if line.warns]
