@@ -88,6 +88,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/ingest.smk"
+include: "workflow/rules/mri.smk"
 include: "workflow/rules/mask.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/truncate.smk"

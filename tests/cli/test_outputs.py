@@ -22,6 +22,8 @@ HANDED = {
 SCRIPTS = {
     "simulate": "--participant a --seed 1 --out OUT",
     "ingest": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --out OUT",
+    "strip": "--t1 IN/t1.nii.gz --out OUT",
+    "register": "--volumes IN/volumes --brain IN/mask --t1 IN/t1.nii.gz --flair IN/flair.nii.gz --out OUT",
     "mask": "--volumes IN/volumes --t1 IN/t1.nii.gz --out OUT",
     "montage": "--volumes IN/volumes --mask IN/mask --t1 IN/t1.nii.gz --unit mM --out OUT",
     "slices": "--participant a --volumes IN/volumes --mask IN/mask --metabolites NAA --unit mM --t1 IN/t1.nii.gz"
@@ -49,7 +51,7 @@ SCRIPTS["hand_over"] = (
 )
 WITHOUT_OUTPUT = {"status", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
-FOLDERS = ("simulate", "ingest", "mask", "train", "sample", "hand_over")
+FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "hand_over")
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",

@@ -107,6 +107,11 @@ class NewScans:
         if self.experiment:
             check_known(settings.method, self.configuration.experiment(self.experiment).methods, "scans.method")
         for name, row in self.rows.items():
+            if row["mri"] == participants.RAW:
+                raise UserError(
+                    f"{settings.table}: {name}: mri is raw, but super_resolve takes prepared images\n"
+                    "  prepare them with workflow/scripts/strip.py and register.py, and name those that they write"
+                )
             if is_simulated(row["lcmodel"]) and settings.simulate is None:
                 raise UserError(
                     f"{settings.table}: {name}: lcmodel is {row['lcmodel']}, a file of a simulated scan\n"

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.workflow.plan import Plan
 from mrsi_sr.workflow.records import KEPT, set_aside_inventories_of_lost_files
 from mrsi_sr.workflow.scan_files import Contents
 
+OF_RAW = ("strip", "register")  # rules of participants whose MRI is raw
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
 OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative", "hand_over")
 PLACE = SimpleNamespace(
@@ -55,6 +57,69 @@ def reached(raw: dict, change) -> set[str]:
     change(raw)
     after = lineage(raw)
     return {rule for rule in before if before[rule] != after[rule]}
+
+
+def make_raw(scans, name: str) -> None:
+    """Say in the participants table that one scan's MRI is raw."""
+    table = scans / "participants.tsv"
+    head, *rows = table.read_text().splitlines()
+    rows = [f"{row}\t{'raw' if row.startswith(name) else ''}" for row in rows]
+    table.write_text("\n".join([f"{head}\tmri", *rows]) + "\n")
+
+
+def test_a_participant_whose_mri_is_raw_changes_nothing_of_those_whose_mri_is_prepared(real, scans):
+    """PLACE is of sub-01; what comes of all participants changes."""
+    changed = reached(real, lambda _: make_raw(scans, "sub-02"))
+    assert changed == {"cohort_summary", "inventory", *OF_NETWORKS}
+    plan = Plan(copy.deepcopy(real))
+    assert plan.files("t1", "brain_mask")(PLACE) == ["sub-01/t1.nii.gz"]
+    assert plan.file_flags("t1", "brain_mask")(PLACE) == "--t1=sub-01/t1.nii.gz"
+
+
+def test_raw_mri_is_prepared_before_what_reads_it_which_is_given_the_prepared_images(real, scans):
+    make_raw(scans, "sub-01")
+    plan, folder = Plan(copy.deepcopy(real)), "results/cohorts/toy/sub-01/mri/registered"
+    assert plan.files("t1", "flair", "brain_mask")(PLACE) == [f"{folder}/provenance.json"]
+    flags = plan.file_flags("t1", "flair", "brain_mask", "lesion")(PLACE).split()
+    assert flags == [f"--{flag}={folder}/{flag.replace('-', '_')}.nii.gz" for flag in ("t1", "flair", "brain-mask")]
+    assert plan.strip_flags(PLACE) == "--t1=sub-01/t1.nii.gz --method=deepbet"
+    assert plan.registration_files(PLACE) == ["sub-01/flair.nii.gz", "sub-01/t1.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rules"),
+    [
+        ("strip", "bet", {"register"}),
+        ("registration", "flirt", set()),
+        ("target", "reference", set()),
+        ("n4", True, set()),
+    ],
+)
+def test_a_setting_of_raw_mri_reaches_every_stage_behind_it(key, value, rules, real, scans):
+    make_raw(scans, "sub-01")
+    before = {rule: Plan(copy.deepcopy(real)).lineage(rule)(PLACE) for rule in OF_RAW}
+    assert reached(real, setting("cohort", "mri", key, value=value)) == {"mask", *BEHIND["mask"]}
+    after = {rule: Plan(copy.deepcopy(real)).lineage(rule)(PLACE) for rule in OF_RAW}
+    assert {rule for rule in OF_RAW if before[rule] != after[rule]} == rules
+
+
+def test_a_raw_image_with_other_content_reaches_what_is_prepared_from_it(real, scans):
+    make_raw(scans, "sub-01")
+    file = scans / "sub-01" / "flair.nii.gz"
+    assert reached(real, lambda _: file.write_text("another")) == {"mask", *BEHIND["mask"]}
+    plan = Plan(copy.deepcopy(real))
+    before = plan.lineage("register")(PLACE)
+    (scans / "sub-01" / "t1.nii.gz").write_text("another")
+    assert Plan(copy.deepcopy(real)).lineage("register")(PLACE) != before
+
+
+def test_raw_mri_without_the_reference_that_it_is_to_be_registered_to_is_refused(real, scans):
+    make_raw(scans, "sub-01")
+    table = scans / "participants.tsv"
+    table.write_text(table.read_text().replace("sub-01/reference.nii.gz", ""))
+    real["cohort"]["mri"] = {"target": "reference"}
+    with pytest.raises(UserError, match="sub-01 has raw MRI and no reference, but"):
+        Plan(real)
 
 
 def setting(*keys, value):

@@ -105,3 +105,9 @@ def test_files_that_are_not_there_are_named_at_the_start(planned):
     named = dict(start.absent(planned(networks="from/zurich")))
     assert named["new-01: t1"] == "scans/t1.nii"
     assert named["scans.networks:"] == "from/zurich/networks.json"
+
+
+def test_a_raw_mri_in_the_table_of_scans_is_not_taken_for_a_prepared_one(planned):
+    table = HEADER.replace("\n", "\tmri\n") + ROW.replace("\n", "\traw\n")
+    with pytest.raises(UserError, match=r"new-01: mri is raw, but super_resolve takes prepared images"):
+        planned(table)
