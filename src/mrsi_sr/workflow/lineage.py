@@ -57,6 +57,9 @@ class Lineage:
                 plan.evaluation_sizes, plan.protocol,
             ],
             "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
+            "super_resolve": [
+                plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
+            ],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -89,7 +92,7 @@ class Lineage:
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
             case "check_table":
-                new = [("check_new_scan", {"scan": label}) for label in plan.new_scans.labels()]
+                new = [("check_new_scan", place) for place in plan.new_scans.jobs()]
                 return [*(("check_scan", {"participant": name}) for name in plan.scans), *new]
             case "check_new_scan":
                 return [("simulate", {"participant": name}) for name in plan.new_scans.phantom(wildcards)]
@@ -110,6 +113,8 @@ class Lineage:
             case "super_resolve":
                 scans = plan.new_scans
                 return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []
+            case "scans_page":
+                return [("super_resolve", job) for job in plan.new_scans.jobs()]
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":

@@ -12,7 +12,7 @@ from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.cohort import check_flags, flags, is_simulated, phantom_of, phantom_record, raw_scan_flags
 from mrsi_sr.workflow.configuration import Configuration
 
-FOLDER = Path("results/scans")
+FOLDER, PAGE = Path("results/scans"), "index.html"
 CHECKS = Path("results/checks")
 HAND_OVER = "results/{experiment}/hand_over"
 IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns of images that the script reads
@@ -38,13 +38,17 @@ class NewScans:
         """Record of each scan's result."""
         return [f"{FOLDER}/{label}/{RECORD}" for label in self._names]
 
-    def labels(self) -> list[str]:
-        """Name of each scan in BIDS."""
-        return list(self._names)
-
     def checks(self) -> list[str]:
         """Check of each scan."""
         return [f"{CHECKS}/{label}.json" for label in self._names]
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Wildcards of each scan's job."""
+        return [{"scan": label} for label in self._names]
+
+    def targets(self) -> list[str]:
+        """Record of each scan's result, and the page that links them where there is a scan."""
+        return [*self.results(), *([f"{FOLDER}/{PAGE}"] if self._names else [])]
 
     @property
     def experiment(self) -> str | None:
