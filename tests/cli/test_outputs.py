@@ -44,6 +44,7 @@ SCRIPTS = {
     "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
     " --out-pdf OUT.pdf",
 }
+SCRIPTS["scans_page"] = "--scans IN/scan --out OUT"
 SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
     " --folds IN/folds.csv --out OUT"
@@ -54,6 +55,7 @@ FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample",
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
+    "scan/provenance.json", "scan/trust.json",
 )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anythi
 def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, inputs, tmp_path):
     before = contents(tmp_path)
     given = [word.partition("=")[2] or word for word in SCRIPTS[script].split() if word.startswith("IN")]
-    given = ["IN/volumes/counts.csv"] if script == "cohort_summary" else given
+    given = {"cohort_summary": ["IN/volumes/counts.csv"], "scans_page": ["IN/scan/trust.json"]}.get(script, given)
     for place in ["IN", *given] if script in FOLDERS else given:
         with pytest.raises(UserError, match=r"would be replaced, and (is|holds) an input"):
             run(script, place.replace("IN", str(inputs)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from mrsi_sr import networks, samplers
 from mrsi_sr.cli import log
 from mrsi_sr.lcmodel.scan_flags import RawScan
-from mrsi_sr.new_scan import outputs
+from mrsi_sr.new_scan import outputs, page, trust
 from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import ScanFiles
@@ -59,11 +59,17 @@ def super_resolve_files(
             ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
             allow_unlearned_size=request.allow_unlearned_size,
         )  # fmt: skip
+        judged = trust.judge(
+            result.scan, resolver.folder.seen, sizes=resolver.folder.sizes,
+            reads_mri=resolver.folder.reads_mri(resolver.name),
+        )  # fmt: skip
+        result = trust.warned(result, judged)
         facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
         outputs.write_description(out)
         told = {"name": name, "networks": str(resolver.folder.path), "sampling_seconds": round(result.seconds, 2)}
         with provenance.folder(folder, **told, **reading.facts) as temporary:
             outputs.write(result, temporary, facts)
+            page.write(result, judged, quality, facts, temporary)
     shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
     log.info("%s: %d maps of %d slices, in %s", name, len(result.mean), len(result.scan.slices), folder)
     return result

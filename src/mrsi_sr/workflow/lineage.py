@@ -55,6 +55,9 @@ class Lineage:
                 plan.evaluation_sizes, plan.protocol,
             ],
             "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
+            "super_resolve": [
+                plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
+            ],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -103,6 +106,8 @@ class Lineage:
             case "super_resolve":
                 scans = plan.new_scans
                 return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []
+            case "scans_page":
+                return [("super_resolve", job) for job in plan.new_scans.jobs()]
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":

@@ -12,7 +12,7 @@ from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.cohort import flags, is_simulated, phantom_of, phantom_record, raw_scan_flags
 from mrsi_sr.workflow.configuration import Configuration
 
-FOLDER = Path("results/scans")
+FOLDER, PAGE = Path("results/scans"), "index.html"
 HAND_OVER = "results/{experiment}/hand_over"
 IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns of images that the script reads
 
@@ -36,6 +36,14 @@ class NewScans:
     def results(self) -> list[str]:
         """Record of each scan's result."""
         return [f"{FOLDER}/{label}/{RECORD}" for label in self._names]
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Wildcards of each scan's job."""
+        return [{"scan": label} for label in self._names]
+
+    def targets(self) -> list[str]:
+        """Record of each scan's result, and the page that links them where there is a scan."""
+        return [*self.results(), *([f"{FOLDER}/{PAGE}"] if self._names else [])]
 
     @property
     def experiment(self) -> str | None:

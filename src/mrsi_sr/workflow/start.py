@@ -82,7 +82,7 @@ def if_cohort_fits(plan: Plan, targets: list[str], fold: int | None = None) -> C
 
 
 def scans_if_any(plan: Plan) -> Callable:
-    """Input function of the target that super-resolves new scans: the record of each.
+    """Input function of the target that super-resolves new scans: the record of each, and their page.
 
     The function raises Snakemake's WorkflowError where the configuration has no scans.
     """
@@ -97,7 +97,7 @@ def scans_if_any(plan: Plan) -> Callable:
             plan.check_for_scans()
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        return plan.new_scans.results()
+        return plan.new_scans.targets()
 
     return checked
 
