@@ -53,6 +53,15 @@ def test_a_head_stored_in_another_order_of_axes_has_the_same_skull(depth_mm):
     assert turned == rays(image)
 
 
+@pytest.mark.parametrize(("dark_mm", "part"), [(1.0, 0.0), (4.0, 1.0)])
+def test_a_crack_below_the_surface_is_no_bone(dark_mm, part):
+    """A sulcus, or a resampled edge, is thinner than bone."""
+    radius = np.hypot(*np.meshgrid(np.arange(-80, 81), np.arange(-80, 81))) * 0.5
+    disc = np.where((radius < 35) & ~((radius > 28) & (radius <= 28 + dark_mm)), 100.0, 0.0)
+    image = np.repeat(disc[:, :, None], 4, axis=2).astype(np.float32)
+    assert rays_with_skull(image, np.diag([0.5, 0.5, 1.0, 1.0]), (0, 3)) == part
+
+
 def test_where_an_image_is_empty_nothing_is_said():
     assert rays_with_skull(np.zeros((20, 20, 20), np.float32), np.eye(4), (-10, 10)) is None
     image = phantom(False).t1.astype(np.float32)
