@@ -108,6 +108,22 @@ def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
             assert np.allclose(*maps, atol=1e-4), name
 
 
+def test_raw_mri_is_prepared_first_and_written_beside_the_maps(resolve, scan, tmp_path):
+    """Nothing is stripped or registered here: the maps are those of prepared images."""
+    resolve(scan)
+    settings = json.dumps({"strip": "none", "registration": "none"})
+    resolve(scan, raw_mri=settings, brain_mask=None, out=tmp_path / "raw")
+    resolve(scan, brain_mask=None, out=tmp_path / "prepared")
+    written = files_in(tmp_path / "raw" / "sub-new01")
+    assert {f"anat/sub-new01_space-mrsi_desc-{name}.nii.gz" for name in ("preproc_T1w", "brain_mask")} <= written
+    assert "registration.png" in written
+    stem = "sub-new01/mrsi/sub-new01_space-mrsi_res-sr_met-tCr_desc-zerofilled_mrsi.nii.gz"
+    maps = [np.asarray(nibabel.load(tmp_path / out / stem).dataobj) for out in ("raw", "prepared")]
+    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.98
+    record = json.loads((tmp_path / "raw" / "sub-new01" / "provenance.json").read_text())
+    assert record["settings"]["raw_mri"]["strip"] == "none"
+
+
 def test_metabolites_that_the_networks_do_not_know_are_skipped_with_a_message(resolve, scan, tmp_path):
     folder = shutil.copytree(scan, tmp_path / "new-02")
     for kind in ("concentration", "sd"):
@@ -174,6 +190,8 @@ def _inside(scan, label):
         ({"method": "dpm"}, ["dpm", "ddpm"]),
         ({"temperature": -1}, ["--temperature is -1", "0 to 100"]),
         ({"method": "munet", "temperature": 0.9}, ["draws no noise"]),
+        ({"raw_mri": "{}", "t1": None}, ["--raw-mri needs --t1"]),
+        ({"raw_mri": '{"strip": "betty"}'}, ["strip", "deepbet"]),
         ({"ratios": "tCho"}, ["the ratio is 'tCho'", "tCho/NAA"]),
         ({"unit": "a.u."}, ["a.u.", "mM"]),
         ({"metabolites": "Tau"}, ["Tau"]),

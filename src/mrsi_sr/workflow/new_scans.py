@@ -91,6 +91,7 @@ class NewScans:
         asked = {
             "name": row["participant"], **{column: row[column] for column in IMAGES},
             "quality": settings.quality.as_json(), "unit": settings.unit, "method": settings.method,
+            "raw_mri": settings.mri.as_json() if row["mri"] == participants.RAW else None,
             "samples": settings.samples, "ratios": ",".join(settings.ratios), "seed": settings.seed,
         }  # fmt: skip
         words = flags(raw_scan_flags(row, settings.ingest, None) | asked)
@@ -123,11 +124,6 @@ class NewScans:
         if self.experiment:
             check_known(settings.method, self.configuration.experiment(self.experiment).methods, "scans.method")
         for name, row in self.rows.items():
-            if row["mri"] == participants.RAW:
-                raise UserError(
-                    f"{settings.table}: {name}: mri is raw, but super_resolve takes prepared images\n"
-                    "  prepare them with workflow/scripts/strip.py and register.py, and name those that they write"
-                )
             if is_simulated(row["lcmodel"]) and settings.simulate is None:
                 raise UserError(
                     f"{settings.table}: {name}: lcmodel is {row['lcmodel']}, a file of a simulated scan\n"

@@ -52,6 +52,12 @@ def test_the_script_is_given_the_scan_and_what_is_asked_of_it(planned):
     assert plan.new_scans.results() == ["results/scans/sub-new01/provenance.json"]
 
 
+def test_raw_mri_is_said_by_the_row(planned):
+    table = HEADER.replace("flair", "flair\tmri") + ROW.replace("flair.nii", "flair.nii\traw")
+    assert json.loads(flags_of(planned(table, mri={"strip": "bet"}))["raw-mri"])["strip"] == "bet"
+    assert "raw-mri" not in flags_of(planned())
+
+
 def test_networks_of_an_experiment_are_handed_over_first_and_those_of_others_are_taken_as_they_are(planned):
     scan = SimpleNamespace(scan="sub-new01")
     assert planned().new_scans.networks(scan) == "results/demo/hand_over/provenance.json"
@@ -113,9 +119,3 @@ def test_files_that_are_not_there_are_named_at_the_start(planned):
     named = dict(start.absent(planned(networks="from/zurich")))
     assert named["new-01: t1"] == "scans/t1.nii"
     assert named["scans.networks:"] == "from/zurich/networks.json"
-
-
-def test_a_raw_mri_in_the_table_of_scans_is_not_taken_for_a_prepared_one(planned):
-    table = HEADER.replace("\n", "\tmri\n") + ROW.replace("\n", "\traw\n")
-    with pytest.raises(UserError, match=r"new-01: mri is raw, but super_resolve takes prepared images"):
-        planned(table)
