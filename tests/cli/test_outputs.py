@@ -22,6 +22,9 @@ HANDED = {
 SCRIPTS = {
     "simulate": "--participant a --seed 1 --out OUT",
     "ingest": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --out OUT",
+    "check": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --name a"
+    " --flair IN/flair.nii.gz --out OUT",
+    "check_table": "--checks IN/a.parquet --out OUT",
     "strip": "--t1 IN/t1.nii.gz --out OUT",
     "register": "--volumes IN/volumes --brain IN/mask --t1 IN/t1.nii.gz --flair IN/flair.nii.gz --out OUT",
     "mask": "--volumes IN/volumes --t1 IN/t1.nii.gz --out OUT",
@@ -123,10 +126,12 @@ def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, i
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "folds", "ingest"])
+@pytest.mark.parametrize(
+    "script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "folds", "ingest", "check"]
+)
 def test_a_name_that_leaves_its_place_is_refused(script, run, tmp_path, monkeypatch):
     flags = {"folds": "--participants a", "ingest": "--metabolites NAA"}
-    flags |= dict.fromkeys(("sample", "evaluate"), "--method a")
+    flags |= dict.fromkeys(("sample", "evaluate"), "--method a") | {"check": "--name a"}
     flag = flags.get(script, "--participant a")
     text = SCRIPTS[script] if flag in SCRIPTS[script] else f"{SCRIPTS[script]} {flag}"
     monkeypatch.setitem(SCRIPTS, script, text.replace(flag, f"{flag.split()[0]} ../../x"))

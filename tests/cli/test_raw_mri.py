@@ -52,6 +52,8 @@ def test_raw_images_become_registered_ones_with_a_picture_and_a_record(sub_01, r
     assert (out / "check.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads((out / "provenance.json").read_text())
     assert record["settings"] == {"method": "simpleitk", "target": "maps", "n4": False}
+    warnings = json.loads((out / "registration.json").read_text())["warnings"]
+    assert any("litres is unusual" in line for line in warnings)  # what strip.py said is beside the images too
     masked = run_script(
         "mask", "--volumes", sub_01 / "volumes", "--t1", out / "t1.nii.gz", "--brain-mask", out / "brain_mask.nii.gz",
         "--out", tmp_path / "mask",

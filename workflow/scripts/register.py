@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report.figures import registration, style
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.outputs import check_made_from, check_replaced
-    from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.results.provenance import Provenance, record_of_input
     from mrsi_sr.scan import preparation, skull_strip
     from mrsi_sr.scan.image import read_image
     from mrsi_sr.scan.volumes import Volumes, metabolites_in
@@ -66,6 +66,8 @@ def main(arguments: argparse.Namespace) -> None:
     scan = Volumes.load(arguments.volumes, metabolites_in(arguments.volumes))
     brain = read_image(Path(arguments.brain) / skull_strip.FILE)
     prepared = preparation.register(arguments.t1, brain, scan, settings, **images)
+    of_brain = record_of_input(Path(arguments.brain)).get("warnings", [])
+    prepared.warnings[:] = dict.fromkeys([*of_brain, *prepared.warnings])
     with provenance.folder(arguments.out) as folder:
         prepared.save(folder)
         style.save(registration.picture(participant, prepared), png=folder / "check.png")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mrsi_sr.cli import run
+from mrsi_sr.cli import run, warnings_noted
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,8 +32,9 @@ def main(arguments: argparse.Namespace) -> None:
     images = [path for path in (arguments.t1, arguments.brain_mask) if path]
     check_replaced(arguments.out, images)
     provenance = Provenance({"method": arguments.method}, images, code=code_of(__file__))
-    brain = skull_strip.find_brain(arguments.t1, arguments.method, arguments.brain_mask)
-    with provenance.folder(arguments.out) as folder:
+    with warnings_noted() as said:
+        brain = skull_strip.find_brain(arguments.t1, arguments.method, arguments.brain_mask)
+    with provenance.folder(arguments.out, warnings=said) as folder:
         write_nifti(folder / skull_strip.FILE, brain.values.astype(np.uint8), brain.affine)
 
 

@@ -5,15 +5,12 @@ scan is. What reads it later interpolates once.
 """
 
 import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError, log, warnings_noted
 from mrsi_sr.scan import bias_field, fsl, registration, skull_strip
 from mrsi_sr.scan.image import Image, read_image
 from mrsi_sr.scan.nifti import write_nifti
@@ -135,23 +132,6 @@ def scan_image(
     values = np.minimum(mean, np.percentile(mean[good], BRIGHT_PERCENTILE)).astype(np.float32)
     fitted = (volumes.status == Status.OK) | good
     return Image(values, volumes.affine), fitted if _is_box(fitted) else _around(fitted, volumes.affine, in_plane=True)
-
-
-@contextmanager
-def warnings_noted() -> Iterator[list[str]]:
-    """A block whose warnings are listed as well as logged."""
-
-    class Noting(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    said: list[str] = []
-    handler = Noting(logging.WARNING)
-    log.addHandler(handler)
-    try:
-        yield said
-    finally:
-        log.removeHandler(handler)
 
 
 def _between(fixed: Image, moving: Image, region: np.ndarray | None, settings: MriSettings, what: str) -> Registration:

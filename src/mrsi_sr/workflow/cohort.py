@@ -16,6 +16,7 @@ from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.consistency import check_maps_of_participants
 
 SIMULATED = Path("results/simulated")
+CHECKED_IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns whose images a scan's check looks at
 COHORTS = Path("results/cohorts")
 REGISTERED = Path("mri/registered")  # in a participant's folder of results: what register.py writes
 PREPARED = ("t1", "flair", "brain_mask", "lesion")  # columns of raw MRI, and names of the images in that folder
@@ -102,6 +103,10 @@ class CohortPlan:
     def ingest_flags(self, wildcards) -> str:
         return flags(raw_scan_flags(self._scan(wildcards), self.cohort.ingest, self.metabolites(wildcards)))
 
+    def check_flags(self, wildcards) -> str:
+        row, cohort = self._scan(wildcards), self.cohort
+        return flags(check_flags(row, cohort.ingest, self.metabolites(wildcards), cohort.unit))
+
     # Text of the user reaches rules by functions alone: in a plain string of a rule, braces are Snakemake's wildcards.
 
     def settings(self, part: str) -> Callable:
@@ -131,6 +136,12 @@ class CohortPlan:
 
     def cohort_summary(self) -> str:
         return f"{self.folder}/summary.csv"
+
+    def check_table(self) -> str:
+        return f"{self.folder}/check.csv"
+
+    def checked_images(self, wildcards) -> list[str]:
+        return self.files(*CHECKED_IMAGES, raw=True)(wildcards)
 
     def all_slices(self) -> list[str]:
         return self.cohort_files("slices.npz")
@@ -253,6 +264,13 @@ def raw_scan_flags(row: dict[str, str], settings: IngestSettings, metabolites: s
         "metabolites": metabolites, "lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern,
         "flip": row["flip"] or settings.flip, **grid,
     }  # fmt: skip
+
+
+def check_flags(row: dict[str, str], settings: IngestSettings, metabolites: str, unit: str) -> dict:
+    """Flags of the check of a row's raw scan, as `flags` takes them."""
+    images = {column: row[column] for column in CHECKED_IMAGES}
+    own = {"name": row["participant"], **images, "mri": row["mri"], "unit": unit}
+    return raw_scan_flags(row, settings, metabolites) | own
 
 
 def flags(values: dict) -> str:

@@ -33,6 +33,8 @@ class Lineage:
         self._deciding = {
             "simulate": [plan.phantom_settings, plan.phantom_seed],
             "ingest": [plan.ingest_flags, content(plan.scan_files)],
+            "check_scan": [plan.check_flags, content(plan.scan_files), content(plan.checked_images)],
+            "check_new_scan": [plan.new_scans.check_flags, content(plan.new_scans.files)],
             "strip": [plan.strip_flags, content(plan.files("t1", "brain_mask", raw=True))],
             "register": [plan.registration_flags, content(plan.registration_files)],
             "mask": [
@@ -84,11 +86,16 @@ class Lineage:
         match rule:
             case "simulate" | "folds":
                 return []
-            case "ingest" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
+            case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
                 name = wildcards.participant
                 return [(before, {"participant": name}) for before in self._of_participant(rule, name)]
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
+            case "check_table":
+                new = [("check_new_scan", place) for place in plan.new_scans.jobs()]
+                return [*(("check_scan", {"participant": name}) for name in plan.scans), *new]
+            case "check_new_scan":
+                return [("simulate", {"participant": name}) for name in plan.new_scans.phantom(wildcards)]
             case "inventory":
                 read = "truncate" if plan.low_resolution(wildcards) else "slices"
                 return [(read, {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
@@ -122,6 +129,7 @@ class Lineage:
         raw = ["register"] if self._plan.is_raw(participant) else []
         return {
             "ingest": phantom,
+            "check_scan": phantom,
             "strip": phantom,
             "register": [*phantom, "ingest", "strip"],
             "mask": [*phantom, "ingest", *raw],

@@ -93,6 +93,10 @@ def scans_if_any(plan: Plan) -> Callable:
                 "the configuration has no section scans, which says what is super-resolved\n"
                 "  add scans: {method: NAME} to your file; docs/new_scan.md shows how"
             )
+        try:
+            plan.check_for_scans()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
         return plan.new_scans.targets()
 
     return checked

@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,12 +78,20 @@ def test_a_network_of_other_bytes_is_refused_before_anything_of_it_is_loaded(net
         skull_strip.load_network(changed, sha256(network_file))
 
 
-def test_the_bytes_that_are_loaded_are_those_that_were_checked(network_file, monkeypatch):
-    """A file that is exchanged between the check and the load is not read again."""
-    loaded = []
-    monkeypatch.setattr(torch.jit, "load", lambda stream, **_: loaded.append(stream.read()) or Bright())
-    skull_strip.load_network(network_file, sha256(network_file))
-    assert loaded == [network_file.read_bytes()]
+def test_a_file_that_is_exchanged_after_the_check_is_not_read_again(network_file, tmp_path, monkeypatch):
+    known, path, loaded = network_file.read_bytes(), tmp_path / "model.pt", []
+    path.write_bytes(known)
+    read = Path.read_bytes
+
+    def read_and_exchanged(self) -> bytes:
+        content = read(self)
+        self.write_bytes(b"another program")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_exchanged)
+    monkeypatch.setattr(torch.jit, "load", lambda source, **_: loaded.append(source.read()) or Bright())
+    skull_strip.load_network(path, sha256(network_file))
+    assert loaded == [known]
 
 
 def test_deepbet_that_is_not_installed_is_said_with_what_to_install(head, monkeypatch):

@@ -20,7 +20,7 @@ OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "invento
 OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative", "hand_over")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
-    table="comparison", figure="qualitative",
+    table="comparison", figure="qualitative", scan="sub-02",
 )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def test_a_scan_file_with_other_content_reaches_what_is_behind_its_reader_and_on
 
 
 def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, repository):
-    plan = Plan(real)
+    plan = Plan(real | {"scans": {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}})
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
     for rule, parts in plan._lineage._deciding.items():
         block = re.search(rf"^rule {rule}:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)[0]
@@ -262,3 +262,21 @@ def test_an_inventory_of_files_that_are_gone_is_set_aside_and_a_whole_one_kept_a
     set_aside_inventories_of_lost_files()
     names = {path.parent.name: path.name for path in (scans / "results").glob("*/inventory*")}
     assert names == {"whole": "inventory.csv", "lost": "inventory.lost.csv"}
+
+
+def test_a_check_of_scans_follows_the_scans_and_how_they_are_read_alone(real):
+    scans = {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}
+
+    def table(change=lambda raw: None) -> str:
+        changed = copy.deepcopy(real | {"scans": scans})
+        change(changed)
+        return Plan(changed).lineage("check_table")(PLACE)
+
+    before = table()
+    assert table(setting("cohort", "ingest", "flip", value="x")) != before
+    assert table(lambda raw: raw["scans"].update(ingest={"flip": "x"})) != before
+    assert table(setting("cohort", "quality", "min_snr", value=3.0)) == before
+    assert table(lambda raw: raw["scans"].update(seed=2)) == before
+    checks = Plan(real | {"scans": scans}).checks()
+    assert checks[0] == "results/cohorts/toy/sub-01/check.json" and checks[-1] == "results/checks/sub-03.json"
+    assert Plan(real).checks() == checks[:3]

@@ -58,10 +58,18 @@ def test_networks_of_an_experiment_are_handed_over_first_and_those_of_others_are
     assert planned(networks="from/zurich").new_scans.networks(scan) == "from/zurich/networks.json"
 
 
-def test_the_papers_plan_networks_for_clinics_only_where_scans_ask_for_them(repository):
-    cohort = {"name": "mine", "participants": "p.tsv"}
-    assert "clinic" not in layered({"cohort": cohort})["run"]
-    assert "clinic" in layered({"cohort": cohort, "scans": {"method": "ftddm_100"}})["run"]
+def test_networks_for_clinics_are_planned_only_where_scans_ask_for_them(repository, planned):
+    """Its own tables and figures are no targets then: only what the scans need of it."""
+    planned()  # the participants' table
+    cohort = {"cohort": yaml.safe_load((repository / "config" / "demo.yaml").read_text())["cohort"]}
+    alone = Plan(layered(cohort | {"run": ["multiscale"]}))
+    asked = Plan(
+        layered(cohort | {"run": ["multiscale"], "scans": {"method": "ftddm_100", "table": "scans.tsv"}}), scans=[]
+    )
+    assert set(alone.configuration.experiments) == {"multiscale"}
+    assert set(asked.configuration.experiments) == {"multiscale", "clinic"}
+    for targets in ("tables_and_figures", "all_networks", "losses", "folds", "handed_over"):
+        assert getattr(alone, targets)() == getattr(asked, targets)()
 
 
 def test_another_sampling_setting_is_another_parameter_and_another_network_another_lineage(planned):
