@@ -252,7 +252,7 @@ def _line(
         return Line(name, value, low, high, unit, None, f"{_first_upper(name)}: not compared, {missing}.")
     line = Line(name, value, low, high, unit, round(2.0**-distance, 3), "")
     shown = f"{_first_upper(name)}: {line.shown}"
-    if distance == 0:
+    if line.score == 1:
         return Line(**vars(line) | {"words": f"{shown}, as seen in training."})
     side = "below" if low is not None and value < low else "above"
     edge = low if side == "below" else high

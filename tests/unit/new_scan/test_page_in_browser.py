@@ -101,3 +101,13 @@ def test_a_missing_voxel_says_why(opened, result):
     opened.execute_script("voxel = arguments[0]; tell()", [int(i), int(j), int(s)])
     mean, _, _, why = values(opened, "tCho")
     assert (mean, why) == ("–", "S/N < 2.5")
+
+
+def test_without_a_browser_a_test_is_skipped_with_a_reason_and_fails_in_the_gate(monkeypatch):
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    monkeypatch.delenv(browser.REQUIRED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium chromium-driver"), browser.opened():
+        pass
+    monkeypatch.setenv(browser.REQUIRED, "required")
+    with pytest.raises(pytest.fail.Exception, match="not installed"), browser.opened():
+        pass

@@ -177,9 +177,9 @@ def phantom(run_script, folder, number: int, settings: dict):
 
 @pytest.mark.slow
 def test_phantoms_at_low_resolution_raise_no_alarm_against_others_at_full_resolution(run_script, tmp_path):
-    """Each of four at 16x16 against the other three."""
+    """Two of four at 16x16 against the other three, one of them with a large lesion."""
     full = [characteristics_of(phantom(run_script, tmp_path / f"full-{n}", n, {})) for n in range(1, 5)]
-    for left_out in range(4):
+    for left_out in (0, 2):
         low = phantom(run_script, tmp_path / f"low-{left_out}", left_out + 1, {"acquired": [16, 16]})
         trust = judged(low, distribution([each for n, each in enumerate(full) if n != left_out]))
         assert not warnings_of(trust), [line.words for line in trust.lines if line.warns]
