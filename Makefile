@@ -19,12 +19,15 @@ demo: NAME := demo
 demo-all: NAME := demo_all
 # Without a GPU to share, two networks train side by side, one core each: faster than one after the other on both.
 demo demo-all: setup
-	$(SNAKEMAKE) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules
+	$(SNAKEMAKE) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules -- all scans
 	@$(SNAKEMAKE) --quiet all --report results/$(NAME)-report.html
 	@cat results/$(NAME)/tables/comparison.md
 	@echo
+	@$(BIN)/python benchmarks/against_truth.py --scan results/scans/sub-new01 --truth results/simulated/new-01/truth
+	@echo
 	@echo "table    results/$(NAME)/tables/comparison.md (.csv, .tex; tests between methods: .tests.csv)"
 	@echo "figures  results/$(NAME)/figures/, results/cohorts/demo/*/mask.png, results/$(NAME)/fold-1/losses.png"
+	@echo "scan     results/scans/sub-new01/scan.html: a new patient at 16x16, super-resolved by FTDDM (all: results/scans/index.html)"
 	@echo "report   results/$(NAME)-report.html"
 
 test: setup

@@ -87,7 +87,9 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/ingest.smk"
+include: "workflow/rules/mri.smk"
 include: "workflow/rules/mask.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/truncate.smk"
@@ -109,6 +111,12 @@ rule all:
         plan.montages(),
         plan.cohort_summary(),
         plan.handed_over(),
+
+
+# Before anything expensive: a line for each scan, and their table.
+rule check:
+    input:
+        plan.check_table(),
 
 
 rule cohort:

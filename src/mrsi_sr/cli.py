@@ -72,6 +72,23 @@ def stop_noted() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def warnings_noted() -> Iterator[list[str]]:
+    """A block whose warnings are listed as well as logged."""
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    said: list[str] = []
+    handler = Noting(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield said
+    finally:
+        log.removeHandler(handler)
+
+
 def _stop(number: int, _) -> None:
     signal.signal(number, signal.SIG_DFL)
     raise Stopped

@@ -22,6 +22,11 @@ HANDED = {
 SCRIPTS = {
     "simulate": "--participant a --seed 1 --out OUT",
     "ingest": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --out OUT",
+    "check": "--lcmodel IN/lcmodel --pattern vienna --reference IN/t1.nii.gz --metabolites NAA --name a"
+    " --flair IN/flair.nii.gz --out OUT",
+    "check_table": "--checks IN/a.parquet --out OUT",
+    "strip": "--t1 IN/t1.nii.gz --out OUT",
+    "register": "--volumes IN/volumes --brain IN/mask --t1 IN/t1.nii.gz --flair IN/flair.nii.gz --out OUT",
     "mask": "--volumes IN/volumes --t1 IN/t1.nii.gz --out OUT",
     "montage": "--volumes IN/volumes --mask IN/mask --t1 IN/t1.nii.gz --unit mM --out OUT",
     "slices": "--participant a --volumes IN/volumes --mask IN/mask --metabolites NAA --unit mM --t1 IN/t1.nii.gz"
@@ -42,16 +47,18 @@ SCRIPTS = {
     "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
     " --out-pdf OUT.pdf",
 }
+SCRIPTS["scans_page"] = "--scans IN/scan --out OUT"
 SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
     " --folds IN/folds.csv --out OUT"
 )
 WITHOUT_OUTPUT = {"status", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
-FOLDERS = ("simulate", "ingest", "mask", "train", "sample", "hand_over")
+FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "hand_over")
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
+    "scan/provenance.json", "scan/trust.json",
 )  # fmt: skip
 
 
@@ -112,17 +119,19 @@ def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anythi
 def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, inputs, tmp_path):
     before = contents(tmp_path)
     given = [word.partition("=")[2] or word for word in SCRIPTS[script].split() if word.startswith("IN")]
-    given = ["IN/volumes/counts.csv"] if script == "cohort_summary" else given
+    given = {"cohort_summary": ["IN/volumes/counts.csv"], "scans_page": ["IN/scan/trust.json"]}.get(script, given)
     for place in ["IN", *given] if script in FOLDERS else given:
         with pytest.raises(UserError, match=r"would be replaced, and (is|holds) an input"):
             run(script, place.replace("IN", str(inputs)))
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "folds", "ingest"])
+@pytest.mark.parametrize(
+    "script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "folds", "ingest", "check"]
+)
 def test_a_name_that_leaves_its_place_is_refused(script, run, tmp_path, monkeypatch):
     flags = {"folds": "--participants a", "ingest": "--metabolites NAA"}
-    flags |= dict.fromkeys(("sample", "evaluate"), "--method a")
+    flags |= dict.fromkeys(("sample", "evaluate"), "--method a") | {"check": "--name a"}
     flag = flags.get(script, "--participant a")
     text = SCRIPTS[script] if flag in SCRIPTS[script] else f"{SCRIPTS[script]} {flag}"
     monkeypatch.setitem(SCRIPTS, script, text.replace(flag, f"{flag.split()[0]} ../../x"))

@@ -15,6 +15,8 @@ from clone import REPOSITORY
 from new_scans import volumes, write_images
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.lcmodel.names import voxel_names
+from mrsi_sr.lcmodel.scans import read_scan
 from mrsi_sr.scan.nifti import write_nifti
 
 EDGES = (6.8, 6.8, 5.0)  # an 8 x 8 scan of the field of view that the tiny networks have as 16 x 16
@@ -106,6 +108,22 @@ def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
             assert np.allclose(*maps, atol=1e-4), name
 
 
+def test_raw_mri_is_prepared_first_and_written_beside_the_maps(resolve, scan, tmp_path):
+    """Nothing is stripped or registered here: the maps are those of prepared images."""
+    resolve(scan)
+    settings = json.dumps({"strip": "none", "registration": "none"})
+    resolve(scan, raw_mri=settings, brain_mask=None, out=tmp_path / "raw")
+    resolve(scan, brain_mask=None, out=tmp_path / "prepared")
+    written = files_in(tmp_path / "raw" / "sub-new01")
+    assert {f"anat/sub-new01_space-mrsi_desc-{name}.nii.gz" for name in ("preproc_T1w", "brain_mask")} <= written
+    assert "registration.png" in written
+    stem = "sub-new01/mrsi/sub-new01_space-mrsi_res-sr_met-tCr_desc-zerofilled_mrsi.nii.gz"
+    maps = [np.asarray(nibabel.load(tmp_path / out / stem).dataobj) for out in ("raw", "prepared")]
+    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.98
+    record = json.loads((tmp_path / "raw" / "sub-new01" / "provenance.json").read_text())
+    assert record["settings"]["raw_mri"]["strip"] == "none"
+
+
 def test_metabolites_that_the_networks_do_not_know_are_skipped_with_a_message(resolve, scan, tmp_path):
     folder = shutil.copytree(scan, tmp_path / "new-02")
     for kind in ("concentration", "sd"):
@@ -123,6 +141,31 @@ def test_a_scan_as_fine_as_the_target_is_only_regridded_and_says_so(resolve, tmp
     written = files_in(tmp_path / "out")
     assert any("desc-zerofilled" in name for name in written)
     assert not any("desc-sr_" in name for name in written)
+
+
+def test_real_output_of_lcmodel_becomes_super_resolved_maps(resolve, repository, tmp_path):
+    """A grid of 5 x 6 x 2 voxels of 10 mm: odd, even and anisotropic after all; the fitted level stays."""
+    matrix, folder = (5, 6, 2), tmp_path / "real"
+    folder.mkdir()
+    affine = np.diag([10.0, 10, 10, 1])
+    affine[:3, 3] = -5 * (np.array(matrix) - 1)
+    wider = affine @ np.array([[1, 0, 0, -1], [0, 1, 0, -1], [0, 0, 1, -1], [0, 0, 0, 1.0]])  # a voxel more all round
+    for name in ("t1", "flair", "brain_mask"):
+        write_nifti(folder / f"{name}.nii.gz", np.ones([size + 2 for size in matrix], np.float32), wider)
+    write_nifti(folder / "reference.nii.gz", np.ones(matrix, np.float32), affine)
+    source = repository / "tests/data/lcmodel/grid"
+    log = resolve(
+        folder, maps=None, files=None, lcmodel=source, pattern="multivoxel", reference=folder / "reference.nii.gz"
+    )
+    assert "5x6 acquired to 15x16 target voxels" in log
+    names = voxel_names("multivoxel", matrix, "")
+    fitted, _ = read_scan(source, names, ["tCr", "tCho"], affine)
+    for name in ("tCr", "tCho"):
+        stem = tmp_path / "out" / "sub-new01" / "mrsi" / f"sub-new01_space-mrsi_res-sr_met-{name}_desc-"
+        maps = {desc: nibabel.load(f"{stem}{desc}.nii.gz").get_fdata() for desc in ("sr_mrsi", "valid_mask")}
+        level = np.nanmean(fitted.concentration[name])
+        assert maps["sr_mrsi"].shape == (15, 16, 2)
+        assert maps["sr_mrsi"][maps["valid_mask"] > 0].mean() == pytest.approx(level, rel=0.25)
 
 
 def test_a_folder_of_somebody_else_is_refused_before_anything_is_read(resolve, scan, tmp_path):
@@ -147,6 +190,8 @@ def _inside(scan, label):
         ({"method": "dpm"}, ["dpm", "ddpm"]),
         ({"temperature": -1}, ["--temperature is -1", "0 to 100"]),
         ({"method": "munet", "temperature": 0.9}, ["draws no noise"]),
+        ({"raw_mri": "{}", "t1": None}, ["--raw-mri needs --t1"]),
+        ({"raw_mri": '{"strip": "betty"}'}, ["strip", "deepbet"]),
         ({"ratios": "tCho"}, ["the ratio is 'tCho'", "tCho/NAA"]),
         ({"unit": "a.u."}, ["a.u.", "mM"]),
         ({"metabolites": "Tau"}, ["Tau"]),

@@ -65,6 +65,24 @@ def test_the_worked_example_of_the_guide_plans_what_it_says(clone):
     assert {"simulate": 5, "ingest": 5}.items() <= planned.items()
 
 
+def test_a_scan_whose_mri_is_raw_is_stripped_and_registered_before_it_is_masked(clone):
+    rows = ["participant\tlcmodel\tt1\tflair\tmri"]
+    for name, mri in (("raw", "raw"), ("ready", "prepared")):
+        files = [f"scans/{name}.{ending}" for ending in ("tar.gz", "t1.nii.gz", "flair.nii.gz")]
+        for file in files:
+            (clone.folder / file).parent.mkdir(exist_ok=True)
+            (clone.folder / file).touch()
+        rows.append("\t".join([name, *files, mri]))
+    (clone.folder / "config" / "participants.tsv").write_text("\n".join(rows) + "\n")
+    said = clone.dry_run("cohort", "--printshellcmds")
+    planned = jobs(said)
+    assert planned["strip"] == planned["register"] == 1 and planned["mask"] == planned["slices"] == 2
+    assert "strip.py --t1=scans/raw.t1.nii.gz --method=deepbet" in said
+    (masked,) = re.findall(r"mask\.py --volumes \S*/raw/volumes (.+) --settings", said)
+    folder = "results/cohorts/glioma/raw/mri/registered"
+    assert masked == f"--brain-mask={folder}/brain_mask.nii.gz --t1={folder}/t1.nii.gz"
+
+
 def test_planning_reads_no_folder_of_voxel_files(clone):
     """Ten thousand files on a slow disk are listed and read by the one job that ingests them."""
     for scan in (clone.folder / "scans" / "voxels" / f"p{number:02d}" for number in range(15)):

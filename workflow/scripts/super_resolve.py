@@ -10,7 +10,7 @@ from pathlib import Path
 from mrsi_sr.cli import UserError, positive, run
 from mrsi_sr.lcmodel.scan_flags import add_scan_flags, paths_of, scan_of
 from mrsi_sr.results.names import bids_label, check_name
-from mrsi_sr.settings.cohort import QualitySettings
+from mrsi_sr.settings.cohort import MriSettings, QualitySettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
 
 
@@ -29,6 +29,11 @@ def parser() -> argparse.ArgumentParser:
         "--brain-mask", type=Path, metavar="NIFTI", help="brain mask (default: the brain that the T1 shows)"
     )
     result.add_argument("--lesion", type=Path, metavar="NIFTI", help="mask of a lesion, outlined in the pictures")
+    result.add_argument(
+        "--raw-mri", metavar="JSON|@FILE",
+        help="T1 and FLAIR are as they were scanned, a mask or lesion in the T1's space: they are stripped and"
+        " registered by these settings of config/README.md (cohort.mri), {} for the defaults",
+    )  # fmt: skip
     result.add_argument("--quality", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     result.add_argument("--unit", metavar="UNIT", help="unit of the concentrations (default: the networks')")
     result.add_argument("--networks", required=True, type=Path, metavar="DIR", help="folder that hand_over.py wrote")
@@ -63,11 +68,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     name = check_name(arguments.name or _folder_of_scan(arguments), "--name")
     quality = QualitySettings.from_text(arguments.quality, "--quality")
+    raw_mri = None if arguments.raw_mri is None else MriSettings.from_text(arguments.raw_mri, "--raw-mri")
+    if raw_mri and not arguments.t1:
+        raise UserError("--raw-mri needs --t1: FLAIR is registered to it, and it to the scan")
     if arguments.temperature is not None and not 0 <= arguments.temperature <= 100:
         raise UserError(f"--temperature is {arguments.temperature:g}\n  expected a number from 0 to 100, such as 0.9")
     ratios = [each for each in arguments.ratios.split(",") if each]
-
-    from mrsi_sr.sampling.handed_over import NetworksFolder
 
     from mrsi_sr import devices  # late: torch takes seconds to import, an error above must not
     from mrsi_sr.new_scan.files import Request, super_resolve_files
@@ -75,6 +81,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.new_scan.scan import ScanFiles
     from mrsi_sr.new_scan.super_resolver import SuperResolver
     from mrsi_sr.results.outputs import check_replaced
+    from mrsi_sr.sampling.handed_over import NetworksFolder
 
     for each in ratios:
         Ratio.of(each)
@@ -87,7 +94,9 @@ def main(arguments: argparse.Namespace) -> None:
         ensemble=arguments.ensemble, temperature=arguments.temperature, largest_batch=arguments.batch_size,
     )  # fmt: skip
     files = ScanFiles(arguments.t1, arguments.flair, arguments.brain_mask, arguments.lesion)
-    request = Request(arguments.samples, ratios, arguments.keep_samples, arguments.allow_unlearned_size, arguments.seed)
+    request = Request(
+        arguments.samples, ratios, arguments.keep_samples, arguments.allow_unlearned_size, arguments.seed, raw_mri
+    )
     super_resolve_files(resolver, name, raw, files, quality, arguments.unit or folder.unit, request, arguments.out)
 
 

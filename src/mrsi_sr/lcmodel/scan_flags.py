@@ -30,13 +30,15 @@ class RawScan:
     """A raw scan as flags name it, not read yet.
 
     settings: the flags' values. inputs: files whose checksums provenance records; of LCModel's output, which is read
-    only once, the facts of the reading have the checksum.
+    only once, the facts of the reading have the checksum. axes: of the matrix in the order of the volumes' axes, which
+    are axial; None of ready-made maps, whose files are in any order.
     """
 
     metabolites: list[str]
     settings: dict
     inputs: list[Path]
     read: Callable[[], Reading]
+    axes: tuple[int, int, int] | None = None
 
 
 def add_scan_flags(parser: argparse.ArgumentParser, metabolites: str | None = None) -> None:
@@ -120,6 +122,7 @@ def _lcmodel(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
     from mrsi_sr.scan.nifti import files_of
+    from mrsi_sr.scan.volumes import axial_order
 
     _refuse(arguments, "--lcmodel", "files")
     if not arguments.pattern:
@@ -133,7 +136,7 @@ def _lcmodel(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
         return Reading(volumes, facts, fits, {"metabolites.csv": fits.table()})
 
     inputs = files_of(arguments.reference) if arguments.reference else []
-    return RawScan(metabolites, _settings(arguments), inputs, read)
+    return RawScan(metabolites, _settings(arguments), inputs, read, axial_order(affine))
 
 
 def _settings(arguments: argparse.Namespace) -> dict:

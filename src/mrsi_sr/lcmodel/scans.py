@@ -11,7 +11,7 @@ from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.lcmodel import archives, sources
 from mrsi_sr.lcmodel.metabolites import definition, metabolite_parts
 from mrsi_sr.lcmodel.names import VoxelNames
-from mrsi_sr.lcmodel.tables import concentration_of, extract, name_of, sd_of
+from mrsi_sr.lcmodel.tables import concentration_of, extract, input_changes, name_of, sd_of
 from mrsi_sr.results.reading import check_is_content
 from mrsi_sr.scan.volumes import Status, Volumes
 
@@ -41,6 +41,8 @@ class ScanFits:
         self.snr = np.full(voxels, np.nan, np.float32)
         self.fwhm = np.full(voxels, np.nan, np.float32)
         self.status = np.zeros(voxels, np.int16)
+        self.water = np.full(voxels, -1, np.int8)  # scaled by the water signal: 1, not: 0, not said: -1
+        self.frequency_mhz = np.full(voxels, np.nan, np.float32)
         self.layouts: dict[tuple[bytes, ...], Layout] = {}
         self.layout_of = np.full(voxels, -1, np.int32)
         self.no_number: dict[int, bytes] = {}  # metabolite -> the first of its rows whose concentration is none
@@ -75,6 +77,8 @@ class ScanFits:
         self.status[voxel] = status
         self.fwhm[voxel] = fwhm
         self.snr[voxel] = snr
+        scaled, self.frequency_mhz[voxel] = input_changes(data)
+        self.water[voxel] = -1 if scaled is None else scaled
         layout = self._layout(tuple([name_of(row) for row in rows]))
         self.layout_of[voxel] = layout.number
         for metabolite, wanted in enumerate(layout.rows):
@@ -90,6 +94,7 @@ class ScanFits:
     def _forget(self, voxel: int) -> None:
         self.concentration[:, voxel] = self.sd[:, voxel] = self.snr[voxel] = self.fwhm[voxel] = np.nan
         self.status[voxel], self.layout_of[voxel], self.from_coord[voxel] = Status.MISSING, -1, False
+        self.water[voxel], self.frequency_mhz[voxel] = -1, np.nan
 
     def _layout(self, names: tuple[bytes, ...]) -> Layout:
         layout = self.layouts.get(names)

@@ -25,6 +25,8 @@ NO_SD_PERCENT = 999
 
 _FWHM_AND_SNR = re.compile(rb"FWHM *= *(\S*?) *ppm *S/N *= *(\S+)[^\S\n]*\n")
 _FAILURE = re.compile(rb"^ *\d+ *(?:FATAL|ILLOGICAL)", re.MULTILINE)
+_DOWS = re.compile(rb"\bDOWS *= *\.?([TF])", re.IGNORECASE)
+_HZPPPM = re.compile(rb"\bHZPPPM *= *([0-9.E+]+)", re.IGNORECASE)
 _MISC_BYTES = 1000  # the line with FWHM is the first of $$MISC
 
 
@@ -67,6 +69,18 @@ def extract(data: bytes) -> tuple[Status, list[bytes], float, float]:
         return Status.TRUNCATED if data.strip() else Status.EMPTY, [], math.nan, math.nan
     snr = _number(found[2])
     return Status.OK, rows, _number(found[1]), math.nan if snr < 0 else snr  # -1: undefined
+
+
+def input_changes(data: bytes) -> tuple[bool | None, float]:
+    """What LCModel's list of changed input says: whether it scaled by the water signal, and the frequency in MHz.
+
+    Without DOWS in the list there is no scaling: F is its default. None, and NaN, where the file has no such list.
+    """
+    start = _section(data, b"$$INPU", b"lines in following table of input changes")
+    if start < 0:
+        return None, math.nan
+    scaled, frequency = _DOWS.findall(data, start), _HZPPPM.findall(data, start)  # of a namelist the last one counts
+    return bool(scaled) and scaled[-1] in b"Tt", _number(frequency[-1]) if frequency else math.nan
 
 
 def name_of(row: bytes) -> bytes:

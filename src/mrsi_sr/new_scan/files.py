@@ -3,13 +3,13 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrsi_sr import networks, samplers
 from mrsi_sr.cli import log
 from mrsi_sr.lcmodel.scan_flags import RawScan
-from mrsi_sr.new_scan import outputs
+from mrsi_sr.new_scan import outputs, page, raw_mri, trust
 from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import ScanFiles
@@ -19,18 +19,22 @@ from mrsi_sr.results.names import bids_label
 from mrsi_sr.results.outputs import check_replaced
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
-from mrsi_sr.settings.cohort import QualitySettings
+from mrsi_sr.settings.cohort import MriSettings, QualitySettings
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a scan: number of samples (None: the device's default), ratios, and what is kept and allowed."""
+    """What is asked of a scan: number of samples (None: the device's default), ratios, what is kept and allowed.
+
+    raw_mri: how T1 and FLAIR are prepared that are as they were scanned; None for prepared ones.
+    """
 
     samples: int | None
     ratios: Sequence[str]
     keep_samples: bool
     allow_unlearned_size: bool
     seed: int
+    raw_mri: MriSettings | None = None
 
 
 def super_resolve_files(
@@ -49,22 +53,35 @@ def super_resolve_files(
     settings = {
         "method": resolver.name, "method_settings": resolver.settings.plain(), "folds": len(resolver.methods),
         "quality": quality.plain(), "unit": unit, **vars(request), "ratios": list(request.ratios),
+        "raw_mri": request.raw_mri and request.raw_mri.plain(),
         "samples": request.samples or resolver.default_samples(), "scan": raw.settings,
     }  # fmt: skip
     provenance = Provenance(settings, inputs, code=code(resolver))
-    reading = raw.read()
-    with _owned(folder.with_name(f"{folder.name}.partial"), provenance.fingerprint(**reading.facts)) as partial:
+    reading, unfinished = raw.read(), folder.with_name(f"{folder.name}.partial")
+    with _owned(unfinished, provenance.fingerprint(**reading.facts)) as partial:
+        said = []
+        if request.raw_mri:
+            scanned = reading.volumes, request.raw_mri, raw.settings["reference"]
+            files, said = raw_mri.prepared(name, files, *scanned, unfinished / "mri")
         result = resolver(
             reading.volumes, files, name=name, unit=unit, quality=quality, samples=settings["samples"],
             ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
             allow_unlearned_size=request.allow_unlearned_size,
         )  # fmt: skip
+        judged = trust.judge(
+            result.scan, resolver.folder.seen, sizes=resolver.folder.sizes,
+            reads_mri=resolver.folder.reads_mri(resolver.name),
+        )  # fmt: skip
+        result = replace(trust.warned(result, judged), warnings=[*said, *trust.warned(result, judged).warnings])
         facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
         outputs.write_description(out)
         told = {"name": name, "networks": str(resolver.folder.path), "sampling_seconds": round(result.seconds, 2)}
         with provenance.folder(folder, **told, **reading.facts) as temporary:
             outputs.write(result, temporary, facts)
-    shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
+            page.write(result, judged, quality, facts, temporary)
+            if request.raw_mri:
+                raw_mri.write(name, unfinished / "mri", temporary)
+    shutil.rmtree(unfinished, ignore_errors=True)
     log.info("%s: %d maps of %d slices, in %s", name, len(result.mean), len(result.scan.slices), folder)
     return result
 

@@ -13,12 +13,12 @@ import numpy as np
 from mrsi_sr import __version__
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import NewScan
+from mrsi_sr.report.pages import RESEARCH_USE
 from mrsi_sr.results.files import writing
 from mrsi_sr.results.names import bids_label
 from mrsi_sr.scan import quality
 from mrsi_sr.scan.nifti import write_nifti
 
-RESEARCH_USE = "Research use only"
 BIDS_VERSION = "1.9.0"
 IN_PLANE = "super-resolved in plane; slices as they were acquired"
 

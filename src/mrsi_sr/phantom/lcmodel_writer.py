@@ -15,7 +15,7 @@ REFERENCE = "Cr+PCr"
 VERSION = " LCModel (Version 6.3-1N)"
 TITLE = "synthetic 7T FID-MRSI phantom"
 CONC_WIDTH, DIAG_WIDTH = 75, 74  # characters: LCModel pads lines of $$CONC and $$MISC, of $$DIAG and $$INPU
-INPUT_CHANGES = ("LTABLE=7", "NUNFIL=960, DELTAT=3.6e-04, HZPPPM=297.223")
+INPUT_CHANGES = ("LTABLE=7", "DOWS=T, ATTH2O=0.7, WCONC=35880", "NUNFIL=960, DELTAT=3.6e-04, HZPPPM=297.223")
 # Lines of $$MISC, with numbers of the widest form for each.
 MISC_LINES = (
     ("  FWHM = %s ppm    S/N =%4d", ("0.000", 0)),

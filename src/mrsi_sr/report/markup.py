@@ -1,6 +1,7 @@
-"""Plain text in Markdown and LaTeX: every character as it stands, none as markup."""
+"""Plain text in Markdown, LaTeX and HTML: every character as it stands, none as markup."""
 
 import re
+from html import escape
 
 # Markdown's markup; underscores, brackets and ampersands only where they can be it: names stay readable in the file.
 _MARKDOWN = re.compile(r"[\\`*<|$~]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
@@ -25,3 +26,8 @@ def markdown(text: str) -> str:
 def latex(text: str) -> str:
     """Text as it stands, in a paragraph or in a table's cell of LaTeX."""
     return "".join(_LATEX.get(character, character) for character in text)
+
+
+def html(text: str) -> str:
+    """Text as it stands, in an element or in a quoted attribute of HTML."""
+    return escape(text, quote=True)

@@ -130,6 +130,25 @@ class SliceSettings(Settings):
         return self
 
 
+class MriSettings(Settings):
+    """How raw MRI is prepared: the scans whose row has `raw` under `mri`. A given brain mask replaces strip."""
+
+    strip: Literal["deepbet", "bet", "none"] = Field(
+        "deepbet",
+        description="what finds the brain in the T1: deepbet (an optional extra; not validated for glioma), FSL's bet"
+        " where it is installed, or none where the T1 is stripped already",
+    )
+    registration: Literal["simpleitk", "flirt", "none"] = Field(
+        "simpleitk",
+        description="what registers FLAIR to T1 and T1 to the scan: simpleitk (mutual information), FSL's flirt where"
+        " it is installed, or none where the headers' positions are right",
+    )
+    target: Literal["maps", "reference"] = Field(
+        "maps", description="what T1 is registered to: a map made of the scan's volumes, or the row's reference image"
+    )
+    n4: bool = Field(False, description="removal of the bias field of T1 and FLAIR by N4")
+
+
 class Phantom(Settings):
     """What all scans of a phantom cohort share."""
 
@@ -196,3 +215,4 @@ class CohortSettings(Settings):
     ingest: IngestSettings = Field(IngestSettings.of(), description="reading of the scans")
     quality: QualitySettings = Field(QualitySettings.of(), description="limits of the quality mask")
     slices: SliceSettings = Field(SliceSettings.of(), description="choice of the slices")
+    mri: MriSettings = Field(MriSettings.of(), description="preparation of raw MRI")

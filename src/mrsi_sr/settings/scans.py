@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mrsi_sr.settings.base import Different, File, Name, Settings
-from mrsi_sr.settings.cohort import IngestSettings, PhantomCohort, QualitySettings, Unit
+from mrsi_sr.settings.cohort import IngestSettings, MriSettings, PhantomCohort, QualitySettings, Unit
 
 RATIO = r"^[^/,\s]+/[^/,\s]+$"
 Ratios = Annotated[list[Annotated[str, Field(pattern=RATIO, max_length=100)]], Field(max_length=50), Different]
@@ -42,4 +42,5 @@ class ScansSettings(Settings):
         description="settings of phantom scans, such as their low-resolution matrix; null or left out for real ones",
     )
     ingest: IngestSettings = Field(IngestSettings.of(), description="reading of the scans")
+    mri: MriSettings = Field(MriSettings.of(), description="preparation of raw MRI, of rows with `raw` under `mri`")
     quality: QualitySettings = Field(QualitySettings.of(), description="limits of the quality mask")

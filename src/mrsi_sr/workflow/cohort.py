@@ -16,6 +16,10 @@ from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.consistency import check_maps_of_participants
 
 SIMULATED = Path("results/simulated")
+CHECKED_IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns whose images a scan's check looks at
+COHORTS = Path("results/cohorts")
+REGISTERED = Path("mri/registered")  # in a participant's folder of results: what register.py writes
+PREPARED = ("t1", "flair", "brain_mask", "lesion")  # columns of raw MRI, and names of the images in that folder
 
 
 class CohortPlan:
@@ -24,7 +28,7 @@ class CohortPlan:
     def __init__(self, configuration: Configuration, rows: list[dict[str, str]] | None = None):
         self.configuration = configuration
         self.cohort = configuration.cohort
-        self.folder = f"results/cohorts/{self.cohort.name}"
+        self.folder = str(COHORTS / self.cohort.name)
         self.rows = rows or participants.read(self.cohort.participants)
         self.scans = {row["participant"]: row for row in participants.included(self.rows)}
         self._maps: dict[str, list[str]] = {}  # files of each participant's maps, listed once
@@ -39,12 +43,15 @@ class CohortPlan:
     def phantom_seed(self, wildcards) -> int:
         return self.cohort.simulate.seed
 
-    def files(self, *columns: str) -> Callable:
-        """Function that gives the inputs of a rule which reads these columns: files, or their phantom's provenance."""
+    def files(self, *columns: str, raw: bool = False) -> Callable:
+        """Function that gives the inputs of a rule which reads these columns: files, or the provenance of made ones.
+
+        raw: MRI as it was scanned; else, where the row says raw, as the rule register has prepared it.
+        """
 
         def paths(wildcards) -> list[str]:
-            row = self._scan(wildcards)
-            return sorted({phantom_record(row[column]) or row[column] for column in columns if row[column]})
+            row = self._scan(wildcards) if raw else self._prepared(wildcards)
+            return sorted({_record(row[column]) or row[column] for column in columns if row[column]})
 
         return paths
 
@@ -57,12 +64,48 @@ class CohortPlan:
         """Function that gives `--t1 PATH` for each of these columns that the participant's row fills."""
 
         def of_columns(wildcards) -> str:
-            return flags({column: self._scan(wildcards)[column] for column in columns})
+            return flags({column: self._prepared(wildcards)[column] for column in columns})
 
         return of_columns
 
+    def is_raw(self, participant: str) -> bool:
+        """Whether a participant's MRI has to be prepared."""
+        return self.scans[participant]["mri"] == participants.RAW
+
+    def strip_flags(self, wildcards) -> str:
+        row = self._scan(wildcards)
+        given = {"t1": row["t1"], "brain_mask": row["brain_mask"]}
+        return flags(given if row["brain_mask"] else given | {"method": self.cohort.mri.strip})
+
+    def registration_files(self, wildcards) -> list[str]:
+        """Files that a registration reads, beside the volumes and the brain."""
+        return self.files("t1", "flair", "lesion", *self._targets(), raw=True)(wildcards)
+
+    def registration_flags(self, wildcards) -> str:
+        row, settings = self._scan(wildcards), self.cohort.mri
+        given = {column: row[column] for column in ("t1", "flair", "lesion", *self._targets())}
+        given |= {"method": settings.registration, "target": settings.target}
+        return flags(given | {"bias_field": "n4" if settings.n4 else "kept"})
+
+    def _targets(self) -> list[str]:
+        """Columns of the images that T1 is registered to."""
+        return ["reference"] if self.cohort.mri.target == "reference" else []
+
+    def _prepared(self, wildcards) -> dict[str, str]:
+        """Row of a participant, whose MRI is the prepared one where the table's is raw."""
+        row = self._scan(wildcards)
+        if not self.is_raw(row["participant"]):
+            return row
+        folder = f"{self.folder}/{row['participant']}/{REGISTERED}"
+        made = [column for column in PREPARED if row[column] or column == "brain_mask"]
+        return row | {column: f"{folder}/{column}.nii.gz" for column in made}
+
     def ingest_flags(self, wildcards) -> str:
         return flags(raw_scan_flags(self._scan(wildcards), self.cohort.ingest, self.metabolites(wildcards)))
+
+    def check_flags(self, wildcards) -> str:
+        row, cohort = self._scan(wildcards), self.cohort
+        return flags(check_flags(row, cohort.ingest, self.metabolites(wildcards), cohort.unit))
 
     # Text of the user reaches rules by functions alone: in a plain string of a rule, braces are Snakemake's wildcards.
 
@@ -93,6 +136,12 @@ class CohortPlan:
 
     def cohort_summary(self) -> str:
         return f"{self.folder}/summary.csv"
+
+    def check_table(self) -> str:
+        return f"{self.folder}/check.csv"
+
+    def checked_images(self, wildcards) -> list[str]:
+        return self.files(*CHECKED_IMAGES, raw=True)(wildcards)
 
     def all_slices(self) -> list[str]:
         return self.cohort_files("slices.npz")
@@ -135,6 +184,11 @@ class CohortPlan:
                 raise UserError(
                     f"{where}: the pattern is {self._pattern(row)!r}, expected {' or '.join(PRESETS)} for a phantom"
                 )
+        if self.is_raw(name) and self.cohort.mri.target == "reference" and not row["reference"]:
+            raise UserError(
+                f"{where} has raw MRI and no reference, but cohort.mri.target is reference\n"
+                "  name the scan's reference image, or set cohort.mri.target to maps"
+            )
         if row["maps"] and "value" not in self.cohort.ingest.maps:
             raise UserError(
                 f"{where} has ready-made maps, but cohort.ingest.maps lacks value: the pattern of their files, such as"
@@ -162,6 +216,13 @@ class CohortPlan:
         return self.scans[wildcards.participant]
 
 
+def _record(path: str) -> str | None:
+    """Provenance of the folder of results that a path lies in, None for files that no rule makes."""
+    if REGISTERED.parts == Path(path).parts[-3:-1] and is_made(path):
+        return str(Path(path).with_name(RECORD))
+    return phantom_record(path)
+
+
 def phantom_record(path: str) -> str | None:
     """Provenance of the simulated participant whose folder a path lies in, None for other paths."""
     phantom = _phantom(path)
@@ -187,6 +248,11 @@ def is_simulated(path: str) -> bool:
     return SIMULATED in Path(path).parents
 
 
+def is_made(path: str) -> bool:
+    """Whether a path is a file that the workflow makes: a phantom's, or a result of a cohort."""
+    return is_simulated(path) or COHORTS in Path(path).parents
+
+
 def raw_scan_flags(row: dict[str, str], settings: IngestSettings, metabolites: str | None) -> dict:
     """Flags by which scripts read the raw scan of a row, as `flags` takes them."""
     if row["maps"]:
@@ -198,6 +264,13 @@ def raw_scan_flags(row: dict[str, str], settings: IngestSettings, metabolites: s
         "metabolites": metabolites, "lcmodel": row["lcmodel"], "pattern": row["pattern"] or settings.pattern,
         "flip": row["flip"] or settings.flip, **grid,
     }  # fmt: skip
+
+
+def check_flags(row: dict[str, str], settings: IngestSettings, metabolites: str, unit: str) -> dict:
+    """Flags of the check of a row's raw scan, as `flags` takes them."""
+    images = {column: row[column] for column in CHECKED_IMAGES}
+    own = {"name": row["participant"], **images, "mri": row["mri"], "unit": unit}
+    return raw_scan_flags(row, settings, metabolites) | own
 
 
 def flags(values: dict) -> str:

@@ -54,6 +54,7 @@ class Configuration:
 
     experiments: those that are planned, by name; networks and methods: those that they use. others: experiments that
     are not planned, whose networks may be used where equal ones are trained there. scans: new scans, None without any.
+    run: planned experiments, but for one that is planned only because new scans need its networks.
     """
 
     cohort: CohortSettings
@@ -61,7 +62,13 @@ class Configuration:
     methods: dict[str, PlannedMethod]
     experiments: dict[str, ExperimentSettings]
     others: dict[str, ExperimentSettings]
+    run: list[str]
     scans: ScansSettings | None = None
+
+    @property
+    def studied(self) -> dict[str, ExperimentSettings]:
+        """Planned experiments whose tables, figures and networks are wanted for themselves."""
+        return {name: self.experiments[name] for name in self.run}
 
     @classmethod
     def read(cls, path: str | Path, flag: str = "--config") -> "Configuration":
@@ -77,16 +84,19 @@ class Configuration:
         raw = _Whole.checked(whole)
         cohort = CohortSettings.checked(raw.cohort, "cohort")
         check_cohort(cohort)
+        scans = None if raw.scans is None else ScansSettings.checked(raw.scans, "scans")
         run = list(raw.experiments) if raw.run is None else raw.run
-        experiments = {name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in run}
+        planned = list(dict.fromkeys([*run, scans.networks] if scans and scans.networks in raw.experiments else run))
+        experiments = {
+            name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in planned
+        }
         methods = _used_methods(raw.methods, experiments)
         networks = _used_networks(raw.networks, methods, cohort.metabolites)
         others = {}
-        for name in [name for name in raw.experiments if name not in run]:
+        for name in [name for name in raw.experiments if name not in planned]:
             with suppress(UserError):  # what is not planned need not be usable
                 others[name] = ExperimentSettings.checked(raw.experiments[name])
-        scans = None if raw.scans is None else ScansSettings.checked(raw.scans, "scans")
-        configuration = cls(cohort, networks, methods, experiments, others, scans)
+        configuration = cls(cohort, networks, methods, experiments, others, run, scans)
         configuration._check()
         return configuration
 

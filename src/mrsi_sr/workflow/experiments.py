@@ -27,7 +27,7 @@ class ExperimentPlan(CohortPlan):
         Only targets that need an experiment check it: a look at the first scans of a cohort needs no five folds.
         fold: the fold to be run; None: all of them.
         """
-        for name, experiment in self.configuration.experiments.items():
+        for name, experiment in self.configuration.studied.items():
             if fold is None or fold in experiment.folds.run:
                 self._check_experiment(name, experiment)
 

@@ -7,7 +7,6 @@ from typing import Any, get_args
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.errors import check_known, join, listed, shown, suggestion
 from mrsi_sr.settings.sampler import SAMPLERS
-from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import read_yaml
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
@@ -52,14 +51,7 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     run = user.get("run") or own or [name for name in papers.get("run", []) if name in whole["experiments"]]
     for name in run:
         check_known(name, whole["experiments"], "run: the experiment")
-    return whole | {"run": [*run, *_of_scans(whole, run)]}
-
-
-def _of_scans(whole: dict, run: list[str]) -> list[str]:
-    """The experiment whose networks new scans are super-resolved with, where it is not run anyway."""
-    scans = whole.get("scans")
-    name = scans.get("networks", ScansSettings.model_fields["networks"].default) if isinstance(scans, dict) else None
-    return [name] if isinstance(name, str) and name in whole["experiments"] and name not in run else []
+    return whole | {"run": list(run)}
 
 
 def overridden(entry: Any, changes: Any, null_is_a_value: bool = False) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.workflow.cohort import is_simulated
+from mrsi_sr.workflow.cohort import is_made
 from mrsi_sr.workflow.scan_files import Contents
 
 Job = tuple[str, dict[str, str]]  # rule, wildcards
@@ -26,13 +26,17 @@ class Lineage:
             return content(plan.files(*columns))
 
         def content(paths: Callable) -> Callable:
-            return lambda wildcards: [contents.of(path) for path in paths(wildcards) if not is_simulated(path)]
+            return lambda wildcards: [contents.of(path) for path in paths(wildcards) if not is_made(path)]
 
         # What decides the result of each rule that others follow, beside its code: the parameters in its file, and the
         # contents of files that no rule makes.
         self._deciding = {
             "simulate": [plan.phantom_settings, plan.phantom_seed],
             "ingest": [plan.ingest_flags, content(plan.scan_files)],
+            "check_scan": [plan.check_flags, content(plan.scan_files), content(plan.checked_images)],
+            "check_new_scan": [plan.new_scans.check_flags, content(plan.new_scans.files)],
+            "strip": [plan.strip_flags, content(plan.files("t1", "brain_mask", raw=True))],
+            "register": [plan.registration_flags, content(plan.registration_files)],
             "mask": [
                 plan.settings("quality"), plan.file_flags("brain_mask", "t1"), files("brain_mask", "t1"),
                 content(plan.external_maps),
@@ -53,6 +57,9 @@ class Lineage:
                 plan.evaluation_sizes, plan.protocol,
             ],
             "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
+            "super_resolve": [
+                plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
+            ],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -79,10 +86,16 @@ class Lineage:
         match rule:
             case "simulate" | "folds":
                 return []
-            case "ingest" | "mask" | "montage" | "slices" | "truncate":
-                return [(before, {"participant": wildcards.participant}) for before in self._of_participant(rule)]
+            case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
+                name = wildcards.participant
+                return [(before, {"participant": name}) for before in self._of_participant(rule, name)]
             case "cohort_summary":
                 return [("slices", {"participant": name}) for name in plan.scans]
+            case "check_table":
+                new = [("check_new_scan", place) for place in plan.new_scans.jobs()]
+                return [*(("check_scan", {"participant": name}) for name in plan.scans), *new]
+            case "check_new_scan":
+                return [("simulate", {"participant": name}) for name in plan.new_scans.phantom(wildcards)]
             case "inventory":
                 read = "truncate" if plan.low_resolution(wildcards) else "slices"
                 return [(read, {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
@@ -100,6 +113,8 @@ class Lineage:
             case "super_resolve":
                 scans = plan.new_scans
                 return [("hand_over", {"experiment": scans.experiment})] if scans.experiment else []
+            case "scans_page":
+                return [("super_resolve", job) for job in plan.new_scans.jobs()]
             case "losses":
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
@@ -108,14 +123,18 @@ class Lineage:
                 return [*_data(wildcards), *(("sample", place) for place in plan.sampled_in_figure(wildcards))]
         raise ValueError(f"no lineage of {rule}")
 
-    def _of_participant(self, rule: str) -> list[str]:
-        """Rules before one of a participant's; phantoms are simulated first."""
+    def _of_participant(self, rule: str, participant: str) -> list[str]:
+        """Rules before one of a participant's; phantoms are simulated first, and raw MRI is prepared."""
         phantom = ["simulate"] if self._plan.cohort.simulate else []
+        raw = ["register"] if self._plan.is_raw(participant) else []
         return {
             "ingest": phantom,
-            "mask": [*phantom, "ingest"],
-            "montage": [*phantom, "ingest", "mask"],
-            "slices": [*phantom, "ingest", "mask"],
+            "check_scan": phantom,
+            "strip": phantom,
+            "register": [*phantom, "ingest", "strip"],
+            "mask": [*phantom, "ingest", *raw],
+            "montage": [*phantom, "ingest", "mask", *raw],
+            "slices": [*phantom, "ingest", "mask", *raw],
             "truncate": ["slices"],
         }[rule]
 

@@ -9,10 +9,11 @@ from mrsi_sr.results.names import bids_label
 from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.workflow import participants
-from mrsi_sr.workflow.cohort import flags, is_simulated, phantom_of, phantom_record, raw_scan_flags
+from mrsi_sr.workflow.cohort import check_flags, flags, is_simulated, phantom_of, phantom_record, raw_scan_flags
 from mrsi_sr.workflow.configuration import Configuration
 
-FOLDER = Path("results/scans")
+FOLDER, PAGE = Path("results/scans"), "index.html"
+CHECKS = Path("results/checks")
 HAND_OVER = "results/{experiment}/hand_over"
 IMAGES = ("t1", "flair", "brain_mask", "lesion")  # columns of images that the script reads
 
@@ -36,6 +37,18 @@ class NewScans:
     def results(self) -> list[str]:
         """Record of each scan's result."""
         return [f"{FOLDER}/{label}/{RECORD}" for label in self._names]
+
+    def checks(self) -> list[str]:
+        """Check of each scan."""
+        return [f"{CHECKS}/{label}.json" for label in self._names]
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Wildcards of each scan's job."""
+        return [{"scan": label} for label in self._names]
+
+    def targets(self) -> list[str]:
+        """Record of each scan's result, and the page that links them where there is a scan."""
+        return [*self.results(), *([f"{FOLDER}/{PAGE}"] if self._names else [])]
 
     @property
     def experiment(self) -> str | None:
@@ -78,6 +91,7 @@ class NewScans:
         asked = {
             "name": row["participant"], **{column: row[column] for column in IMAGES},
             "quality": settings.quality.as_json(), "unit": settings.unit, "method": settings.method,
+            "raw_mri": settings.mri.as_json() if row["mri"] == participants.RAW else None,
             "samples": settings.samples, "ratios": ",".join(settings.ratios), "seed": settings.seed,
         }  # fmt: skip
         words = flags(raw_scan_flags(row, settings.ingest, None) | asked)
@@ -85,6 +99,17 @@ class NewScans:
         words += "" if settings.temperature is None else f" --temperature={settings.temperature:g}"
         switches = ("ensemble", "keep_samples", "allow_unlearned_size")
         return " ".join([words, *(f"--{each.replace('_', '-')}" for each in switches if getattr(settings, each))])
+
+    def check_flags(self, wildcards) -> str:
+        """Flags of a scan's check, which looks at the cohort's metabolites."""
+        cohort = self.configuration.cohort
+        unit = self.settings.unit or cohort.unit
+        return flags(check_flags(self._row(wildcards), self.settings.ingest, ",".join(cohort.metabolites), unit))
+
+    def phantom(self, wildcards) -> list[str]:
+        """Name of the phantom that a scan is, if it is one."""
+        row = self._row(wildcards)
+        return [row["participant"]] if is_simulated(row["lcmodel"]) else []
 
     def phantom_settings(self, name: str) -> str | None:
         """Settings of a scan that is a phantom, as JSON; None of another name."""

@@ -16,7 +16,8 @@ from mrsi_sr.settings.text import MOST_BYTES
 
 REQUIRED = ("participant", "t1", "flair")
 FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns of paths
-OPTIONAL = ("lcmodel", "maps", "pattern", "flip", "reference", "brain_mask", "lesion", "fold", "exclude")
+OPTIONAL = ("lcmodel", "maps", "pattern", "flip", "reference", "mri", "brain_mask", "lesion", "fold", "exclude")
+RAW, READY = "raw", "prepared"  # of the column mri; empty means prepared
 EMPTY = dict.fromkeys((*REQUIRED, *OPTIONAL), "")
 NOT_AVAILABLE = ("n/a", "na", "nan", "none", "null", "-")  # the word of BIDS, and those of other software
 NOT_EXCLUDED = ("no", "0", "0.0", "false")
@@ -210,6 +211,11 @@ def _faults_of_scan(where: str, row: dict[str, str], required: tuple[str, ...]) 
             yield f"{where}: {column} is {row[column]!r}, a path with {unusable}: rename the file or folder, or link it"
     # The matrix is not known yet, and has no part in what is checked here.
     yield from _fault(voxel_names, row["pattern"] or "multivoxel", (1, 1, 1), row["flip"], where=where)
+    if row["mri"] not in (RAW, READY, ""):
+        yield (
+            f"{where}: mri is {row['mri'][:20]!r}, expected {RAW} for T1 and FLAIR as they were scanned, and {READY} or"
+            " nothing for those without skull that are registered to the scan"
+        )
     if row["fold"] and row["fold"] not in FOLDS:
         yield f"{where}: fold is {row['fold'][:20]!r}, expected a whole number from 1 to {MOST_FOLDS}, or nothing"
 

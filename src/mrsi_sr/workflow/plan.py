@@ -19,6 +19,8 @@ from mrsi_sr.workflow.scan_files import Contents
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
+# Rules whose script has another name: `snakemake check` is a target.
+SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check"}
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -34,6 +36,11 @@ class Plan(ExperimentPlan):
         self.contents = Contents(CONTENTS)
         self._lineage = Lineage(self, self.contents)
 
+    def check_for_scans(self) -> None:
+        """Raise UserError unless the cohort has what the experiment asks of it whose networks new scans need."""
+        if name := self.new_scans.experiment:
+            self._check_experiment(name, self.configuration.experiment(name))
+
     def phantom_settings(self, wildcards) -> str:
         """Settings of a phantom: of the cohort, or of the new scans."""
         return self.new_scans.phantom_settings(wildcards.participant) or super().phantom_settings(wildcards)
@@ -42,6 +49,10 @@ class Plan(ExperimentPlan):
         """Seed of a phantom, as phantom_settings."""
         scans = self.new_scans
         return scans.settings.simulate.seed if wildcards.participant in scans.rows else super().phantom_seed(wildcards)
+
+    def checks(self) -> list[str]:
+        """Check of each scan of both tables."""
+        return [*self.cohort_files("check.json"), *self.new_scans.checks()]
 
     # --- scores, tables and figures
 
@@ -143,7 +154,7 @@ class Plan(ExperimentPlan):
             fold = self.configuration.experiment(experiment).folds.run[0]
             own = code_of(SCRIPTS / f"{rule}.py")
             return own | sampling.code(method, self._networks(method.networks, fold).values())
-        return code_of(SCRIPTS / f"{rule}.py")
+        return code_of(SCRIPTS / f"{SCRIPT_OF.get(rule, rule)}.py")
 
     def code_hash(self, rule: str) -> Callable:
         """Function that gives the hash of the code of a rule's jobs."""
@@ -185,7 +196,7 @@ class Plan(ExperimentPlan):
 
     def handed_over(self) -> list[str]:
         """Provenance of the folders of networks that planned experiments hand over."""
-        experiments = self.configuration.experiments.items()
+        experiments = self.configuration.studied.items()
         return [f"results/{name}/hand_over/provenance.json" for name, experiment in experiments if experiment.hand_over]
 
     # --- targets
@@ -193,7 +204,7 @@ class Plan(ExperimentPlan):
     def tables_and_figures(self) -> list[str]:
         """Tables, tests between the methods of those that have more than one, and figures."""
         targets = []
-        for name, experiment in self.configuration.experiments.items():
+        for name, experiment in self.configuration.studied.items():
             for table, settings in experiment.tables.items():
                 compared = len(settings.methods or experiment.methods) > 1
                 targets += [f"results/{name}/tables/{table}.csv"]
@@ -215,13 +226,13 @@ class Plan(ExperimentPlan):
 
     def folds(self) -> list[int]:
         """Folds that some experiment runs."""
-        return sorted({fold for each in self.configuration.experiments.values() for fold in each.folds.run})
+        return sorted({fold for each in self.configuration.studied.values() for fold in each.folds.run})
 
     def of_fold(self, fold: int) -> list[str]:
         """Scores of every method in one fold of each experiment that runs it, and the loss curves of its networks."""
         scores = [
             f"results/{name}/fold-{fold}/metrics/{method}.parquet"
-            for name, experiment in self.configuration.experiments.items()
+            for name, experiment in self.configuration.studied.items()
             if fold in experiment.folds.run and experiment.folds.test
             for method in experiment.methods
         ]
@@ -241,7 +252,7 @@ class Plan(ExperimentPlan):
 
     def _folds_with_networks(self) -> list[tuple[str, int]]:
         """Planned experiments with networks, and their folds."""
-        planned = self.configuration.experiments
+        planned = self.configuration.studied
         with_networks = [name for name in planned if self.configuration.networks_of(name)]
         return [(name, fold) for name in with_networks for fold in planned[name].folds.run]
 

@@ -82,7 +82,7 @@ def if_cohort_fits(plan: Plan, targets: list[str], fold: int | None = None) -> C
 
 
 def scans_if_any(plan: Plan) -> Callable:
-    """Input function of the target that super-resolves new scans: the record of each.
+    """Input function of the target that super-resolves new scans: the record of each, and their page.
 
     The function raises Snakemake's WorkflowError where the configuration has no scans.
     """
@@ -93,7 +93,11 @@ def scans_if_any(plan: Plan) -> Callable:
                 "the configuration has no section scans, which says what is super-resolved\n"
                 "  add scans: {method: NAME} to your file; docs/new_scan.md shows how"
             )
-        return plan.new_scans.results()
+        try:
+            plan.check_for_scans()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return plan.new_scans.targets()
 
     return checked
 

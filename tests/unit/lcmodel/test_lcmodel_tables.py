@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrsi_sr.lcmodel.tables import concentration_of, name_of, parse, sd_of
+from mrsi_sr.lcmodel.tables import concentration_of, input_changes, name_of, parse, sd_of
 from mrsi_sr.scan.volumes import Status
 
 EXAMPLES = Path(__file__).parents[2] / "data/lcmodel"
@@ -156,3 +156,22 @@ def test_a_real_coord_file_gives_the_same_as_its_table(coord):
     for name, numbers in fit.concentrations.items():
         assert numbers == pytest.approx(table_fit.concentrations[name], nan_ok=True, abs=0)
     assert (fit.fwhm, fit.snr) == pytest.approx((table_fit.fwhm, table_fit.snr), nan_ok=True, abs=0)
+
+
+@pytest.mark.parametrize(("changes", "scaled"), [
+    ("LPS=8", False), ("DOWS=T", True), ("dows= T, ATTH2O=0.7", True), ("DOWS = .true.", True), ("DOWS=F", False),
+    ("DOWS=T\n DOWS=F", False), ("FILH2O='dows_t.H2O'", False), ("NODOWS=T", False),
+])  # fmt: skip
+def test_a_fit_is_scaled_by_the_water_signal_where_dows_is_set_among_the_input(changes, scaled):
+    text = table([row("Cr+PCr")]).replace(" LPS=8", f" {changes}\n NUNFIL=960, HZPPPM=297.223")
+    assert input_changes(text.encode()) == (scaled, 297.223)
+    titled = text.replace(" title", " DOWS=T")  # a title says nothing
+    assert input_changes(titled.encode()) == (scaled, 297.223)
+    before, _, _ = text.partition("$$INPU")
+    assert input_changes(before.encode())[0] is None
+
+
+def test_real_files_say_that_they_are_not_scaled_and_the_frequency():
+    for path in (EXAMPLES / "grid/t1/sl1_4-5.table", *COORDS[:1]):
+        scaled, frequency = input_changes(path.read_bytes())
+        assert scaled is False and frequency == 297.223, path

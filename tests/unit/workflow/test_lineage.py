@@ -10,15 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.workflow.plan import Plan
 from mrsi_sr.workflow.records import KEPT, set_aside_inventories_of_lost_files
 from mrsi_sr.workflow.scan_files import Contents
 
+OF_RAW = ("strip", "register")  # rules of participants whose MRI is raw
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
 OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative", "hand_over")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
-    table="comparison", figure="qualitative",
+    table="comparison", figure="qualitative", scan="sub-02",
 )  # fmt: skip
 
 
@@ -55,6 +57,69 @@ def reached(raw: dict, change) -> set[str]:
     change(raw)
     after = lineage(raw)
     return {rule for rule in before if before[rule] != after[rule]}
+
+
+def make_raw(scans, name: str) -> None:
+    """Say in the participants table that one scan's MRI is raw."""
+    table = scans / "participants.tsv"
+    head, *rows = table.read_text().splitlines()
+    rows = [f"{row}\t{'raw' if row.startswith(name) else ''}" for row in rows]
+    table.write_text("\n".join([f"{head}\tmri", *rows]) + "\n")
+
+
+def test_a_participant_whose_mri_is_raw_changes_nothing_of_those_whose_mri_is_prepared(real, scans):
+    """PLACE is of sub-01; what comes of all participants changes."""
+    changed = reached(real, lambda _: make_raw(scans, "sub-02"))
+    assert changed == {"cohort_summary", "inventory", *OF_NETWORKS}
+    plan = Plan(copy.deepcopy(real))
+    assert plan.files("t1", "brain_mask")(PLACE) == ["sub-01/t1.nii.gz"]
+    assert plan.file_flags("t1", "brain_mask")(PLACE) == "--t1=sub-01/t1.nii.gz"
+
+
+def test_raw_mri_is_prepared_before_what_reads_it_which_is_given_the_prepared_images(real, scans):
+    make_raw(scans, "sub-01")
+    plan, folder = Plan(copy.deepcopy(real)), "results/cohorts/toy/sub-01/mri/registered"
+    assert plan.files("t1", "flair", "brain_mask")(PLACE) == [f"{folder}/provenance.json"]
+    flags = plan.file_flags("t1", "flair", "brain_mask", "lesion")(PLACE).split()
+    assert flags == [f"--{flag}={folder}/{flag.replace('-', '_')}.nii.gz" for flag in ("t1", "flair", "brain-mask")]
+    assert plan.strip_flags(PLACE) == "--t1=sub-01/t1.nii.gz --method=deepbet"
+    assert plan.registration_files(PLACE) == ["sub-01/flair.nii.gz", "sub-01/t1.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rules"),
+    [
+        ("strip", "bet", {"register"}),
+        ("registration", "flirt", set()),
+        ("target", "reference", set()),
+        ("n4", True, set()),
+    ],
+)
+def test_a_setting_of_raw_mri_reaches_every_stage_behind_it(key, value, rules, real, scans):
+    make_raw(scans, "sub-01")
+    before = {rule: Plan(copy.deepcopy(real)).lineage(rule)(PLACE) for rule in OF_RAW}
+    assert reached(real, setting("cohort", "mri", key, value=value)) == {"mask", *BEHIND["mask"]}
+    after = {rule: Plan(copy.deepcopy(real)).lineage(rule)(PLACE) for rule in OF_RAW}
+    assert {rule for rule in OF_RAW if before[rule] != after[rule]} == rules
+
+
+def test_a_raw_image_with_other_content_reaches_what_is_prepared_from_it(real, scans):
+    make_raw(scans, "sub-01")
+    file = scans / "sub-01" / "flair.nii.gz"
+    assert reached(real, lambda _: file.write_text("another")) == {"mask", *BEHIND["mask"]}
+    plan = Plan(copy.deepcopy(real))
+    before = plan.lineage("register")(PLACE)
+    (scans / "sub-01" / "t1.nii.gz").write_text("another")
+    assert Plan(copy.deepcopy(real)).lineage("register")(PLACE) != before
+
+
+def test_raw_mri_without_the_reference_that_it_is_to_be_registered_to_is_refused(real, scans):
+    make_raw(scans, "sub-01")
+    table = scans / "participants.tsv"
+    table.write_text(table.read_text().replace("sub-01/reference.nii.gz", ""))
+    real["cohort"]["mri"] = {"target": "reference"}
+    with pytest.raises(UserError, match="sub-01 has raw MRI and no reference, but"):
+        Plan(real)
 
 
 def setting(*keys, value):
@@ -124,15 +189,15 @@ def test_a_scan_file_with_other_content_reaches_what_is_behind_its_reader_and_on
 
 
 def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, repository):
-    plan = Plan(real)
+    plan = Plan(real | {"scans": {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}})
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
     for rule, parts in plan._lineage._deciding.items():
         block = re.search(rf"^rule {rule}:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)[0]
         asked = re.findall(r"^ +\w+=(plan\..+),$", block[block.index("    params:") :], re.MULTILINE)
         given = [eval(each, {"plan": plan}) for each in asked if "code_hash" not in each and "lineage" not in each]
         given = [each for each in given if not callable(each) or "threads" not in inspect.signature(each).parameters]
-        if rule == "simulate":  # of phantoms alone
-            assert [each.__name__ for each in given] == [each.__name__ for each in parts]
+        if rule in ("simulate", "super_resolve"):  # of phantoms, or new scans, alone
+            assert {each.__name__ for each in given} <= {each.__name__ for each in parts}
             continue
         decided = [part(PLACE) if callable(part) else part for part in parts]
         for each in given:
@@ -197,3 +262,21 @@ def test_an_inventory_of_files_that_are_gone_is_set_aside_and_a_whole_one_kept_a
     set_aside_inventories_of_lost_files()
     names = {path.parent.name: path.name for path in (scans / "results").glob("*/inventory*")}
     assert names == {"whole": "inventory.csv", "lost": "inventory.lost.csv"}
+
+
+def test_a_check_of_scans_follows_the_scans_and_how_they_are_read_alone(real):
+    scans = {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}
+
+    def table(change=lambda raw: None) -> str:
+        changed = copy.deepcopy(real | {"scans": scans})
+        change(changed)
+        return Plan(changed).lineage("check_table")(PLACE)
+
+    before = table()
+    assert table(setting("cohort", "ingest", "flip", value="x")) != before
+    assert table(lambda raw: raw["scans"].update(ingest={"flip": "x"})) != before
+    assert table(setting("cohort", "quality", "min_snr", value=3.0)) == before
+    assert table(lambda raw: raw["scans"].update(seed=2)) == before
+    checks = Plan(real | {"scans": scans}).checks()
+    assert checks[0] == "results/cohorts/toy/sub-01/check.json" and checks[-1] == "results/checks/sub-03.json"
+    assert Plan(real).checks() == checks[:3]

@@ -52,16 +52,30 @@ def test_the_script_is_given_the_scan_and_what_is_asked_of_it(planned):
     assert plan.new_scans.results() == ["results/scans/sub-new01/provenance.json"]
 
 
+def test_raw_mri_is_said_by_the_row(planned):
+    table = HEADER.replace("flair", "flair\tmri") + ROW.replace("flair.nii", "flair.nii\traw")
+    assert json.loads(flags_of(planned(table, mri={"strip": "bet"}))["raw-mri"])["strip"] == "bet"
+    assert "raw-mri" not in flags_of(planned())
+
+
 def test_networks_of_an_experiment_are_handed_over_first_and_those_of_others_are_taken_as_they_are(planned):
     scan = SimpleNamespace(scan="sub-new01")
     assert planned().new_scans.networks(scan) == "results/demo/hand_over/provenance.json"
     assert planned(networks="from/zurich").new_scans.networks(scan) == "from/zurich/networks.json"
 
 
-def test_the_papers_plan_networks_for_clinics_only_where_scans_ask_for_them(repository):
-    cohort = {"name": "mine", "participants": "p.tsv"}
-    assert "clinic" not in layered({"cohort": cohort})["run"]
-    assert "clinic" in layered({"cohort": cohort, "scans": {"method": "ftddm_100"}})["run"]
+def test_networks_for_clinics_are_planned_only_where_scans_ask_for_them(repository, planned):
+    """Its own tables and figures are no targets then: only what the scans need of it."""
+    planned()  # the participants' table
+    cohort = {"cohort": yaml.safe_load((repository / "config" / "demo.yaml").read_text())["cohort"]}
+    alone = Plan(layered(cohort | {"run": ["multiscale"]}))
+    asked = Plan(
+        layered(cohort | {"run": ["multiscale"], "scans": {"method": "ftddm_100", "table": "scans.tsv"}}), scans=[]
+    )
+    assert set(alone.configuration.experiments) == {"multiscale"}
+    assert set(asked.configuration.experiments) == {"multiscale", "clinic"}
+    for targets in ("tables_and_figures", "all_networks", "losses", "folds", "handed_over"):
+        assert getattr(alone, targets)() == getattr(asked, targets)()
 
 
 def test_another_sampling_setting_is_another_parameter_and_another_network_another_lineage(planned):

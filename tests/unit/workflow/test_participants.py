@@ -189,3 +189,15 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
         participants.read(tmp_path / "nothing.tsv")
     with pytest.raises(UserError, match="is a folder"):
         participants.read(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["raw", "prepared", "n/a", ""])
+def test_mri_is_raw_or_prepared(tmp_path, word):
+    (row,) = read(tmp_path, f"participant\tlcmodel\tt1\tflair\tmri\na\tx\tt\tf\t{word}\n")
+    assert row["mri"] == word.removeprefix("n/a")
+
+
+@pytest.mark.parametrize("word", ["Raw", "yes", "stripped"])
+def test_any_other_word_under_mri_is_refused_by_line_and_column(tmp_path, word):
+    said = refused(tmp_path, f"participant\tlcmodel\tt1\tflair\tmri\na\tx\tt\tf\t{word}\n")
+    assert f"line 2 (a): mri is {word!r}, expected raw for T1 and FLAIR as they were scanned" in said

@@ -14,13 +14,12 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.evaluation.samples import Samples, check_sampled_from, samples_record
 from mrsi_sr.kspace import Truncation
-from mrsi_sr.report.figures import style
+from mrsi_sr.report.figures import axial, style
 from mrsi_sr.results.outputs import check_made_from
 from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, files_of
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 
-MARGIN_VOXELS = 2  # around the brain
 MIDDLE = 1  # index of the middle one of the three MRI slices in a map's slice
 ERROR_PERCENTILE = 99.5  # percentile of all methods' errors at the end of their colour bar
 LABEL_CHARACTERS_PER_INCH = 14  # at 7 points
@@ -160,11 +159,6 @@ def caption(truth: ParticipantSlices, s: int, m: int, settings: FigureSettings) 
     """Caption: participant, slice, metabolite, size, and how to read the figure."""
     frame = truth.maps.shape[-1]
     where = "inside the quality mask" if settings.protocol == "clean" else "over the whole frame"
-    right = orientation(truth.affine)[0]
-    convention = {
-        "R": "neurological convention: the patient's left is on the left",
-        "L": "radiological convention: the patient's right is on the left",
-    }.get(right, "shown along the scan's own axes")
     origin = [f"experiment {settings.experiment}"] if settings.experiment else []
     origin += [f"fold {settings.fold}"] if settings.fold else []
     origin += [f"protocol {settings.protocol}"]
@@ -173,15 +167,8 @@ def caption(truth: ParticipantSlices, s: int, m: int, settings: FigureSettings) 
     return (
         f"{truth.participant}, slice {truth.slices[s]}, {truth.metabolites[m]}, {settings.size}×{settings.size} to "
         f"{frame}×{frame} (upscaling factor {frame / settings.size:.3g}); {', '.join(origin)}. Above: maps in one "
-        f"window; below: absolute error. NRMSE {where}.{lesion} {convention.capitalize()}.{phantom}"
+        f"window; below: absolute error. NRMSE {where}.{lesion} {axial.convention(truth.affine).capitalize()}.{phantom}"
     )
-
-
-def orientation(affine: np.ndarray) -> str:
-    """Directions of the frame's axes i and j, such as 'RA' (right, anterior)."""
-    from nibabel import aff2axcodes
-
-    return "".join(aff2axcodes(affine)[:2])
 
 
 def draw(picture: Picture, png: str | Path, pdf: str | Path) -> None:
@@ -218,9 +205,7 @@ def _mri(picture: Picture, axes: Sequence[Axes]) -> None:
         style.show(ax, _crop(picture, slab[picture.s, MIDDLE], MRI_FACTOR), style.MRI_COLOUR_MAP)
         ax.text(0.02, 0.98, name, color="white", transform=ax.transAxes, va="top", fontsize=7)
         _outline(picture, ax, lesion, MRI_FACTOR)
-        side = {"R": "L", "L": "R"}.get(orientation(truth.affine)[0])  # side of the head at i = 0, on the left
-        if side:
-            ax.text(0.02, 0.02, side, color="white", transform=ax.transAxes, va="bottom", fontsize=6)
+        axial.name_side(ax, truth.affine)
 
 
 def _maps(
@@ -251,28 +236,10 @@ def _inside(picture: Picture) -> np.ndarray:
     return truth.brain[picture.s] | truth.valid[picture.s, picture.m]
 
 
-def _window(picture: Picture) -> tuple[slice, slice]:
-    """Square of voxels around the brain that is shown, at most the whole frame."""
-    inside = _inside(picture)
-    voxels = np.argwhere(inside)
-    low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
-    side = min(int((high - low).max()) + 2 * MARGIN_VOXELS, len(inside))
-    starts = np.clip((low + high - side) // 2, 0, len(inside) - side)
-    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
-
-
 def _crop(picture: Picture, image: np.ndarray, factor: int = 1) -> np.ndarray:
-    """Shown part of an image [x, y], anterior up. factor: image voxels along each edge of a map voxel."""
-    x, y = (slice(part.start * factor, part.stop * factor) for part in _window(picture))
-    image = image[x, y]
-    return image[:, ::-1] if orientation(picture.truth.affine)[1] == "P" else image
+    """Shown part of an image [x, y]. factor: image voxels along each edge of a map voxel."""
+    return axial.shown(image, axial.window(_inside(picture)), picture.truth.affine, factor)
 
 
 def _outline(picture: Picture, ax: Axes, lesion: np.ndarray, factor: int = 1) -> None:
-    mask = _crop(picture, lesion)
-    if mask.any():
-        centres = (np.arange(len(mask)) + 0.5) * factor - 0.5
-        ax.contour(
-            centres, centres, mask.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7,
-            linestyles=[(0, (2.5, 1.5))],
-        )  # fmt: skip
+    axial.outline(ax, _crop(picture, lesion), factor)

@@ -18,7 +18,17 @@ NO_CAUSE = ("out", "out-csv", "out-md", "out-tex", "out-png", "out-pdf", "proven
 # Flags that a record does not have, by script: a folder that goes to other sites names no participant.
 NOT_RECORDED = {"hand_over": ("networks", "scans", "folds")}
 FOLLOWS = ("expected",)  # keys of a table's settings: hashes of what its methods and networks are
-FILES = ("slices", "low-resolution", "samples", "metrics", "networks", "cohort", "volumes", "mask")  # flags of paths
+FILES = (
+    "slices",
+    "low-resolution",
+    "samples",
+    "metrics",
+    "networks",
+    "cohort",
+    "volumes",
+    "mask",
+    "brain",
+)  # flags of paths
 # Key of the configuration that a script's flag comes from, by script (* for any) and flag.
 PLACES = {
     ("simulate", "settings"): "cohort.simulate",
@@ -26,6 +36,10 @@ PLACES = {
     ("ingest", "files"): "cohort.ingest.maps",
     ("ingest", "matrix"): "cohort.ingest.matrix",
     ("ingest", "voxel-mm"): "cohort.ingest.voxel_mm",
+    ("strip", "method"): "cohort.mri.strip",
+    ("register", "method"): "cohort.mri.registration",
+    ("register", "target"): "cohort.mri.target",
+    ("register", "bias-field"): "cohort.mri.n4",
     ("mask", "settings"): "cohort.quality",
     ("montage", "settings"): "cohort.quality",
     ("slices", "settings"): "cohort.slices",

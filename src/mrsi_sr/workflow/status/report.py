@@ -87,7 +87,7 @@ class Status:
 
     def report(self) -> str:
         """The whole report as text."""
-        parts = [self.table(experiment) for experiment in self.configuration.experiments]
+        parts = [self.table(experiment) for experiment in self.configuration.studied]
         sections = (
             ("Running", self._runs(live=True)),
             ("Interrupted, and resumed where settings, data and code are the same", self._runs(live=False)),

@@ -1,0 +1,44 @@
+"""A browser without a window, for tests that open pages: Debian's chromium, driven by selenium."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+REQUIRED = "MRSI_SR_BROWSER_TESTS"  # set to 'required' where a browser is installed: then none of its tests is skipped
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "chromedriver": ("chromedriver",)}
+
+
+@contextmanager
+def opened() -> Iterator:
+    """selenium's browser; the test is skipped where there is none, or fails where there has to be one."""
+    found = {name: next(filter(None, map(shutil.which, names)), None) for name, names in PROGRAMS.items()}
+    if missing := [name for name, path in found.items() if path is None]:
+        words = f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)"
+        if os.environ.get(REQUIRED) == "required":
+            pytest.fail(f"{words}, but {REQUIRED} is required")
+        pytest.skip(words)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = found["chromium"]
+    # A container has no sandbox for root, and little shared memory.
+    for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-gpu", "window-size=1300,1000"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(found["chromedriver"]))
+    driver.set_script_timeout(60)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def requests(driver) -> list[str]:
+    """Addresses that the browser asked for since the last call, without what lies in the page itself."""
+    events = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
+    sent = (each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent")
+    return [url for url in sent if not url.startswith(("data:", "about:", "blob:", "chrome:"))]
