@@ -94,6 +94,6 @@ def test_the_papers_clinic_is_planned_only_where_it_is_asked_for(repository):
     mine = read_yaml(repository / "config" / "config.yaml", "")
     asked = Configuration.resolve(layered(mine | {"run": ["clinic"]}))
     clinic = asked.experiments["clinic"]
-    assert list(asked.experiments) == ["clinic"] and clinic.low_resolution == "filled" and not clinic.folds.test
+    assert list(asked.experiments) == ["clinic"] and clinic.low_resolution == "masked" and not clinic.folds.test
     assert asked.networks_of("clinic") == ["munet_fs_metabolite", "truncated_100", "flow_100"]
     assert "clinic" not in Configuration.resolve(layered(mine)).experiments
