@@ -181,6 +181,8 @@ def check_usable(scan: NewScan, usable: np.ndarray) -> None:
     trusted = scan.valid.any(axis=(2, 3))
     for m, name in enumerate(scan.metabolites):
         if not trusted[:, m].any():
+            if not scan.measurement.valid[:, m].any():
+                continue  # the quality mask has said so
             log.warning("%s: no voxel of %s is valid on the target grid: its maps are empty", scan.name, name)
         elif (empty := scan.slices[trusted[:, m] & ~usable[:, m]]).size:
             log.warning(
