@@ -98,6 +98,14 @@ def test_a_scan_becomes_maps_with_everything_beside_them(resolve, scan, tmp_path
     assert np.asarray(image.dataobj).max() > 0
 
 
+def test_a_scan_does_not_replace_another_whose_label_is_the_same(resolve, scan, tmp_path):
+    resolve(scan, method="zero_filled")
+    before = (tmp_path / "out" / "sub-new01" / "provenance.json").read_bytes()
+    with pytest.raises(UserError, match="is the result of the scan new-01"):
+        resolve(scan, method="zero_filled", name="new_01")
+    assert (tmp_path / "out" / "sub-new01" / "provenance.json").read_bytes() == before
+
+
 def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     for out in (first, second):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrsi_sr import networks, samplers
-from mrsi_sr.cli import log, warnings_noted
+from mrsi_sr.cli import UserError, log, warnings_noted
 from mrsi_sr.lcmodel.scan_flags import RawScan, Reading
 from mrsi_sr.new_scan import outputs, page, raw_mri, trust
 from mrsi_sr.new_scan.partial import Partial
@@ -16,7 +16,7 @@ from mrsi_sr.new_scan.scan import ScanFiles
 from mrsi_sr.new_scan.super_resolver import SuperResolver
 from mrsi_sr.results.code import code_of
 from mrsi_sr.results.names import bids_label
-from mrsi_sr.results.outputs import check_replaced
+from mrsi_sr.results.outputs import RECORD, check_replaced, read_record
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.check import ScanCheck, add_units
@@ -51,6 +51,7 @@ def super_resolve_files(
     inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values()]
     inputs += resolver.folder.files_of(resolver.name)
     check_replaced(folder, inputs)
+    _check_name(name, folder)
     settings = {
         "method": resolver.name, "method_settings": resolver.settings.plain(), "folds": len(resolver.methods),
         "quality": quality.plain(), "unit": unit, **vars(request), "ratios": list(request.ratios),
@@ -97,6 +98,16 @@ def code(resolver: SuperResolver) -> dict[str, str]:
     used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
     architectures = [networks.module_of(each.architecture) for each in used]
     return code_of("mrsi_sr.new_scan.files", *map(samplers.module_of, kinds), *architectures)
+
+
+def _check_name(name: str, folder: Path) -> None:
+    """Raise UserError where the folder has the result of a scan of another name, whose BIDS label is the same."""
+    other = read_record(folder / RECORD).get("name", name)
+    if other != name:
+        raise UserError(
+            f"{folder} is the result of the scan {other}, and {name} has the same label in BIDS\n"
+            "  give another --name, or another --out"
+        )
 
 
 def _warn_of_unit(name: str, reading: Reading, unit: str) -> None:
