@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrsi_sr import sampling, training
 from mrsi_sr.evaluation.lpips import weights_files
-from mrsi_sr.results.code import code_of
+from mrsi_sr.results.code import PACKAGE, code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.method import sampling_fingerprint
@@ -149,7 +149,10 @@ class Plan(ExperimentPlan):
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
             return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
-        if rule == "super_resolve" and (experiment := self.new_scans.experiment):
+        if rule == "super_resolve" and not self.new_scans.experiment:
+            return code_of(SCRIPTS / f"{rule}.py", *_loaded_by_name())  # the networks' folder is not read for a plan
+        if rule == "super_resolve":
+            experiment = self.new_scans.experiment
             method = self.configuration.method(self.new_scans.settings.method)
             fold = self.configuration.experiment(experiment).folds.run[0]
             own = code_of(SCRIPTS / f"{rule}.py")
@@ -279,3 +282,9 @@ class Plan(ExperimentPlan):
             name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
             for name, each in settings.items()
         }
+
+
+def _loaded_by_name() -> list[str]:
+    """Modules of all samplers and architectures of networks."""
+    files = [path for room in ("samplers", "networks") for path in sorted((PACKAGE / room).glob("[a-z]*.py"))]
+    return [f"mrsi_sr.{path.parent.name}.{path.stem}" for path in files]

@@ -75,6 +75,16 @@ def test_networks_of_an_experiment_are_handed_over_first_and_those_of_others_are
     assert planned(networks="from/zurich").new_scans.networks(scan) == "from/zurich/networks.json"
 
 
+def test_samplers_and_networks_are_part_of_the_code_of_a_scan(planned):
+    """Of those that the experiment's method uses; of all, where the networks are from elsewhere."""
+    scan = SimpleNamespace(scan="sub-new01")
+    code = planned(networks="from/zurich").code("super_resolve", scan)
+    assert {"mrsi_sr/samplers/ancestral.py", "mrsi_sr/networks/munet.py", "mrsi_sr/new_scan/sampling.py"} <= code.keys()
+    own = planned().code("super_resolve", scan)
+    samplers = [{name for name in each if "/samplers/" in name} for each in (own, code)]
+    assert samplers[0] and samplers[0] < samplers[1]
+
+
 def test_networks_for_clinics_are_planned_only_where_scans_ask_for_them(repository, planned):
     """Its own tables and figures are no targets then: only what the scans need of it."""
     planned()  # the participants' table
