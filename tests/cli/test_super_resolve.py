@@ -98,6 +98,14 @@ def test_a_scan_becomes_maps_with_everything_beside_them(resolve, scan, tmp_path
     assert np.asarray(image.dataobj).max() > 0
 
 
+def test_a_scan_does_not_replace_another_whose_label_is_the_same(resolve, scan, tmp_path):
+    resolve(scan, method="zero_filled")
+    before = (tmp_path / "out" / "sub-new01" / "provenance.json").read_bytes()
+    with pytest.raises(UserError, match="is the result of the scan new-01"):
+        resolve(scan, method="zero_filled", name="new_01")
+    assert (tmp_path / "out" / "sub-new01" / "provenance.json").read_bytes() == before
+
+
 def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     for out in (first, second):
@@ -132,6 +140,44 @@ def test_metabolites_that_the_networks_do_not_know_are_skipped_with_a_message(re
     assert not any("met-tCr" in name or "met-Tau" in name for name in files_in(tmp_path / "out"))
 
 
+def test_metabolites_that_the_scan_has_not_are_left_out_with_a_message_unless_asked_for(resolve, scan, tmp_path):
+    folder = shutil.copytree(scan, tmp_path / "new-02")
+    for kind in ("concentration", "sd"):
+        (folder / "maps" / f"tCho_{kind}.nii.gz").unlink()
+    assert "has no tCho: it is left out" in resolve(folder)
+    assert not any("met-tCho" in name for name in files_in(tmp_path / "out"))
+    assert any("has no tCho" in words for words in _warnings(tmp_path / "out"))
+    with pytest.raises(UserError, match="no value map of tCho"):
+        resolve(folder, metabolites="tCr,tCho")
+
+
+def _warnings(out) -> list[str]:
+    return json.loads((out / "sub-new01" / "trust.json").read_text())["warnings"]
+
+
+def test_what_readers_warn_of_is_on_the_page(resolve, scan, tmp_path):
+    """Such as headers that disagree: a log is not read again."""
+    folder = shutil.copytree(scan, tmp_path / "new-02")
+    image = nibabel.load(folder / "t1.nii.gz")
+    affine = image.affine.copy()
+    affine[0, 3] += 9
+    image.set_qform(affine, code=1)
+    image.to_filename(folder / "t1.nii.gz")
+    log = resolve(folder)
+    found = _warnings(tmp_path / "out")
+    assert any("sform and qform disagree" in words for words in found)
+    assert len(found) == len(set(found))
+    assert all(log.count(words) == 1 for words in found)
+
+
+def test_a_method_without_noise_has_one_sample_and_no_standard_deviation(resolve, scan, tmp_path):
+    """Equal samples would show a standard deviation of zero, as if the map were certain."""
+    assert "munet draws no noise" in resolve(scan, method="munet", samples=3)
+    assert not any("srsd" in name for name in files_in(tmp_path / "out"))
+    record = json.loads((tmp_path / "out" / "sub-new01" / "provenance.json").read_text())
+    assert record["settings"]["samples"] == 1
+
+
 def test_a_scan_as_fine_as_the_target_is_only_regridded_and_says_so(resolve, tmp_path):
     folder, made = tmp_path / "fine", volumes((16, 16, 3), (3.4, 3.4, 5.0))
     made.concentration["tCr"], made.sd["tCr"] = made.concentration.pop("NAA"), made.sd.pop("NAA")
@@ -158,6 +204,7 @@ def test_real_output_of_lcmodel_becomes_super_resolved_maps(resolve, repository,
         folder, maps=None, files=None, lcmodel=source, pattern="multivoxel", reference=folder / "reference.nii.gz"
     )
     assert "5x6 acquired to 15x16 target voxels" in log
+    assert any("not scaled by the water signal" in words for words in _warnings(tmp_path / "out"))  # but in mM
     names = voxel_names("multivoxel", matrix, "")
     fitted, _ = read_scan(source, names, ["tCr", "tCho"], affine)
     for name in ("tCr", "tCho"):

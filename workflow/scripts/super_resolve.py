@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--method", required=True, metavar="NAME", help="method of that folder, such as ftddm")
     result.add_argument(
         "--samples", type=positive, metavar="K",
-        help="number of samples of each map (default: 50 on a GPU, 1 on a CPU or of a method without noise)",
+        help="number of samples of each map (default: 50 on a GPU, 1 on a CPU); of a method without noise 1",
     )  # fmt: skip
     result.add_argument(
         "--temperature", type=float, metavar="T", help="temperature of the noise (default: the method's)"
@@ -87,8 +87,9 @@ def main(arguments: argparse.Namespace) -> None:
         Ratio.of(each)
     check_replaced(arguments.out / bids_label(name), paths_of(arguments))
     folder = NetworksFolder.read(arguments.networks)
+    where_there = not arguments.metabolites
     arguments.metabolites = arguments.metabolites or ",".join(folder.metabolites)
-    raw = scan_of(arguments)
+    raw = scan_of(arguments, where_there=where_there)
     resolver = SuperResolver(
         folder, arguments.method, device=devices.choose(arguments.device, arguments.threads),
         ensemble=arguments.ensemble, temperature=arguments.temperature, largest_batch=arguments.batch_size,

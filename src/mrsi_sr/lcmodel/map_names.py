@@ -42,6 +42,19 @@ def choose(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[s
     return chosen
 
 
+def present(folder: str | Path, patterns: dict[str, str], metabolites: Sequence[str]) -> list[str]:
+    """Those of the metabolites that have a file of their value. Raises UserError for unknown keys."""
+    folder = Path(folder)
+    _check(folder, patterns)
+    files = images(folder)
+
+    def has_file(metabolite: str) -> bool:
+        found = _matching(patterns["value"], files, metabolite)
+        return any(not _other("value", metabolite, match) for match in found.values())
+
+    return [metabolite for metabolite in metabolites if has_file(metabolite)]
+
+
 def _check_distinct(chosen: Chosen) -> None:
     """Raise UserError for a file, by whatever path, that would be two of the maps."""
     first: dict[str, str] = {}

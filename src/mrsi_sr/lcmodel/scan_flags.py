@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrsi_sr.cli import UserError
+from mrsi_sr.cli import UserError, log
 
 # Names of the flags' values in the parsed arguments.
 FLAGS = ("lcmodel", "maps", "pattern", "flip", "reference", "matrix", "voxel_mm", "files", "metabolites")
@@ -82,19 +82,20 @@ def paths_of(arguments: argparse.Namespace) -> list[str]:
     return [path for path in (arguments.lcmodel, arguments.maps, arguments.reference) if path]
 
 
-def scan_of(arguments: argparse.Namespace) -> RawScan:
+def scan_of(arguments: argparse.Namespace, *, where_there: bool = False) -> RawScan:
     """The raw scan that flags name. arguments: of a parser with `add_scan_flags`.
 
+    where_there: whether metabolites that the scan has not are left out, with a warning when it is read.
     Raises UserError for flags that do not fit together, a pattern that cannot work, a reference that cannot be read,
     and maps that are not there.
     """
     from mrsi_sr.lcmodel.metabolites import parse_names
 
     metabolites = parse_names(arguments.metabolites)
-    return (_maps if arguments.maps is not None else _lcmodel)(arguments, metabolites)
+    return (_maps if arguments.maps is not None else _lcmodel)(arguments, metabolites, where_there)
 
 
-def _maps(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
+def _maps(arguments: argparse.Namespace, metabolites: list[str], where_there: bool) -> RawScan:
     from mrsi_sr.lcmodel import map_names
     from mrsi_sr.lcmodel.maps import read_maps
     from mrsi_sr.settings.cohort import MAP_PRESETS
@@ -107,10 +108,14 @@ def _maps(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
             f" or {' or '.join(MAP_PRESETS)}"
         )
     patterns = MAP_PRESETS.get(arguments.files) or read_object(arguments.files, "--files")
+    asked, there = metabolites, map_names.present(arguments.maps, patterns, metabolites) if where_there else []
+    metabolites = there or metabolites
     chosen = map_names.choose(arguments.maps, patterns, metabolites)
     names = {kind: {name: str(path) for name, path in maps.items()} for kind, maps in chosen.items()}
 
     def read() -> Reading:
+        for absent in (name for name in asked if name not in metabolites):
+            log.warning("%s has no %s: it is left out", arguments.maps, absent)
         volumes = read_maps(arguments.maps, patterns, metabolites)
         return Reading(volumes, {"scan": arguments.maps, "maps": names})
 
@@ -118,7 +123,7 @@ def _maps(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
     return RawScan(metabolites, settings, map_names.files_of(chosen), read)
 
 
-def _lcmodel(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
+def _lcmodel(arguments: argparse.Namespace, metabolites: list[str], where_there: bool) -> RawScan:
     from mrsi_sr.lcmodel.names import voxel_names
     from mrsi_sr.lcmodel.scans import read_scan
     from mrsi_sr.scan.nifti import files_of
@@ -131,7 +136,7 @@ def _lcmodel(arguments: argparse.Namespace, metabolites: list[str]) -> RawScan:
     names = voxel_names(arguments.pattern, matrix, arguments.flip)
 
     def read() -> Reading:
-        volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine)
+        volumes, fits = read_scan(arguments.lcmodel, names, metabolites, affine, where_there=where_there)
         facts = {"scan": arguments.lcmodel, "scan_sha256": fits.sha256.hexdigest()}
         return Reading(volumes, facts, fits, {"metabolites.csv": fits.table()})
 

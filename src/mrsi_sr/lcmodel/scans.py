@@ -157,12 +157,13 @@ def _rows_of(wanted: frozenset[str], parts: list[frozenset[str]]) -> tuple[int, 
 
 
 def read_scan(
-    path: str | Path, names: VoxelNames, metabolites: Sequence[str], affine: np.ndarray
+    path: str | Path, names: VoxelNames, metabolites: Sequence[str], affine: np.ndarray, *, where_there: bool = False
 ) -> tuple[Volumes, ScanFits]:
     """Volumes and fits of a scan, from a folder or archive of `.table` files, or `.coord` where no table is usable.
 
     path: folder or archive. affine [4, 4]: voxel to mm, with the voxel numbers of file names along its axes; slices of
-    the volumes are axial in any case. A failed voxel does not stop the reading: it has its status.
+    the volumes are axial in any case. A failed voxel does not stop the reading: it has its status. where_there: whether
+    a metabolite that was fitted in no voxel is left out of the volumes, unless it is so of all.
     Raises UserError where no file matches, a voxel has two files or lies outside the matrix, an archive is damaged, no
     voxel is usable, or a metabolite was fitted in no voxel or has a number in none.
     """
@@ -175,9 +176,12 @@ def read_scan(
         _read_archive(archive, found, fits)
     if not any(found.paths.values()):
         raise found.nothing_found(path)
-    _report(fits, found, path)
+    absent = _report(fits, found, path, where_there)
     found.check_extent()
-    return fits.volumes(affine).in_axial_order(), fits
+    volumes = fits.volumes(affine).in_axial_order()
+    for metabolite in absent:
+        del volumes.concentration[metabolite], volumes.sd[metabolite]
+    return volumes, fits
 
 
 def _read_files(files: list[str], found: sources.FoundFiles, fits: ScanFits, folder: str) -> None:
@@ -210,8 +214,11 @@ def _read_archive(archive: str, found: sources.FoundFiles, fits: ScanFits) -> No
         fits.add(voxel, kind, data)
 
 
-def _report(fits: ScanFits, found: sources.FoundFiles, path: str | Path) -> None:
-    """Log what was read. Raises UserError where no voxel is usable or a metabolite was fitted in none."""
+def _report(fits: ScanFits, found: sources.FoundFiles, path: str | Path, where_there: bool) -> list[str]:
+    """Log what was read; the metabolites that were fitted in no voxel, where that is allowed of some.
+
+    Raises UserError where no voxel is usable, and where it is not allowed.
+    """
     files = sum(len(set(paths)) for paths in found.paths.values())
     counts = {status.name.lower(): int(np.count_nonzero(fits.status == status)) for status in Status}
     ok = counts["ok"]
@@ -229,13 +236,18 @@ def _report(fits: ScanFits, found: sources.FoundFiles, path: str | Path) -> None
         log.info("%s voxels without a usable .table were read from their .coord file", f"{fits.from_coord.sum():,}")
     if found.count_unmatched:
         log.info("%s files do not match the pattern, such as %s", f"{found.count_unmatched:,}", found.unmatched[0])
-    for metabolite in fits.metabolites:
-        how = fits.how_fitted(metabolite)
-        if set(how) == {"not fitted"}:
-            raise _not_fitted(metabolite, fits, path, ok)
-        log.info("%s: %s", metabolite, ", ".join(f"{name} in {voxels:,} voxels" for name, voxels in how.items()))
+    sources_of = {metabolite: fits.how_fitted(metabolite) for metabolite in fits.metabolites}
+    absent = [metabolite for metabolite, how in sources_of.items() if set(how) == {"not fitted"}]
+    if absent and (not where_there or len(absent) == len(sources_of)):
+        raise _not_fitted(absent[0], fits, path, ok)
+    for metabolite, how in sources_of.items():
+        if metabolite in absent:
+            log.warning("%s has no %s: it is left out", path, metabolite)
+        else:
+            log.info("%s: %s", metabolite, ", ".join(f"{name} in {voxels:,} voxels" for name, voxels in how.items()))
     for position, row in fits.no_number.items():
         _check_numbers(fits.metabolites[position], fits.concentration[position], row, path)
+    return absent
 
 
 def _check_numbers(metabolite: str, concentration: np.ndarray, row: bytes, path: str | Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrsi_sr import networks, samplers
-from mrsi_sr.cli import log
-from mrsi_sr.lcmodel.scan_flags import RawScan
+from mrsi_sr.cli import UserError, log, warnings_noted
+from mrsi_sr.lcmodel.scan_flags import RawScan, Reading
 from mrsi_sr.new_scan import outputs, page, raw_mri, trust
 from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.result import SuperResolved
@@ -16,9 +16,10 @@ from mrsi_sr.new_scan.scan import ScanFiles
 from mrsi_sr.new_scan.super_resolver import SuperResolver
 from mrsi_sr.results.code import code_of
 from mrsi_sr.results.names import bids_label
-from mrsi_sr.results.outputs import check_replaced
+from mrsi_sr.results.outputs import RECORD, check_replaced, read_record
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
+from mrsi_sr.scan.check import ScanCheck, add_units
 from mrsi_sr.settings.cohort import MriSettings, QualitySettings
 
 
@@ -50,19 +51,23 @@ def super_resolve_files(
     inputs = [*raw.inputs, *files.given().values(), *quality.external_maps(name).values()]
     inputs += resolver.folder.files_of(resolver.name)
     check_replaced(folder, inputs)
+    _check_name(name, folder)
     settings = {
         "method": resolver.name, "method_settings": resolver.settings.plain(), "folds": len(resolver.methods),
         "quality": quality.plain(), "unit": unit, **vars(request), "ratios": list(request.ratios),
         "raw_mri": request.raw_mri and request.raw_mri.plain(),
-        "samples": request.samples or resolver.default_samples(), "scan": raw.settings,
+        "samples": resolver.number_of_samples(request.samples), "scan": raw.settings,
     }  # fmt: skip
     provenance = Provenance(settings, inputs, code=code(resolver))
-    reading, unfinished = raw.read(), folder.with_name(f"{folder.name}.partial")
+    with warnings_noted() as said:
+        reading = raw.read()
+        _warn_of_unit(name, reading, unit)
+    unfinished = folder.with_name(f"{folder.name}.partial")
     with _owned(unfinished, provenance.fingerprint(**reading.facts)) as partial:
-        said = []
         if request.raw_mri:
             scanned = reading.volumes, request.raw_mri, raw.settings["reference"]
-            files, said = raw_mri.prepared(name, files, *scanned, unfinished / "mri")
+            files, of_mri = raw_mri.prepared(name, files, *scanned, unfinished / "mri")
+            said += of_mri
         result = resolver(
             reading.volumes, files, name=name, unit=unit, quality=quality, samples=settings["samples"],
             ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
@@ -72,7 +77,7 @@ def super_resolve_files(
             result.scan, resolver.folder.seen, sizes=resolver.folder.sizes,
             reads_mri=resolver.folder.reads_mri(resolver.name),
         )  # fmt: skip
-        result = replace(trust.warned(result, judged), warnings=[*said, *trust.warned(result, judged).warnings])
+        result = trust.warned(replace(result, warnings=list(dict.fromkeys([*said, *result.warnings]))), judged)
         facts = outputs.facts_of(result, str(resolver.folder.path), request.seed)
         outputs.write_description(out)
         told = {"name": name, "networks": str(resolver.folder.path), "sampling_seconds": round(result.seconds, 2)}
@@ -93,6 +98,26 @@ def code(resolver: SuperResolver) -> dict[str, str]:
     used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
     architectures = [networks.module_of(each.architecture) for each in used]
     return code_of("mrsi_sr.new_scan.files", *map(samplers.module_of, kinds), *architectures)
+
+
+def _check_name(name: str, folder: Path) -> None:
+    """Raise UserError where the folder has the result of a scan of another name, whose BIDS label is the same."""
+    other = read_record(folder / RECORD).get("name", name)
+    if other != name:
+        raise UserError(
+            f"{folder} is the result of the scan {other}, and {name} has the same label in BIDS\n"
+            "  give another --name, or another --out"
+        )
+
+
+def _warn_of_unit(name: str, reading: Reading, unit: str) -> None:
+    """Warn where LCModel's own lines contradict the unit of the concentrations."""
+    if reading.fits is None:
+        return
+    said = ScanCheck(name)
+    add_units(said, reading.fits.water, reading.fits.frequency_mhz, unit, name)
+    for words in said.findings:
+        log.warning("%s", words)
 
 
 @contextmanager

@@ -34,9 +34,7 @@ class MapNumbers:
 def of_maps(result: SuperResolved) -> list[MapNumbers]:
     """Numbers of every map of a result; of the zero-filled ones alone where the scan was only regridded."""
     lesion = result.scan.lesion
-    return [
-        _of_map(name, result, lesion) for name in [*result.zero_filled, *(set(result.mean) - set(result.zero_filled))]
-    ]
+    return [_of_map(name, result, lesion) for name in dict.fromkeys([*result.zero_filled, *result.mean])]
 
 
 def _of_map(name: str, result: SuperResolved, lesion: np.ndarray | None) -> MapNumbers:

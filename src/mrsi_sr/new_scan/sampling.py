@@ -168,6 +168,29 @@ def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> str | None:
     return words
 
 
+def check_usable(scan: NewScan, usable: np.ndarray) -> None:
+    """Warn of maps that have trusted voxels, but no value above zero: nothing scales them, and their result is zero.
+
+    usable: bool [S, M]. Raises UserError where that is so of every map.
+    """
+    if not usable.any():
+        raise UserError(
+            f"{scan.name}: no map has a value above zero inside its mask\n"
+            "  expected concentrations: look at the maps, or LCModel's tables, and at the quality settings"
+        )
+    trusted = scan.valid.any(axis=(2, 3))
+    for m, name in enumerate(scan.metabolites):
+        if not trusted[:, m].any():
+            if not scan.measurement.valid[:, m].any():
+                continue  # the quality mask has said so
+            log.warning("%s: no voxel of %s is valid on the target grid: its maps are empty", scan.name, name)
+        elif (empty := scan.slices[trusted[:, m] & ~usable[:, m]]).size:
+            log.warning(
+                "%s: %s has no value above zero in %d slices, such as %d: its maps are empty there",
+                scan.name, name, empty.size, empty[0],
+            )  # fmt: skip
+
+
 def _tell_estimate(seconds: float, maps: int) -> None:
     words = (
         f"{seconds:.0f} s"

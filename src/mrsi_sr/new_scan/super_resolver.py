@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr import devices
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError, log, warnings_noted
 from mrsi_sr.new_scan import ratios as ratio
 from mrsi_sr.new_scan.batches import MOST, BatchSize
 from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.ratios import Ratio
 from mrsi_sr.new_scan.result import SliceResult, SuperResolved
-from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes
+from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes, check_usable
 from mrsi_sr.new_scan.scan import NewScan, ScanFiles, check_mri, prepare
 from mrsi_sr.sampling.handed_over import NetworksFolder
 from mrsi_sr.scan.volumes import Volumes
@@ -21,6 +21,7 @@ from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.errors import listed
 
 SAMPLES_ON_GPU = 50
+DRAW_NO_NOISE = ("zero_filled", "single_pass")  # samplers whose samples of one network are equal
 
 
 class SuperResolver:
@@ -61,11 +62,23 @@ class SuperResolver:
         """Settings of the method, with its temperature."""
         return self.methods[0].settings
 
-    def default_samples(self) -> int:
-        """Samples of each map where none are asked for: one on a CPU, on which 50 of a whole brain take days."""
-        if self.settings.sampler.kind in ("zero_filled", "single_pass"):
-            return len(self.methods)
-        return SAMPLES_ON_GPU if self.device.type == "cuda" else len(self.methods)
+    def number_of_samples(self, asked: int | None) -> int:
+        """Samples of each map. asked: None for the default, one on a CPU, on which 50 of a whole brain take days.
+
+        A method that draws no noise has one of each of its networks: more would be equal, and seem to be certain.
+        """
+        networks, kind = len(self.methods), self.settings.sampler.kind
+        if kind in DRAW_NO_NOISE:
+            most = 1 if kind == "zero_filled" else networks
+            if asked and asked > most:
+                log.warning("%s draws no noise: %d of %d samples is made, more are equal", self.name, most, asked)
+            return min(asked or most, most)
+        number = asked or (SAMPLES_ON_GPU if self.device.type == "cuda" else networks)
+        if number < networks:
+            log.warning(
+                "an ensemble of %d networks has %d samples: the others of its networks are not used", networks, number
+            )
+        return number
 
     def __call__(
         self, volumes: Volumes, files: ScanFiles, *, name: str = "scan", unit: str | None = None,
@@ -76,22 +89,25 @@ class SuperResolver:
         """Super-resolve a scan.
 
         volumes: of the scan, any orientation. files: registered, skull-stripped MRI. quality: limits of the mask.
-        samples: of each map; None: default_samples. ratios: such as tCho/NAA. keep_samples: all of them in the result.
+        samples: of each map, see number_of_samples. ratios: such as tCho/NAA. keep_samples: all of them in the result.
         partial: where finished slices are kept, so that an interrupted run goes on.
         Raises UserError where the scan does not fit the networks: metabolites, unit, MRI, size.
         """
-        scan = self.prepare(volumes, files, name=name, unit=unit or self.folder.unit, quality=quality)
-        if scan.target.is_finer:
-            words = f"{name} is as fine as the target or finer: its maps are only regridded, not super-resolved"
-            log.warning("%s", words)
-            return SuperResolved.regridded(scan, [words])
-        warning = check_sizes(scan, self.folder.sizes, allow_unlearned_size)
-        if self.folder.reads_mri(self.name):
-            check_mri(scan, f"the method {self.name}; {self._without_mri()}")
-        samples = samples or self.default_samples()
-        sampler = ScanSampler(
-            self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
-        )
+        with warnings_noted() as said:
+            scan = self.prepare(volumes, files, name=name, unit=unit or self.folder.unit, quality=quality)
+            if scan.target.is_finer:
+                log.warning(
+                    "%s is as fine as the target or finer: its maps are only regridded, not super-resolved", name
+                )
+                return SuperResolved.regridded(scan, said)
+            check_sizes(scan, self.folder.sizes, allow_unlearned_size)
+            if self.folder.reads_mri(self.name):
+                check_mri(scan, f"the method {self.name}; {self._without_mri()}")
+            samples = self.number_of_samples(samples)
+            sampler = ScanSampler(
+                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
+            )
+            check_usable(scan, sampler.usable().cpu().numpy())
         chosen = ratio.available([Ratio.of(each) for each in ratios], scan.metabolites)
         started, partial = time.monotonic(), partial or Partial(None)
         results = partial.load(len(scan.slices))
@@ -100,7 +116,7 @@ class SuperResolver:
             partial.save(position, results[position], len(scan.slices))
         return SuperResolved.of(
             scan, [results[position] for position in sorted(results)], chosen, method=self.name, samples=samples,
-            warnings=[warning] if warning else [], seconds=time.monotonic() - started,
+            warnings=list(dict.fromkeys(said)), seconds=time.monotonic() - started,
         )  # fmt: skip
 
     def prepare(

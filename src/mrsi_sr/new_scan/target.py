@@ -15,8 +15,6 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan import grid
 
-LEAST_FACTOR = 1.0  # upscaling factor along an axis, below which the acquired voxels are finer than the target's
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -100,7 +98,8 @@ class TargetGrid:
         """
         if min(shape[:2]) < 3:
             raise UserError(
-                f"the scan's matrix is {shape[0]}x{shape[1]} in plane\n  expected at least 3x3 voxels: it has no detail"
+                f"the scan's matrix is {shape[0]}x{shape[1]} in its axial plane\n  expected at least 3x3 voxels:"
+                " networks learned axial slices, in which this scan has no detail"
             )
         edges = grid.voxel_mm(affine)
         numbers = [

@@ -132,7 +132,8 @@ def judge(scan: NewScan, seen: Mapping, *, sizes: Sequence[int], reads_mri: bool
 def warned(result: SuperResolved, trust: Trust) -> SuperResolved:
     """A result with the warnings of its comparison; an upscaling factor that was warned about is not named again."""
     told = result.warnings
-    new = [line.words for line in trust.lines if line.warns and not (told and line.name == UPSCALING)]
+    of_factor = not result.samples or any(UPSCALING in words for words in told)  # a scan that is regridded says why
+    new = [line.words for line in trust.lines if line.warns and not (of_factor and line.name == UPSCALING)]
     for words in new:
         log.warning("%s: %s", result.scan.name, words)
     return replace(result, warnings=[*told, *new])

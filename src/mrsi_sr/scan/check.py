@@ -99,6 +99,11 @@ def check(
     maps = well_fitted_maps(volumes)
     fitted = np.any([np.isfinite(values) for values in maps], axis=0)
     result.facts["well_fitted"] = int(np.count_nonzero(fitted))
+    if not fitted.any():
+        result.findings.append(
+            f"no voxel is well fitted (S/N of {WELL_FITTED['least_snr']:g} or more, %SD of"
+            f" {WELL_FITTED['most_sd_percent']:g} or less): look at the spectra and their fits"
+        )
     views = {name: mri_view(getattr(images, name), volumes) for name in ("t1", "flair") if getattr(images, name)}
     for name, view in views.items():
         _overlap(result, name, view, fitted)
@@ -154,6 +159,8 @@ def _voxels(result: ScanCheck, volumes: Volumes) -> None:
 def _overlap(result: ScanCheck, name: str, view: MriView, fitted: np.ndarray) -> None:
     """Part of the well-fitted voxels in an image's brain, and of the brain in the fitted slices that is fitted."""
     slices = fitted.any(axis=(0, 1))
+    if not fitted.any():
+        return
     both = np.count_nonzero(view.inside & fitted)
     brain = np.count_nonzero(view.inside[:, :, slices])
     inside, covered = _percent(both, np.count_nonzero(fitted)), _percent(both, brain)

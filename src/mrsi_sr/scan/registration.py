@@ -20,10 +20,12 @@ FOLLOWED = (4, 2, 1)  # most promising starts that are followed at each level
 TURN_DEGREES, SHIFT_MM = 8.0, 10.0  # of the starts, about and along each axis
 BINS = (8, 32)  # smallest and largest number of histogram bins of an image
 LEAST_VOXELS, MOST_VOXELS = 50, 15_000  # of the region: fewer fill no histogram, more tell nothing new
+LEAST_SLICES = 4  # of the moving image along any axis, for the derivatives of SimpleITK's metric
 SEED = 1  # of the choice of voxels where there are more
 RADIUS_MM = 70.0  # a rotation by one radian moves the surface of a brain so far: the scale of the optimiser's angles
 STEP_TOLERANCE, VALUE_TOLERANCE, ITERATIONS = 0.01, 1e-5, 100  # of Powell's method; steps as parts of a grid's edge
 UNUSUAL_DEGREES = 25.0  # a head is hardly turned by more between two images of one session
+UNUSUAL_MM = 50.0  # nor moved by more, unless a header is wrong
 UNMOVED = (0.0,) * 6  # three angles in radians, three translations in mm
 Parameters = tuple[float, ...]
 
@@ -68,13 +70,26 @@ def rigid(fixed: Image, moving: Image, region: np.ndarray | None = None, what: s
             candidates = [each for _, each in found]
         value, best = found[0]
         if not np.isfinite(value):
-            raise UserError(f"{what} cannot be registered: they do not overlap\n  do they show one head?")
+            raise UserError(f"{what} cannot be registered: {_why_not(levels[-1])}")
         result = _registration(levels[-1], best, value, agree)
     if result.degrees > UNUSUAL_DEGREES:
         log.warning("%s: registered with a rotation of %.0f degrees, look at the picture", what, result.degrees)
+    if result.shift_mm > UNUSUAL_MM:
+        log.warning("%s: registered with a shift of %.0f mm, look at the picture", what, result.shift_mm)
     if agree[0] == 1 < agree[1]:
         log.warning("%s: the registration ended elsewhere from each start, look at the picture", what)
     return result
+
+
+def _why_not(finest: "_Level") -> str:
+    """Why no start led anywhere, in words."""
+    slices = min(finest.moving.values.shape)
+    if slices < LEAST_SLICES:
+        return (
+            f"the image to be moved has {slices} slices, at least {LEAST_SLICES} are needed\n  give one of the"
+            " whole head, or register it yourself and give prepared images"
+        )
+    return "they do not overlap\n  do they show one head?"
 
 
 def given(matrix: np.ndarray, fixed: Image) -> Registration:

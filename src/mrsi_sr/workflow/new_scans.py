@@ -70,8 +70,7 @@ class NewScans:
             phantom_record(row[column]) or row[column] for column in ("lcmodel", "reference", *IMAGES) if row[column]
         ]
         if row["maps"]:
-            known = map_names.images(row["maps"])
-            read += [str(path) for path in known] or [row["maps"]]
+            read += [str(Path(row["maps"], name)) for name in map_names.images(row["maps"])] or [row["maps"]]
         return sorted({*read, *self.settings.quality.external_maps(row["participant"]).values()})
 
     def named(self) -> Iterator[tuple[str, str]]:

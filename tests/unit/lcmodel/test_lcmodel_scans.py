@@ -246,3 +246,13 @@ def test_a_name_tells_its_voxel(pattern, path, voxel):
     matrix = (20, 20, 20)
     found = voxel_names(pattern, matrix).voxel(path)
     assert found == (None if voxel is None else np.ravel_multi_index(voxel, matrix))
+
+
+def test_a_metabolite_that_was_fitted_nowhere_is_left_out_where_that_is_asked_for(caplog):
+    names = voxel_names("multivoxel", GRID, "")
+    volumes, _ = read_scan(EXAMPLES / "grid", names, ["Xyz", "tCr"], np.eye(4), where_there=True)
+    assert list(volumes.concentration) == list(volumes.sd) == ["tCr"]
+    assert "has no Xyz: it is left out" in caplog.text
+    for metabolites, allowed in ((["Xyz", "tCr"], False), (["Xyz"], True)):
+        with pytest.raises(UserError, match="no LCModel table for metabolite 'Xyz'"):
+            read_scan(EXAMPLES / "grid", names, metabolites, np.eye(4), where_there=allowed)

@@ -44,3 +44,11 @@ def test_every_missing_voxel_of_the_brain_has_a_reason(result):
         assert set(each.reasons) == {"near_skull", "low_snr"}
         assert max(each.reasons.values()) <= each.brain - each.valid <= sum(each.reasons.values())
         assert each.filled == each.reasons["low_snr"] == 16  # one acquired voxel
+
+
+def test_numbers_stand_in_the_order_of_the_maps(result):
+    """Those of ratios too, so that equal results give equal pages."""
+    ratios = [f"{above}/{below}" for above in result.zero_filled for below in result.zero_filled if above != below]
+    mean = {name: result.mean[name] for name in result.zero_filled}
+    many = replace(result, mean=mean | dict.fromkeys(ratios, result.mean["tCho/NAA"]))
+    assert [each.name for each in numbers.of_maps(many)] == [*result.zero_filled, *ratios]

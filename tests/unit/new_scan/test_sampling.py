@@ -12,7 +12,7 @@ from mrsi_sr.new_scan.batches import BatchSize
 from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.ratios import Ratio
 from mrsi_sr.new_scan.result import SliceResult, SuperResolved, zero_filled_of
-from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes
+from mrsi_sr.new_scan.sampling import ScanSampler, check_sizes, check_usable
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.settings.cohort import QualitySettings
 
@@ -204,3 +204,19 @@ def test_the_batch_grows_while_it_pays_and_halves_when_memory_ends():
     assert batches.size == 8
     with pytest.raises(MemoryError):
         batches.exceeded_memory(1)
+
+
+def test_maps_without_a_value_above_zero_are_told_of_and_refused_where_there_is_no_other(scan, caplog):
+    usable = np.ones((len(scan.slices), 2), bool)
+    check_usable(scan, usable)
+    assert not caplog.text
+    usable[1, 1] = False
+    check_usable(scan, usable)
+    assert f"tCho has no value above zero in 1 slices, such as {scan.slices[1]}" in caplog.text
+    valid = scan.valid.copy()
+    valid[:, 1] = False
+    usable[:, 1] = False
+    check_usable(replace(scan, valid=valid), usable)
+    assert "no voxel of tCho is valid on the target grid" in caplog.text
+    with pytest.raises(UserError, match="no map has a value above zero"):
+        check_usable(scan, ~np.ones_like(usable))

@@ -148,6 +148,8 @@ def test_warnings_reach_the_result_and_a_factor_is_not_named_twice(scan, result,
     assert [words.split(":")[0] for words in warned(result, trust).warnings] == ["Upscaling factor", "S/N"]
     told = replace(result, warnings=["an upscaling factor of 4.00"])
     assert [words.split(":")[0] for words in warned(told, trust).warnings] == ["an upscaling factor of 4.00", "S/N"]
+    of_files = replace(result, warnings=["sform and qform disagree"])
+    assert [words.split(":")[0] for words in warned(of_files, trust).warnings][1:] == ["Upscaling factor", "S/N"]
 
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly")

@@ -105,6 +105,14 @@ def test_a_metabolite_or_voxel_that_is_badly_fitted_is_not_compared_with_the_t1(
     assert len(well_fitted_maps(bare)) == 7  # ready-made maps without %SD and S/N: every metabolite
 
 
+def test_a_scan_without_a_well_fitted_voxel_is_named_and_not_taken_for_another_place(scan):
+    folder, volumes = scan
+    result = check("sub-01", replace(volumes, snr=np.ones_like(volumes.snr)), images(folder), "y", STRAIGHT)
+    assert result.facts["well_fitted"] == 0 and result.state == "look"
+    assert [words for words in result.findings if "no voxel is well fitted" in words]
+    assert not [words for words in result.findings if "lie outside" in words]
+
+
 def test_without_a_t1_the_orientation_is_said_not_to_be_checked(scan):
     result = check("sub-01", scan[1], Images(), "", STRAIGHT)
     assert result.state == "ok" and "orientation of the maps is not checked" in result.notes[0]

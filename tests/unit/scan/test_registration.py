@@ -73,9 +73,10 @@ def test_two_runs_give_equal_bits_and_count_what_they_found(monkeypatch):
     assert 1 <= first.agree[0] <= first.agree[1]
 
 
-def test_a_grid_far_from_the_t1_is_found_by_the_centres_of_mass():
+def test_a_grid_far_from_the_t1_is_found_by_the_centres_of_mass_and_the_shift_is_said(caplog):
     away = rigid((130, -90, 60), (0, 0, 0))
     found = registration.rigid(blob(), blob().moved(away))
+    assert "registered with a shift of" in caplog.text
     assert np.allclose((found.matrix @ away)[:3, 3], 0, atol=1.0)
 
 
@@ -85,6 +86,13 @@ def test_a_mirrored_or_permuted_storage_of_the_t1_changes_nothing():
     stored = Image(moving.values.transpose(1, 2, 0)[:, :, ::-1], moving.affine @ flip)
     one, other = (registration.rigid(fixed, each).matrix for each in (moving, stored))
     assert np.allclose(one[:3, 3], other[:3, 3], atol=0.5) and np.allclose(one[:3, :3], other[:3, :3], atol=0.02)
+
+
+def test_an_image_of_three_slices_is_refused_as_what_it_is():
+    """SimpleITK's metric fails on it, as on images that do not overlap."""
+    whole = blob()
+    with pytest.raises(UserError, match="the image to be moved has 3 slices"):
+        registration.rigid(whole, Image(whole.values[:, :, :3], whole.affine))
 
 
 def test_too_few_voxels_are_refused():

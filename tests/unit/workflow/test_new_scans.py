@@ -52,6 +52,17 @@ def test_the_script_is_given_the_scan_and_what_is_asked_of_it(planned):
     assert plan.new_scans.results() == ["results/scans/sub-new01/provenance.json"]
 
 
+def test_each_ready_made_map_of_a_scan_is_an_input_by_its_path(planned, tmp_path):
+    table = "participant\tmaps\tt1\tflair\nnew-01\tscans/maps\tt1.nii\tflair.nii\n"
+    scan = SimpleNamespace(scan="sub-new01")
+    assert "scans/maps" in planned(table).new_scans.files(scan)  # without files: what is wrong, the script says
+    (tmp_path / "scans" / "maps").mkdir(parents=True)
+    for name in ("NAA.nii.gz", "snr.nii.gz"):
+        (tmp_path / "scans" / "maps" / name).touch()
+    expected = ["flair.nii", "scans/maps/NAA.nii.gz", "scans/maps/snr.nii.gz", "t1.nii"]
+    assert planned(table).new_scans.files(scan) == expected
+
+
 def test_raw_mri_is_said_by_the_row(planned):
     table = HEADER.replace("flair", "flair\tmri") + ROW.replace("flair.nii", "flair.nii\traw")
     assert json.loads(flags_of(planned(table, mri={"strip": "bet"}))["raw-mri"])["strip"] == "bet"
