@@ -136,16 +136,8 @@ def _brain(volumes: Volumes, files: ScanFiles, target: TargetGrid) -> np.ndarray
 
 def _fraction(brain: np.ndarray, target: TargetGrid) -> np.ndarray:
     """Fraction of each acquired voxel that is brain, [x, y, Z]: means of the target's over shared areas."""
-    overlaps = [_overlap(axis.acquired, axis.target) for axis in (target.x, target.y)]
+    overlaps = [grid.means(axis.acquired, axis.target) for axis in (target.x, target.y)]
     return np.einsum("iX,jY,XYz->ijz", *overlaps, brain.astype(float))
-
-
-def _overlap(coarse: int, fine: int) -> np.ndarray:
-    """Parts of each voxel of one grid that voxels of another cover, over one field of view: [coarse, fine]."""
-    edges = [np.arange(number + 1) / number for number in (coarse, fine)]
-    low = np.maximum(edges[0][:-1, None], edges[1][None, :-1])
-    high = np.minimum(edges[0][1:, None], edges[1][None, 1:])
-    return np.maximum(high - low, 0) * coarse
 
 
 def _own_reasons(volumes: Volumes, brain: np.ndarray, settings: QualitySettings, metabolites) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.phantom import acquisition
 from mrsi_sr.phantom.anatomy import Head
 from mrsi_sr.phantom.grid import acquired_voxel_mm, fitted_slices, to_mrsi_grid
+from mrsi_sr.scan.grid import means
 from mrsi_sr.settings.cohort import PhantomSettings
 
 LEAST_VOXELS = 10  # of brain, in the fitted slices
@@ -60,7 +61,7 @@ def truncated(volume: np.ndarray, acquired: tuple[int, int]) -> np.ndarray:
 
 def voxel_means(field: np.ndarray, acquired: tuple[int, int]) -> np.ndarray:
     """Mean over each acquired voxel, float64 [..., nx, ny, Z], of a field [..., X, Y, Z] of the same field of view."""
-    return _along_x_and_y(_overlap, field, acquired)
+    return _along_x_and_y(means, field, acquired)
 
 
 def _along_x_and_y(matrix, field: np.ndarray, acquired: tuple[int, int]) -> np.ndarray:
@@ -73,14 +74,6 @@ def _truncation(n: int, size: int) -> np.ndarray:
     k = np.arange(-((n - 1) // 2), (n - 1) // 2 + 1)
     distance = _centres(n)[:, None] - _centres(size)[None, :]
     return np.cos(2 * np.pi * k * distance[..., None]).sum(-1) / size
-
-
-def _overlap(n: int, size: int) -> np.ndarray:
-    """Matrix [n, size] of the means over n voxels of the field of view: the part that each has of the `size` voxels."""
-    edges, fine = np.arange(n + 1) / n, np.arange(size + 1) / size
-    lowest = np.maximum(edges[:-1, None], fine[None, :-1])
-    highest = np.minimum(edges[1:, None], fine[None, 1:])
-    return n * np.clip(highest - lowest, 0.0, None)
 
 
 def _centres(n: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from mrsi_sr.scan.characteristics import characteristics_of_slices, distribution
 from mrsi_sr.scan.slices import ParticipantSlices, participant_of
 from mrsi_sr.scan.volumes import Volumes
 from mrsi_sr.settings.hand_over import FORMAT, HandedNetworks, HandOverSettings, Participants, Training, file_of
+from mrsi_sr.settings.network import network_settings
 
 TO_DO = "train the network again: train.py"
 
@@ -75,6 +76,12 @@ def _sources(settings: HandOverSettings, networks: Mapping[tuple[str, int], Path
     return dict(sorted(found.items()))
 
 
+def _settings_of(settings: HandOverSettings, network: str, fold: str) -> dict | None:
+    """All settings of a network in a fold, with defaults for what is left out; None where there are none."""
+    given = settings.networks.get(network, {}).get(fold)
+    return None if given is None else network_settings(given, f"networks.{network}.{fold}").plain()
+
+
 def _check_alike(settings: HandOverSettings, weights: Mapping[str, Weights], sources: Mapping[str, Path]) -> None:
     """Raise UserError unless all weights are of the data and the settings that the folder will tell of."""
     metabolites = next(iter(weights.values())).metabolites
@@ -82,7 +89,7 @@ def _check_alike(settings: HandOverSettings, weights: Mapping[str, Weights], sou
         fold, network = name.split(".")[0].removeprefix("fold-").split("/")
         told = {
             "protocol": settings.protocol, "low_resolution": settings.low_resolution, "fold": int(fold),
-            "metabolites": metabolites, "settings": settings.networks.get(network, {}).get(fold),
+            "metabolites": metabolites, "settings": _settings_of(settings, network, fold),
         }  # fmt: skip
         for key, value in told.items():
             if getattr(each, key) != value:

@@ -30,6 +30,14 @@ def voxel_mm(affine: np.ndarray) -> np.ndarray:
     return np.linalg.norm(affine[:3, :3], axis=0)
 
 
+def means(coarse: int, fine: int) -> np.ndarray:
+    """Matrix [coarse, fine] of the means over voxels of one grid of those of another, along one field of view."""
+    edges, finer_edges = np.arange(coarse + 1) / coarse, np.arange(fine + 1) / fine
+    lowest = np.maximum(edges[:-1, None], finer_edges[None, :-1])
+    highest = np.minimum(edges[1:, None], finer_edges[None, 1:])
+    return coarse * np.clip(highest - lowest, 0.0, None)
+
+
 def resample(path: str | Path, affine: np.ndarray, shape, interpolation: str) -> np.ndarray:
     """Values of a NIfTI image on a grid (affine, shape), float32; zero outside the image and where it is not finite.
 
