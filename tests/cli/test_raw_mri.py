@@ -35,6 +35,7 @@ def register(run_script, folder, out, *more):
     return run_script("register", *made, *images, *more)
 
 
+@pytest.mark.slow
 def test_raw_images_become_registered_ones_with_a_picture_and_a_record(sub_01, run_script, tmp_path):
     done = strip(run_script, sub_01, tmp_path, "--brain-mask", sub_01 / "brain_mask.nii.gz")
     assert done.returncode == 0, done.stderr

@@ -92,6 +92,8 @@ def test_a_scan_becomes_maps_with_everything_beside_them(resolve, scan, tmp_path
     assert not any("partial" in name for name in written)
     record = json.loads((tmp_path / "out" / "sub-new01" / "provenance.json").read_text())
     assert record["settings"]["samples"] == 2
+    sidecar = json.loads((tmp_path / "out" / f"{stem}tCr_desc-sr_mrsi.json").read_text())
+    assert "masked and measured again" in sidecar["Input"]
     assert record["settings"]["method_settings"]["sampler"]["kind"] == "ancestral"
     image = nibabel.load(tmp_path / "out" / f"{stem}tCr_desc-sr_mrsi.nii.gz")
     assert image.shape == (16, 16, 3)

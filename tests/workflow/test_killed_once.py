@@ -73,11 +73,11 @@ def another_metabolite(configuration):
     configuration["experiments"]["toy"]["figures"]["qualitative"]["metabolite"] = "NAA"
 
 
-BY_DEFAULT = [("train", trained_faster), ("sample", sampled_otherwise), ("table", titled)]
+BY_DEFAULT = [("train", trained_faster), ("evaluate", fewer_metrics), ("table", titled)]
 SLOW = [
     ("simulate", simulated), ("ingest", flipped), ("mask", masked), ("montage", masked), ("slices", fewer_slices),
     ("truncate", other_sizes), ("inventory", flipped), ("cohort_summary", flipped), ("folds", other_folds),
-    ("losses", trained_faster), ("evaluate", fewer_metrics), ("compare", fewer_metrics),
+    ("losses", trained_faster), ("sample", sampled_otherwise), ("compare", fewer_metrics),
     ("qualitative", another_metabolite),
 ]  # fmt: skip
 ROWS = [*BY_DEFAULT, *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW)]

@@ -27,6 +27,11 @@ def parser() -> argparse.ArgumentParser:
         default="prepared",
         help="raw: not stripped and registered yet, not judged",
     )
+    parser.add_argument(
+        "--where-there",
+        action="store_true",
+        help="metabolites that the scan has not are left out, as super_resolve.py does",
+    )
     parser.add_argument("--unit", metavar="UNIT", default="", help="unit that the values are taken to have, such as mM")
     parser.add_argument("--out", metavar="JSON", help="JSON file to write; default: the line alone")
     return parser
@@ -49,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
         check_outputs([arguments.out], [*paths_of(arguments), *images.paths()])
     settings = {key: value for key, value in vars(arguments).items() if key != "out"}
     provenance = Provenance(settings, code=code_of(__file__))
-    found = check_raw(arguments, name, images, arguments.unit)
+    found = check_raw(arguments, name, images, arguments.unit, where_there=arguments.where_there)
     print(line_of(found.result.plain()))
     if arguments.out:
         provenance.add(found.inputs)

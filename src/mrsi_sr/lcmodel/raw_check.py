@@ -21,14 +21,17 @@ class RawCheck:
     facts: dict = field(default_factory=dict)
 
 
-def check_raw(arguments: argparse.Namespace, name: str, images: Images, unit: str) -> RawCheck:
+def check_raw(
+    arguments: argparse.Namespace, name: str, images: Images, unit: str, *, where_there: bool = False
+) -> RawCheck:
     """Check of the scan that flags name; what would stop its ingestion is its finding.
 
     arguments: of a parser with scan_flags.add_scan_flags. name: the scan's, for the result. unit: the configured one.
+    where_there: whether metabolites that the scan has not are left out, and no finding.
     """
     with warnings_of_readers() as notes:
         try:
-            scan = scan_of(arguments)
+            scan = scan_of(arguments, where_there=where_there)
             reading = scan.read()
             result = check(name, reading.volumes, images, arguments.flip, scan.axes)
             _add_facts(result, scan, reading, unit, arguments.lcmodel)

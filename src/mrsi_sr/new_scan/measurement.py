@@ -1,5 +1,6 @@
 """Measurement of a new scan: its acquired maps with holes filled, zero-filled to the target, and their noise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,11 @@ class Measurement:
     valid: np.ndarray
     filled: np.ndarray
     noise: np.ndarray | None
+
+    def without_noise(self, metabolites: Sequence[str]) -> list[str]:
+        """Metabolites whose noise is not known, since none of their values has a %SD."""
+        known = np.zeros(len(metabolites), bool) if self.noise is None else self.noise.any(axis=(0, 2, 3))
+        return [name for name, there in zip(metabolites, known, strict=True) if not there]
 
     @classmethod
     def of(cls, values: np.ndarray, sd: np.ndarray, valid: np.ndarray, brain: np.ndarray, window: ScanWindow):

@@ -82,6 +82,7 @@ def facts_of(result: SuperResolved, networks: str, seed: int) -> dict:
         "Method": result.method,
         "Networks": networks,
         "Samples": result.samples,
+        "Input": result.fed or "none",
         "Seed": seed,
         "UpscalingFactor": round(target.factor, 4),
         "AcquiredMatrix": [target.x.acquired, target.y.acquired, target.slices],

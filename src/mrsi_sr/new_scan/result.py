@@ -45,6 +45,7 @@ class SuperResolved:
     mean, sd: by metabolite or ratio. every: by metabolite, [S, K, F, F], empty where samples were not kept.
     misfit_before, misfit: by metabolite, [S], the distance from the measurement before and after data consistency,
     as a part of the measurement. zero_filled: by metabolite. warnings: in words. seconds: of the sampling.
+    fed: what the networks were given, in words.
     """
 
     scan: NewScan
@@ -58,11 +59,12 @@ class SuperResolved:
     zero_filled: dict[str, np.ndarray]
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    fed: str = ""
 
     @classmethod
     def of(
         cls, scan: NewScan, slices: Sequence[SliceResult], ratio_maps: Sequence[Ratio], *, method: str, samples: int,
-        warnings: Sequence[str], seconds: float,
+        warnings: Sequence[str], seconds: float, fed: str = "",
     ) -> "SuperResolved":  # fmt: skip
         """The result of a scan from its slices' results, in order."""
         names, maps = scan.metabolites, [*scan.metabolites, *map(str, ratio_maps)]
@@ -78,7 +80,7 @@ class SuperResolved:
             every={each: np.stack([s.samples[:, m] for s in slices]) for m, each in enumerate(names)} if kept else {},
             misfit_before={each: column("misfit_before", m) for m, each in enumerate(names)},
             misfit={each: column("misfit", m) for m, each in enumerate(names)},
-            zero_filled=zero_filled_of(scan), warnings=list(warnings), seconds=seconds,
+            zero_filled=zero_filled_of(scan), warnings=list(warnings), seconds=seconds, fed=fed,
         )  # fmt: skip
 
     @classmethod

@@ -21,6 +21,10 @@ from mrsi_sr.settings.cohort import QualitySettings
 from mrsi_sr.settings.errors import listed
 
 SAMPLES_ON_GPU = 50
+FED = {  # what networks are given, by whether they learned from measurements of maps that go on outside their masks
+    True: "the scan as it was acquired, zero-filled",
+    False: "the scan's zero-filled maps, masked and measured again, as those that the networks learned from",
+}
 DRAW_NO_NOISE = ("zero_filled", "single_pass")  # samplers whose samples of one network are equal
 
 
@@ -108,6 +112,11 @@ class SuperResolver:
                 self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
             )
             check_usable(scan, sampler.usable().cpu().numpy())
+            if without := scan.measurement.without_noise(scan.metabolites):
+                log.warning(
+                    "%s: %s without %%SD: these maps are made exactly consistent with the measurement, noise and all",
+                    name, listed(without),
+                )  # fmt: skip
         chosen = ratio.available([Ratio.of(each) for each in ratios], scan.metabolites)
         started, partial = time.monotonic(), partial or Partial(None)
         results = partial.load(len(scan.slices))
@@ -116,7 +125,7 @@ class SuperResolver:
             partial.save(position, results[position], len(scan.slices))
         return SuperResolved.of(
             scan, [results[position] for position in sorted(results)], chosen, method=self.name, samples=samples,
-            warnings=list(dict.fromkeys(said)), seconds=time.monotonic() - started,
+            fed=FED[sampler.whole], warnings=list(dict.fromkeys(said)), seconds=time.monotonic() - started,
         )  # fmt: skip
 
     def prepare(

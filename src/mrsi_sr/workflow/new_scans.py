@@ -103,7 +103,8 @@ class NewScans:
         """Flags of a scan's check, which looks at the cohort's metabolites."""
         cohort = self.configuration.cohort
         unit = self.settings.unit or cohort.unit
-        return flags(check_flags(self._row(wildcards), self.settings.ingest, ",".join(cohort.metabolites), unit))
+        checked = check_flags(self._row(wildcards), self.settings.ingest, ",".join(cohort.metabolites), unit)
+        return f"{flags(checked)} --where-there"
 
     def phantom(self, wildcards) -> list[str]:
         """Name of the phantom that a scan is, if it is one."""

@@ -109,8 +109,11 @@ def test_a_single_sample_has_no_standard_deviation(scan):
 
 def test_noise_of_the_fits_is_not_fitted(tmp_path):
     """With %SD the misfit stays at the noise's level; without, it goes to zero."""
-    exact = sampled(new_scan(tmp_path, volumes(sd=np.nan)), [noisy()])
-    soft = sampled(new_scan(tmp_path, volumes(sd=5.0)), [noisy()])
+    unknown, known = new_scan(tmp_path, volumes(sd=np.nan)), new_scan(tmp_path, volumes(sd=5.0))
+    assert unknown.measurement.without_noise(unknown.metabolites) == list(unknown.metabolites)
+    assert known.measurement.without_noise(known.metabolites) == []
+    exact = sampled(unknown, [noisy()])
+    soft = sampled(known, [noisy()])
     assert np.nanmax(exact.misfit["NAA"]) < 2e-4
     assert 0.02 < np.nanmedian(soft.misfit["NAA"]) < 0.08
 

@@ -152,5 +152,5 @@ def test_a_field_of_view_beyond_the_frame_gets_larger_voxels():
 
 
 def test_a_matrix_without_detail_is_refused():
-    with pytest.raises(UserError, match="2x8 in plane"):
+    with pytest.raises(UserError, match="2x8 in its axial plane"):
         TargetGrid.of((2, 8, 3), np.eye(4), 3.4, 64)
