@@ -27,6 +27,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_scan_checked_with_a_wrong_flip_gets_a_line_and_a_row_that_say_which_to_set(folder, run_script, tmp_path):
     flags = [
         "--lcmodel", folder / "lcmodel", "--pattern", "multivoxel", "--reference", folder / "reference.nii.gz",

@@ -118,6 +118,7 @@ def test_equal_requests_give_equal_maps(resolve, scan, tmp_path):
             assert np.allclose(*maps, atol=1e-4), name
 
 
+@pytest.mark.slow
 def test_raw_mri_is_prepared_first_and_written_beside_the_maps(resolve, scan, tmp_path):
     """Nothing is stripped or registered here: the maps are those of prepared images."""
     resolve(scan)
