@@ -4,9 +4,9 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrsi_sr.cli import UserError
+from mrsi_sr.cli import UserError, warnings_noted
 from mrsi_sr.lcmodel.scan_flags import RawScan, Reading, scan_of
-from mrsi_sr.scan.check import Images, ScanCheck, add_units, check, unreadable, warnings_of_readers
+from mrsi_sr.scan.check import Images, ScanCheck, add_units, check, unreadable
 from mrsi_sr.scan.nucleus import nucleus_of
 
 EXPECTED_NUCLEUS = "1H"
@@ -29,7 +29,7 @@ def check_raw(
     arguments: of a parser with scan_flags.add_scan_flags. name: the scan's, for the result. unit: the configured one.
     where_there: whether metabolites that the scan has not are left out, and no finding.
     """
-    with warnings_of_readers() as notes:
+    with warnings_noted() as notes:
         try:
             scan = scan_of(arguments, where_there=where_there)
             reading = scan.read()

@@ -35,10 +35,6 @@ def fit(
     mask [B, 1, F, F]: where maps may change, zero elsewhere. beyond [B, 1, F, F]: what is there outside the mask.
     """
     x, norm = x * mask, _norm(measured * trusted)
-
-    def forward(change: Tensor) -> Tensor:
-        return trusted * window.acquired(change * mask)
-
     residual = trusted * (measured - window.acquired(x + beyond))
     before, tolerance = _norm(residual), torch.maximum(noise, EXACT * norm)
     gradient = mask * window.adjoint(trusted * residual)
@@ -47,7 +43,7 @@ def fit(
         working = (_norm(residual) > tolerance) & (energy > 0)
         if not working.any():
             break
-        step_residual = forward(direction)
+        step_residual = trusted * window.acquired(direction)  # zero outside the mask, as the gradients are
         step = energy / (_norm(step_residual) ** 2).clamp(min=1e-30)
         step = torch.where(working, _not_below(tolerance, residual, step_residual, step), 0)
         x = x + _wide(step) * direction

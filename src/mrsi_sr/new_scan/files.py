@@ -2,11 +2,10 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mrsi_sr import networks, samplers
+from mrsi_sr import sampling
 from mrsi_sr.cli import UserError, log, warnings_noted
 from mrsi_sr.lcmodel.scan_flags import RawScan, Reading
 from mrsi_sr.new_scan import outputs, page, raw_mri, trust
@@ -14,7 +13,6 @@ from mrsi_sr.new_scan.partial import Partial
 from mrsi_sr.new_scan.result import SuperResolved
 from mrsi_sr.new_scan.scan import ScanFiles
 from mrsi_sr.new_scan.super_resolver import SuperResolver
-from mrsi_sr.results.code import code_of
 from mrsi_sr.results.names import bids_label
 from mrsi_sr.results.outputs import RECORD, check_replaced, read_record
 from mrsi_sr.results.ownership import Ownership
@@ -58,19 +56,21 @@ def super_resolve_files(
         "raw_mri": request.raw_mri and request.raw_mri.plain(),
         "samples": resolver.number_of_samples(request.samples), "scan": raw.settings,
     }  # fmt: skip
-    provenance = Provenance(settings, inputs, code=code(resolver))
+    used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
+    provenance = Provenance(settings, inputs, code=sampling.code(resolver.settings, used, __name__))
     with warnings_noted() as said:
         reading = raw.read()
         _warn_of_unit(name, reading, unit)
     unfinished = folder.with_name(f"{folder.name}.partial")
-    with _owned(unfinished, provenance.fingerprint(**reading.facts)) as partial:
+    with Ownership(unfinished) as ownership:
         if request.raw_mri:
             scanned = reading.volumes, request.raw_mri, raw.settings["reference"]
             files, of_mri = raw_mri.prepared(name, files, *scanned, unfinished / "mri")
             said += of_mri
         result = resolver(
             reading.volumes, files, name=name, unit=unit, quality=quality, samples=settings["samples"],
-            ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed, partial=partial,
+            ratios=request.ratios, keep_samples=request.keep_samples, seed=request.seed,
+            partial=Partial(ownership, provenance.fingerprint(**reading.facts)),
             allow_unlearned_size=request.allow_unlearned_size,
         )  # fmt: skip
         judged = trust.judge(
@@ -91,15 +91,6 @@ def super_resolve_files(
     return result
 
 
-def code(resolver: SuperResolver) -> dict[str, str]:
-    """Code that can change the maps of a scan: this package's, the method's sampler and its networks."""
-    settings = resolver.settings
-    kinds = filter(None, [settings.sampler.kind, getattr(settings.sampler, "solver", None)])
-    used = resolver.folder.network_settings(resolver.name, resolver.folder.folds[0]).values()
-    architectures = [networks.module_of(each.architecture) for each in used]
-    return code_of("mrsi_sr.new_scan.files", *map(samplers.module_of, kinds), *architectures)
-
-
 def _check_name(name: str, folder: Path) -> None:
     """Raise UserError where the folder has the result of a scan of another name, whose BIDS label is the same."""
     other = read_record(folder / RECORD).get("name", name)
@@ -118,9 +109,3 @@ def _warn_of_unit(name: str, reading: Reading, unit: str) -> None:
     add_units(said, reading.fits.water, reading.fits.frequency_mhz, unit, name)
     for words in said.findings:
         log.warning("%s", words)
-
-
-@contextmanager
-def _owned(folder: Path, fingerprint: str):
-    with Ownership(folder) as ownership:
-        yield Partial(ownership, fingerprint)

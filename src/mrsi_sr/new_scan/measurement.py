@@ -7,23 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrsi_sr.kspace import from_kspace, to_kspace
+from mrsi_sr.kspace import Truncation, to_kspace
 from mrsi_sr.new_scan.target import TargetGrid
 from mrsi_sr.scan.holes import fill
 
 
-class ScanWindow:
-    """Forward operator of all maps of one scan: a `kspace.Truncation` whose window the scan's matrix decides.
+class ScanWindow(Truncation):
+    """Forward operator of all maps of one scan: its matrix decides the window, along each axis its own.
 
-    Each axis has its own window and field of view. Sizes n are those that the maps are conditioned on; they are not
-    looked at.
+    Sizes n are those that the maps are conditioned on; they are not looked at.
     """
 
-    protocol = "clean"
-
     def __init__(self, target: TargetGrid, device: torch.device | str = "cpu"):
-        self.target, self.device, self.frame = target, torch.device(device), target.x.frame
-        self._projectors = [self._tensor(axis.projector()) for axis in (target.x, target.y)]
+        """target: grid of the scan. The windows and projectors of square sizes, which Truncation makes, are not."""
+        self.target, self.device, self.frame, self.protocol = target, torch.device(device), target.x.frame, "clean"
+        self._truncating = [self._tensor(axis.projector()) for axis in (target.x, target.y)]
         self._zero_filling = [self._tensor(axis.to_target()) for axis in (target.x, target.y)]
         self._measuring = [self._tensor(axis.to_acquired()) for axis in (target.x, target.y)]
 
@@ -43,21 +41,12 @@ class ScanWindow:
         """Transpose of `acquired`: [..., x, y] -> [..., F, F]."""
         return _both([matrix.T for matrix in self._measuring], acquired)
 
-    def truncate(self, x: Tensor, _n=None) -> Tensor:
-        """The part of maps [..., F, F] that the scan measures, in the frame."""
-        return _both(self._projectors, x)
+    def measure(self, x: Tensor, n) -> Tensor:
+        """Centred k-space of the part of maps [..., F, F] that the scan measures, complex [..., F, F]."""
+        return to_kspace(self.truncate(x, n))
 
-    def measure(self, x: Tensor, _n=None) -> Tensor:
-        """Centred k-space of that part, complex [..., F, F]."""
-        return to_kspace(self.truncate(x))
-
-    def image(self, kspace: Tensor) -> Tensor:
-        """Zero-filled map of a measurement, real."""
-        return from_kspace(kspace).real
-
-    def consistent(self, x: Tensor, kspace: Tensor, _n=None) -> Tensor:
-        """Maps [..., F, F] whose measured part is replaced by the measurement."""
-        return x.float() - self.truncate(x) + self.image(kspace)
+    def _project(self, x: Tensor, _n) -> Tensor:
+        return _both(self._truncating, x)
 
     def _tensor(self, matrix: np.ndarray) -> Tensor:
         return torch.from_numpy(matrix).to(self.device)

@@ -12,7 +12,8 @@ from mrsi_sr import devices
 from mrsi_sr.cli import ProgressLines, UserError, log
 from mrsi_sr.kspace import to_kspace
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.maps.scale import low_resolution_maximum
+from mrsi_sr.maps.dataset import conditioned
+from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.new_scan import consistency
 from mrsi_sr.new_scan.batches import BatchSize
 from mrsi_sr.new_scan.scan import NewScan, blank_mri
@@ -42,7 +43,7 @@ class ScanSampler:
         not, the zero-filled maps are masked and measured again, as what they learned from was.
         """
         self.methods, self.scan, self.seed, self.whole = methods, scan, seed, whole
-        self.device = methods[0].device
+        self.device, self.known = methods[0].device, len(known)
         self.window = scan.window.to(self.device)
         self.metabolite = torch.tensor([list(known).index(each) for each in scan.metabolites], device=self.device)
         self.t1, self.flair = (
@@ -50,9 +51,9 @@ class ScanSampler:
         )
         self.mask = self._tensor(scan.valid.astype(np.float32))
         zero_filled = self.window.zero_filled(self._tensor(scan.measurement.values))
-        measured = zero_filled if whole else self.window.truncate(zero_filled * self.mask)
-        self.low, self.beyond = measured, zero_filled * (1 - self.mask) * float(whole)
-        self.measured = self.window.acquired(measured)
+        measured = zero_filled if whole else self.window.truncate(zero_filled * self.mask, scan.target.size)
+        self.kspace, self.beyond = to_kspace(measured), zero_filled * (1 - self.mask) * float(whole)
+        self.low, self.measured = self.window.image(self.kspace), self.window.acquired(measured)
         self.trusted = self._tensor(scan.measurement.valid.astype(np.float32))
         noise = scan.measurement.noise
         self.noise = self._tensor(np.zeros_like(scan.measurement.values) if noise is None else noise)
@@ -118,17 +119,12 @@ class ScanSampler:
 
     def condition(self, s: Tensor, m: Tensor, method: Method) -> tuple[Condition, Tensor]:
         """The scaled condition of maps (slice, metabolite), and the scale [B, 1, 1, 1] in the maps' unit."""
-        low, mask = self.low[s, m][:, None], self.mask[s, m][:, None]
         size = torch.full((len(s),), self.scan.target.size, dtype=torch.float32, device=self.device)
-        metabolite = self.metabolite[m]
-        scale = low_resolution_maximum(low, mask)
-        if method.factors is not None:
-            scale = scale * method.factors.to(self.device).of(size, metabolite)
-        condition = Condition(
-            low_resolution=low / scale, kspace=to_kspace(low / scale), truncation=self.window, mask=mask,
-            t1=self.t1[s], flair=self.flair[s], size=size, metabolite=metabolite, whole=self.whole,
+        factors = method.factors or ScaleFactors.ones(self.window.frame, self.known)
+        return conditioned(
+            self.window, self.kspace[s, m][:, None], self.mask[s, m][:, None], factors.to(self.device), self.t1[s],
+            self.flair[s], size, self.metabolite[m], self.whole,
         )  # fmt: skip
-        return condition, scale
 
     def consistent(self, maps: Tensor, s: Tensor, m: Tensor) -> consistency.Fitted:
         """Maps [B, 1, F, F] brought to agree with the scan's measurement, to the level of its noise."""
@@ -147,14 +143,14 @@ class ScanSampler:
         return torch.from_numpy(array).to(self.device)
 
 
-def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> str | None:
-    """A warning, in words, where a scan's low-resolution size is not among those learned; None where it is.
+def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> None:
+    """Warn where a scan's low-resolution size is not among those learned.
 
     Raises UserError where that is not allowed.
     """
     size, low, high = scan.target.size, min(sizes), max(sizes)
     if low - 0.5 <= size <= high + 0.5:
-        return None
+        return
     frame = scan.target.x.frame
     words = (
         f"{scan.name} has an upscaling factor of {scan.target.factor:.2f} (a low-resolution size of {size:.1f}), but"
@@ -165,7 +161,6 @@ def check_sizes(scan: NewScan, sizes: Sequence[int], allow: bool) -> str | None:
     if not allow:
         raise UserError(f"{words}\n  give --allow-unlearned-size to try, or networks that learned it")
     log.warning("%s", words)
-    return words
 
 
 def check_usable(scan: NewScan, usable: np.ndarray) -> None:

@@ -47,23 +47,24 @@ class Axis:
     def to_target(self) -> np.ndarray:
         """Zero-filling, float64 [frame, acquired]: band-limited values at the target's centres, zero outside."""
         matrix = np.zeros((self.frame, self.acquired))
-        matrix[self._inside] = self._kernel(_centres(self.target), _centres(self.acquired)) / self.acquired
+        matrix[self.inside] = self._kernel(_centres(self.target), _centres(self.acquired)) / self.acquired
         return matrix
 
     def to_acquired(self) -> np.ndarray:
         """Measurement, float64 [acquired, frame]: what a scan of this matrix shows of a map on the target grid."""
         matrix = np.zeros((self.acquired, self.frame))
-        matrix[:, self._inside] = self._kernel(_centres(self.acquired), _centres(self.target)) / self.target
+        matrix[:, self.inside] = self._kernel(_centres(self.acquired), _centres(self.target)) / self.target
         return matrix
 
     def projector(self) -> np.ndarray:
         """Truncation, float64 [frame, frame]: the part of a map on the target grid that the scan measures."""
         matrix = np.zeros((self.frame, self.frame))
-        matrix[self._inside, self._inside] = self._kernel(_centres(self.target), _centres(self.target)) / self.target
+        matrix[self.inside, self.inside] = self._kernel(_centres(self.target), _centres(self.target)) / self.target
         return matrix
 
     @property
-    def _inside(self) -> slice:
+    def inside(self) -> slice:
+        """Voxels of the frame that are the target's."""
         return slice(self.offset, self.offset + self.target)
 
     def _kernel(self, to: np.ndarray, of: np.ndarray) -> np.ndarray:
@@ -150,7 +151,7 @@ class TargetGrid:
 
     def crop(self, framed: np.ndarray) -> np.ndarray:
         """The target grid's part of arrays in the frame, [..., frame, frame] -> [..., X, Y]."""
-        return framed[..., self.x._inside, self.y._inside]
+        return framed[..., self.x.inside, self.y.inside]
 
     def frame(self, cropped: np.ndarray) -> np.ndarray:
         """Arrays on the target grid [..., X, Y] in the frame [..., frame, frame], zero around them."""

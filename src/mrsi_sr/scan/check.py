@@ -3,15 +3,12 @@
 Nothing here stops a scan: what is found is said, in words that tell what to do.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError
 from mrsi_sr.scan import grid, orientation, thresholds
 from mrsi_sr.scan.placing import Proposal, propose
 from mrsi_sr.scan.quality import OUTSIDE
@@ -66,23 +63,6 @@ class ScanCheck:
 def unreadable(scan: str, error: UserError) -> ScanCheck:
     """Check of a scan that ingestion would refuse."""
     return ScanCheck(scan, findings=[str(error)], readable=False)
-
-
-@contextmanager
-def warnings_of_readers() -> Iterator[list[str]]:
-    """A block whose warnings in the log are listed as well, such as that sform and qform disagree."""
-
-    class Listing(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            texts.append(record.getMessage())
-
-    texts: list[str] = []
-    handler = Listing(logging.WARNING)
-    log.addHandler(handler)
-    try:
-        yield texts
-    finally:
-        log.removeHandler(handler)
 
 
 def check(

@@ -135,16 +135,17 @@ class MriSettings(Settings):
 
     strip: Literal["deepbet", "bet", "none"] = Field(
         "deepbet",
-        description="what finds the brain in the T1: deepbet (an optional extra; not validated for glioma), FSL's bet"
-        " where it is installed, or none where the T1 is stripped already",
+        description="method of finding the brain in the T1: deepbet (an optional extra; not validated for glioma),"
+        " FSL's bet where it is installed, or none where the T1 is stripped already",
     )
     registration: Literal["simpleitk", "flirt", "none"] = Field(
         "simpleitk",
-        description="what registers FLAIR to T1 and T1 to the scan: simpleitk (mutual information), FSL's flirt where"
-        " it is installed, or none where the headers' positions are right",
+        description="registration of FLAIR to T1 and of T1 to the scan: simpleitk (mutual information), FSL's flirt"
+        " where it is installed, or none where the headers' positions are right",
     )
     target: Literal["maps", "reference"] = Field(
-        "maps", description="what T1 is registered to: a map made of the scan's volumes, or the row's reference image"
+        "maps",
+        description="image that the T1 is registered to: a map made of the volumes, or the row's reference image",
     )
     n4: bool = Field(False, description="removal of the bias field of T1 and FLAIR by N4")
 

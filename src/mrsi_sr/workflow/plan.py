@@ -155,8 +155,7 @@ class Plan(ExperimentPlan):
             experiment = self.new_scans.experiment
             method = self.configuration.method(self.new_scans.settings.method)
             fold = self.configuration.experiment(experiment).folds.run[0]
-            own = code_of(SCRIPTS / f"{rule}.py")
-            return own | sampling.code(method, self._networks(method.networks, fold).values())
+            return sampling.code(method, self._networks(method.networks, fold).values(), SCRIPTS / f"{rule}.py")
         return code_of(SCRIPTS / f"{SCRIPT_OF.get(rule, rule)}.py")
 
     def code_hash(self, rule: str) -> Callable:

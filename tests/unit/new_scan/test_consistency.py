@@ -45,7 +45,7 @@ def test_where_nothing_is_masked_it_is_the_projection_that_networks_were_trained
     fitted = consistency.fit(
         estimate, window.acquired(truth), all_trusted(window), torch.zeros(2), inside, 0 * inside, window
     )
-    expected = window.consistent(estimate, window.measure(truth))
+    expected = window.consistent(estimate, window.measure(truth, 16), 16)
     assert torch.allclose(fitted.maps, expected, atol=1e-3)
 
 

@@ -9,10 +9,10 @@ import pytest
 from phantom_scan import phantom, volumes_of, write_images
 from scipy.ndimage import distance_transform_edt
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError, log, warnings_noted
 from mrsi_sr.phantom.grid import mri_affine
 from mrsi_sr.phantom.lesion import labels
-from mrsi_sr.scan.check import Images, ScanCheck, add_units, check, unreadable, warnings_of_readers, well_fitted_maps
+from mrsi_sr.scan.check import Images, ScanCheck, add_units, check, unreadable, well_fitted_maps
 from mrsi_sr.scan.check_table import COLUMNS, line_of, read_checks, row_of
 from mrsi_sr.scan.nifti import write_nifti
 from mrsi_sr.scan.nucleus import nucleus_of
@@ -152,7 +152,7 @@ def test_what_readers_warn_of_is_noted(scan, tmp_path):
     image.set_qform(turned, code=1)
     image.to_filename(tmp_path / "t1.nii.gz")
     before = list(log.handlers)
-    with warnings_of_readers() as notes:
+    with warnings_noted() as notes:
         check("sub-01", volumes, Images(t1=str(tmp_path / "t1.nii.gz")), "", STRAIGHT)
     assert any("sform and qform disagree by up to 30.0 mm" in note for note in notes)
     assert log.handlers == before
