@@ -42,7 +42,8 @@ SCRIPTS = {
     "evaluate": "--samples IN/samples --slices IN/slices.npz --fold 1 --method a --protocol clean --metrics nrmse"
     " --out OUT --provenance OUT.provenance.json",
     "losses": "--networks IN/network --out OUT",
-    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
+    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md"
+    " --out-tex OUT.tex",
     "table": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
     "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
     " --out-pdf OUT.pdf",

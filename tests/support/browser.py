@@ -1,14 +1,12 @@
 """A browser without a window, for tests that open pages: Debian's chromium, driven by selenium."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
+from required import skip_or_fail
 
-REQUIRED = "MRSI_SR_BROWSER_TESTS"  # set to 'required' where a browser is installed: then none of its tests is skipped
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "chromedriver": ("chromedriver",)}
 
 
@@ -17,10 +15,7 @@ def opened() -> Iterator:
     """selenium's browser; the test is skipped where there is none, or fails where there has to be one."""
     found = {name: next(filter(None, map(shutil.which, names)), None) for name, names in PROGRAMS.items()}
     if missing := [name for name, path in found.items() if path is None]:
-        words = f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)"
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(f"{words}, but {REQUIRED} is required")
-        pytest.skip(words)
+        skip_or_fail(f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

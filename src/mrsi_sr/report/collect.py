@@ -94,7 +94,8 @@ def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSetting
     if not shown:
         raise UserError("there are no scores for the table\n  run the workflow, or evaluate.py, first")
     if len(shown) < len(found):
-        table = table[table.file.isin({each.file for each in shown})]
+        keys = pd.MultiIndex.from_frame(table[["method", "fold", "seed"]])
+        table = table[keys.isin([(each.method, each.fold, each.seed) for each in shown])]
     return Collected(settings, methods, scores.select(table, settings), shown, absent, check_agreement(shown, settings))
 
 

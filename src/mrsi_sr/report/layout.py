@@ -59,11 +59,11 @@ def _rows(table: Table) -> Sheet:
     for metric, group in table.columns:
         heading = f"{_label(metric, settings.unit)} {METRICS[metric].arrow}"
         columns.append(Column(heading, *_group(table, group)))
-    rows = []
+    rows, scored = [], {each.method for each in table.collected.scores}
     for row in table.rows.to_dict("records"):
         method = row["method"]
         marks = [Cell(WITH if method in methods else WITHOUT) for methods in settings.marks.values()]
-        costs = [Cell(PRINTED[key](row[key])) for key in settings.costs]
+        costs = [Cell(PRINTED[key](row[key]) if method in scored else MISSING) for key in settings.costs]
         rows.append((_name(table, row), [*marks, *costs, *(_cell(table, method, *each) for each in table.columns)]))
     return Sheet("Method", columns, rows, table.caption)
 

@@ -171,5 +171,5 @@ def csv(table: Table) -> pd.DataFrame:
                 values |= {f"{metric}_mean": mean, f"{metric}_sd": sd}
                 if table.family:
                     values[f"{metric}_differs"] = (row["method"], metric, group) in table.different
-            rows.append(row | values | {"test": table.family} | table.facts)
+            rows.append(row | values | {"test": table.family} | table.facts | {"missing": row["missing"]})
     return pd.DataFrame(rows)

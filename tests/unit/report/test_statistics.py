@@ -219,7 +219,7 @@ def test_tests_of_a_partial_table_are_of_the_folds_that_both_methods_have():
 
 
 def null_table(trials=100, participants=12, maps=12, seed=11):
-    """Two equal methods, with a part of the participant in their difference, as maps of one scan have; a size is a trial."""
+    """Two equal methods; their difference has a part of the participant, as maps of one scan have. Sizes are trials."""
     random = np.random.default_rng(seed)
     shape = (trials, participants, maps)
     difference = random.normal(0, 1, (*shape[:2], 1)) + random.normal(0, 1, shape)
