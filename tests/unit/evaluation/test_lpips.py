@@ -14,7 +14,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.lpips import Lpips
 from mrsi_sr.evaluation.lpips_networks import BACKBONES
 from mrsi_sr.evaluation.lpips_weights import from_archive, write
-from mrsi_sr.settings.lpips import METRICS
+from mrsi_sr.settings.lpips import LPIPS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +36,7 @@ def random_weights(metric: str, seed: int = 0) -> dict[str, torch.Tensor]:
 def made(tmp_path_factory):
     """Files of random weights, and these weights, by metric."""
     folder, found = tmp_path_factory.mktemp("weights"), {}
-    for metric in METRICS:
+    for metric in LPIPS:
         weights = random_weights(metric)
         save_file(weights, folder / f"{metric}.safetensors")
         found[metric] = folder / f"{metric}.safetensors", weights
@@ -56,7 +56,7 @@ def distance_of_package(network, estimate: np.ndarray, truth: np.ndarray) -> np.
     return network(*(image.repeat(1, 3, 1, 1) for image in images)).flatten().numpy()
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", LPIPS)
 def test_lpips_is_the_lpips_packages_value_on_maps_scaled_by_their_own_maximum(made, maps, metric):
     path, weights = made[metric]
     expected = distance_of_package(reference(metric, weights), *maps)
@@ -110,7 +110,7 @@ def real(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", LPIPS)
 def test_the_real_archive_has_the_linear_layers_of_the_lpips_package_and_gives_its_distances(real, maps, metric):
     """The same images give the package's values by its own code; its heads are the archive's, bit by bit."""
     folder, weights = real
