@@ -16,7 +16,8 @@ rule lpips_weights:
     params:
         code=plan.code_hash("lpips_weights"),
         lineage=plan.lineage("lpips_weights"),
-        flags=plan.lpips.flags,
+        content=plan.lpips.content,
+        flags=plan.untracked(plan.lpips.flags),
         out=subpath(output.index, parent=True),
     shell:
         "python workflow/scripts/lpips_weights.py {params.flags} --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -28,7 +28,7 @@ class LpipsPlan:
         return [path for each in files for path in (each.backbone, each.linear)] or [self._settings.archive]
 
     def flags(self, wildcards) -> str:
-        """Flags of lpips_weights.py that name the source of the weights."""
+        """Flags of lpips_weights.py that name the source of the weights, whose content alone decides them."""
         settings = self._settings
         if settings is None:
             return ""
@@ -43,6 +43,6 @@ class LpipsPlan:
     def content(self, wildcards) -> list[str]:
         """What decides the weights: checksums of their files, and of a download that of the archive that it will be.
 
-        So an archive that moves, or takes the place of a download, reruns no evaluation.
+        So an archive that moves, or that is given in place of a download, reruns no evaluation.
         """
         return [self._contents.of(path) for path in self.sources()] or [ARCHIVE_SHA256]
