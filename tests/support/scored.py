@@ -34,7 +34,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 def record(method, fold, **changes):
     """Provenance record of the scores of a method and fold."""
     facts = {"method": method, "fold": fold, "seed": 1, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
-    facts |= {"settings": {"lpips_weights": {}}, "code": {}, "inputs_sha256": {}, "made_from": {}}
+    facts |= {"settings": {"lpips_weights": {}, "lpips_reason": ""}, "code": {}, "inputs_sha256": {}, "made_from": {}}
     facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET.plain())
     facts["training"] = {name: {"seconds": 1800.0 * fold, "device": "a GPU"} for name in facts["networks"]}
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}

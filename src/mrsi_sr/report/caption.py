@@ -76,6 +76,8 @@ def _origin(facts: dict) -> list[str]:
     sentences = []
     if facts["terms"]:
         sentences.append(f"Settings: {facts['terms']}.")
+    if facts["not_available"]:
+        sentences.append(f"Not available is {facts['not_available']}.")
     if facts["mixed"]:
         sentences.append(f"Folds of different settings are averaged: {facts['mixed']}.")
     if facts["missing"]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
+from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.agreement import FoldScores, check_agreement, fold_scores, read_records
 from mrsi_sr.report.caption import joined, terms
 from mrsi_sr.report.presence import Absent, absent_scores, in_words, refuse
@@ -63,6 +64,7 @@ class Collected:
             "device": joined(dict.fromkeys(each["sampling_device"] for each in records)),
             "training_device": joined(_training_devices(records)),
             "mixed": "; ".join(self.mixed),
+            "not_available": _not_available(self.values, records),
             "missing": "; ".join(f"{self.label(method)} lacks {words}" for method, words in self.lacking.items()),
             "terms": terms(records, settings.labels),
             "configuration": fingerprint(
@@ -97,6 +99,13 @@ def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSetting
         keys = pd.MultiIndex.from_frame(table[["method", "fold", "seed"]])
         table = table[keys.isin([(each.method, each.fold, each.seed) for each in shown])]
     return Collected(settings, methods, scores.select(table, settings), shown, absent, check_agreement(shown, settings))
+
+
+def _not_available(values: pd.DataFrame, records: list[dict]) -> str:
+    """Metrics that have no value for a method, and the reasons, for the caption; empty where all have some."""
+    metrics = values.loc[values.value.isna(), "metric"].unique()
+    reasons = dict.fromkeys(filter(None, (record["settings"]["lpips_reason"] for record in records)))
+    return f"{joined(METRICS[name].label for name in metrics)}: {'; '.join(reasons)}" if len(metrics) else ""
 
 
 def _training_devices(records: list[dict]) -> list[str]:

@@ -95,7 +95,10 @@ def test_latex_has_booktabs_rules_balanced_rows_and_escaped_labels(table):
 
 def test_a_metric_that_is_not_available_says_so_and_has_no_best():
     lpips = long_table().query("metric == 'nrmse'").assign(metric="lpips_vgg", value=np.nan)
-    table = build(pd.concat([long_table(), lpips]), RECORDS, SETTINGS | {"metrics": ["nrmse", "lpips_vgg"]})
+    why = {"settings": {"lpips_weights": {}, "lpips_reason": "no <network> here"}}
+    records = [record | why for record in RECORDS]
+    table = build(pd.concat([long_table(), lpips]), records, SETTINGS | {"metrics": ["nrmse", "lpips_vgg"]})
+    assert "Not available is LPIPS (VGG): no <network> here." in table.caption
     assert cell(table, "munet", "lpips_vgg", 8) == "not available"
     assert "LPIPS (VGG) ↓ s=8" in markdown(table) and markdown(table).count("not available") == 4
     assert {metric for _, metric, _ in table.best} == {"nrmse"}
