@@ -23,8 +23,10 @@ Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
+Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 Metrics = Annotated[list[Metric], Field(min_length=1), Different]
+ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
 MOST_FOLDS = 1000
 MOST_PANELS = 40  # methods side by side that a page has room for
 FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
@@ -85,7 +87,11 @@ class Table(Settings):
         False,
         description="mean, standard deviation and test over the maps of all sizes together; false: each size apart",
     )
-    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, in the order shown")
+    metrics: ShownMetrics = Field(
+        ["nrmse", "psnr", "ssim"],
+        description="metrics, in the order shown; slope and offset of estimate against truth inside the mask are"
+        " available without being scored",
+    )
     more_decimals: int = Field(
         0,
         ge=0,
