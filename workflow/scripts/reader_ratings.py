@@ -23,9 +23,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(ReaderStudySettings),
     )
     p.add_argument("--ratings", required=True, nargs="+", type=Path, help="CSV files that readers exported")
-    p.add_argument(
-        "--keys", required=True, nargs="+", type=Path, help="keys of reader_study.py; that of the page is used"
-    )
+    p.add_argument("--keys", required=True, nargs="+", type=Path, help="keys that reader_study.py wrote")
     p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     for name, words in OUTPUTS.items():
         p.add_argument(f"--out-{name}", required=True, type=Path, help=words)

@@ -48,7 +48,7 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, str]]:
-    readings = {name: own for name, own in table.groupby(READING, sort=True)}
+    readings = dict(iter(table.groupby(READING, sort=True)))
     for one, other in combinations(readings, 2):
         same_reader = one[0].lower() == other[0].lower()
         if same_reader or one[1] == other[1]:

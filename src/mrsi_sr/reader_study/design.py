@@ -1,4 +1,4 @@
-"""Design of a reader study: a balanced draw of participants, slices and sizes, and of the side that each image takes."""
+"""Design of a reader study: balanced draws of participants, slices and sizes, and of the side of each image."""
 
 import hashlib
 from collections import Counter
@@ -10,12 +10,12 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.reader_study import ReaderStudy
 
-DEALS = 200  # random assignments of sizes, of which the one with the most even number of lesions is taken
+DEALS = 100  # random assignments of sizes, of which the one with the most even number of lesions is taken
 
 
 @dataclass(frozen=True, order=True)
 class Candidate:
-    """A slice with every map that readers are to see: index k in the participant's scan, and whether it has a lesion."""
+    """A slice with every map that readers are to see: its index k in the scan, and whether it has a lesion."""
 
     participant: str
     slice: int
@@ -46,16 +46,20 @@ def draw(candidates: Sequence[Candidate], settings: ReaderStudy) -> list[Case]:
     slices, the slices of one participant have different sizes as far as there are as many, and those with a lesion are
     spread over the sizes. Raises UserError where there are too few participants with enough slices.
     """
-    random, wanted = generator("design", settings.seed), settings.slices_per_participant
+    random, slices = generator("design", settings.seed), enough(candidates, settings)
+    if len(slices) < settings.participants:
+        raise UserError(_too_few(candidates, len(slices), settings))
+    chosen = random.permutation(list(slices))[: settings.participants]
+    drawn = [_slices_of(slices[name], settings.slices_per_participant, random) for name in chosen]
+    return min((_deal(drawn, settings.sizes, random) for _ in range(DEALS)), key=_unevenness)
+
+
+def enough(candidates: Sequence[Candidate], settings: ReaderStudy) -> dict[str, list[Candidate]]:
+    """Slices of each participant that has as many as the study takes of one, both in order."""
     slices: dict[str, list[Candidate]] = {}
     for candidate in sorted(candidates):
         slices.setdefault(candidate.participant, []).append(candidate)
-    enough = [name for name, each in slices.items() if len(each) >= wanted]
-    if len(enough) < settings.participants:
-        raise UserError(_too_few(slices, settings))
-    chosen = random.permutation(enough)[: settings.participants]
-    drawn = [_slices_of(slices[name], wanted, random) for name in chosen]
-    return min((_deal(drawn, settings.sizes, random) for _ in range(DEALS)), key=_unevenness)
+    return {name: each for name, each in slices.items() if len(each) >= settings.slices_per_participant}
 
 
 def balanced_sides(number: int, random: np.random.Generator) -> list[bool]:
@@ -81,16 +85,16 @@ def _deal(drawn: list[list[Candidate]], sizes: list[int], random: np.random.Gene
 def _unevenness(cases: list[Case]) -> int:
     """Difference between the sizes with the most and the fewest slices with a lesion."""
     lesions = Counter(case.size for case in cases if case.lesion)
-    return max(numbers := [lesions[case.size] for case in cases]) - min(numbers)
+    numbers = [lesions[case.size] for case in cases]
+    return max(numbers) - min(numbers)
 
 
-def _too_few(slices: dict[str, list[Candidate]], settings: ReaderStudy) -> str:
-    wanted = settings.slices_per_participant
-    enough = sum(len(each) >= wanted for each in slices.values())
-    there = ", ".join(f"{name} {len(each)}" for name, each in slices.items()) or "none"
+def _too_few(candidates: Sequence[Candidate], number: int, settings: ReaderStudy) -> str:
+    counts = Counter(candidate.participant for candidate in sorted(candidates))
+    there = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
     return (
-        f"the study needs {settings.participants} test participants with {wanted} slices each that have every"
-        f" metabolite at every size by both methods, and there are {enough}\n"
+        f"the study needs {settings.participants} test participants with {settings.slices_per_participant} slices each"
+        f" that have every metabolite at every size by both methods, and there are {number}\n"
         f"  such slices: {there}\n"
         "  run more folds, sample more slices, or set the study's participants or slices_per_participant lower"
     )

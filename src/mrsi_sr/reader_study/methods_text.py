@@ -12,13 +12,9 @@ EXTREMES = "zero to the 99.5th percentile of the true map inside its valid voxel
 
 
 def methods_text(
-    cases: Sequence[Case],
-    available: Sequence[str],
-    metabolites: Sequence[str],
-    facts: dict,
-    settings: ReaderStudySettings,
+    cases: Sequence[Case], available: int, metabolites: Sequence[str], facts: dict, settings: ReaderStudySettings
 ) -> str:
-    """The text, as Markdown. available: participants that could be drawn. facts: of study.make, on the images' origin."""
+    """The text, as Markdown. available: number of participants that could be drawn. facts: where images come from."""
     paragraphs = {
         "Images": _images(cases, metabolites, facts, settings),
         "Randomisation": _randomisation(cases, available, settings),
@@ -39,36 +35,36 @@ def _images(cases: Sequence[Case], metabolites: Sequence[str], facts: dict, sett
         f" {len({case.participant for case in cases})} test participants (experiment {markdown(settings.experiment)},"
         f" cohort {markdown(settings.cohort)}, protocol {facts['protocol']}, {facts['folds']}).{phantom} Each slice has"
         f" {len(metabolites)} metabolites ({', '.join(map(markdown, metabolites))}), which makes"
-        f" {len(cases) * len(metabolites)} pairs of images. The networks that made an image had not seen its participant."
-        f" All images of a metabolite in a slice, the ground truth among them, share one window, from {EXTREMES}, and one"
-        " mask; voxels are shown without interpolation. T1 and FLAIR of the slice are shown beside them; no lesion is"
-        f" outlined. Configuration {facts['configuration']}."
+        f" {len(cases) * len(metabolites)} pairs of images. No network had seen the participants whose images it made."
+        f" All images of a metabolite in a slice, the ground truth among them, share one window, from {EXTREMES}, and"
+        " one mask; voxels are shown without interpolation. T1 and FLAIR of the slice are shown beside them; no lesion"
+        f" is outlined. Configuration {facts['configuration']}."
     )
 
 
-def _randomisation(cases: Sequence[Case], available: Sequence[str], settings: ReaderStudySettings) -> str:
+def _randomisation(cases: Sequence[Case], available: int, settings: ReaderStudySettings) -> str:
     lesions = sum(case.lesion for case in cases)
     per_size = len(cases) // len(settings.sizes)
     return (
-        f"{settings.participants} participants were drawn with equal chances from the {len(available)} that have"
+        f"{settings.participants} participants were drawn with equal chances from the {available} that have"
         f" {settings.slices_per_participant} slices with every metabolite, whether they have a lesion or not. Of each,"
         f" {settings.slices_per_participant} slices were drawn: one with a lesion where the participant has one, the"
         f" others from its remaining slices; {lesions} of the {len(cases)} slices show a lesion. So slices with lesions"
         " are more frequent in the study than in the cohort. Low-resolution matrix sizes were assigned at random, with"
-        f" {per_size} slices at each of {', '.join(f'{size}×{size}' for size in settings.sizes)}, different sizes in the"
-        " slices of one participant as far as there are as many, and slices with a lesion spread over the sizes (seed"
-        f" {settings.seed})."
+        f" {per_size} slices at each of {', '.join(f'{size}×{size}' for size in settings.sizes)}, different sizes in"
+        " the slices of one participant as far as there are as many, and slices with a lesion spread over the sizes"
+        f" (seed {settings.seed})."
     )
 
 
 def _blinding() -> str:
     return (
         "Images are not labelled. Which image of a pair is on the left is random, with the super-resolved one there in"
-        " half of the pairs, and the same holds for the sets A and B of all metabolites of a slice. The page that readers"
-        " are given holds neither names of methods, participants and sizes nor the key, which is a file of its own; its"
-        " images are stored uncompressed, with equal lengths. Slices come in a random order, and so do the metabolites"
-        " of each slice; each reader and each session has another order. Blinding cannot hide what an image looks like: a"
-        " reader who knows how zero-filled images look will recognise them."
+        " half of the pairs, and the same holds for the sets A and B of all metabolites of a slice. The page that"
+        " readers are given holds neither names of methods, participants and sizes nor the key, which is a file of its"
+        " own; its images are stored uncompressed, with equal lengths. Slices come in a random order, and so do the"
+        " metabolites of each slice; each reader and each session has another order. Blinding cannot hide what an image"
+        " looks like: a reader who knows how zero-filled images look will recognise them."
     )
 
 
@@ -77,8 +73,8 @@ def _ratings(metabolites: Sequence[str]) -> str:
     return (
         f"Conspicuity of each metabolite ({', '.join(map(markdown, metabolites))}) was judged on its pair of images;"
         f" {', '.join(OVERALL.values())} were judged on the images of all metabolites together; all relative to the"
-        f" ground truth. The scale is {scale} (Chow et al. 2016), or {NOT_APPLICABLE} where the slice does not show what"
-        " is rated."
+        f" ground truth. The scale is {scale} (Chow et al. 2016), or {NOT_APPLICABLE} where the slice does not show"
+        " what is rated."
     )
 
 
@@ -92,9 +88,9 @@ def _sessions(settings: ReaderStudySettings) -> str:
 
 def _analysis() -> str:
     return (
-        "The number of images with each score is shown for each metric, method and reader. Agreement between readers, and"
-        " between the sessions of one reader, is Cohen's kappa with quadratic weights over the five scores. Images that"
-        f" one of the two gave {NOT_APPLICABLE} or no score are left out of kappa and counted beside it."
+        "The number of images with each score is shown for each metric, method and reader. Agreement between readers,"
+        " and between the sessions of one reader, is Cohen's kappa with quadratic weights over the five scores. Images"
+        f" that one of the two gave {NOT_APPLICABLE} or no score are left out of kappa and counted beside it."
     )
 
 
@@ -102,6 +98,5 @@ def _table(cases: Sequence[Case]) -> str:
     slices, lesions = Counter(case.size for case in cases), Counter(case.size for case in cases if case.lesion)
     people = {size: len({case.participant for case in cases if case.size == size}) for size in slices}
     rows = [f"| {size}×{size} | {slices[size]} | {people[size]} | {lesions[size]} |" for size in sorted(slices)]
-    return "\n".join(
-        ["| low-resolution size | slices | participants | slices with a lesion |", "| --- | --- | --- | --- |", *rows]
-    )
+    head = ["| low-resolution size | slices | participants | slices with a lesion |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])

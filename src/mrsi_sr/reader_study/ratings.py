@@ -45,8 +45,8 @@ def key_of(study: str, paths: Iterable[Path]) -> tuple[Path, list[KeyRow]]:
     if study not in known:
         raise UserError(
             f"the ratings are of study {study}, and there is no key of it\n"
-            f"  keys given: of {', '.join(known) or 'none'}; reader_study.py keeps each key in keys/STUDY.csv beside the"
-            " page, and without it the ratings cannot be unblinded"
+            f"  keys given: of {', '.join(known) or 'none'}; reader_study.py keeps each key in keys/STUDY.csv beside"
+            " the page, and without it the ratings cannot be unblinded"
         )
     return known[study]
 
@@ -121,10 +121,10 @@ def _read(path: Path, by_asked: dict[tuple, KeyRow]) -> tuple[tuple[str, int], d
     scores: dict[tuple, tuple[str, str]] = {}
     for line, row in rows:
         asked = row["case"], row["metric"], row["image"]
-        wrong = (
-            _wrong_name(row, first) or (asked not in by_asked and f"asks for {', '.join(asked)}, which the study does not")
-            or (asked in scores and f"rates {', '.join(asked)} a second time") or _wrong_score(row)
-        )  # fmt: skip
+        wrong = _wrong_name(row, first) or _wrong_score(row)
+        if asked not in by_asked or asked in scores:
+            twice = "is there twice" if asked in scores else "is not asked for in this study"
+            wrong = wrong or f"has the image {', '.join(asked)}, which {twice}"
         if wrong:
             raise UserError(f"{path}, line {line}, {wrong}\n  {TO_DO}")
         scores[asked] = row["score"], row["rated_at"]

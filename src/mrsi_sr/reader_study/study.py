@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mrsi_sr.cli import log
 from mrsi_sr.reader_study import key as keys
-from mrsi_sr.reader_study.design import draw, generator
+from mrsi_sr.reader_study.design import draw, enough, generator
 from mrsi_sr.reader_study.images import Sources, candidates, images_of, sources
 from mrsi_sr.reader_study.methods_text import methods_text
 from mrsi_sr.reader_study.page import blinded
@@ -29,7 +29,7 @@ def make(
     keys/STUDY.csv, for ratings that come in after another page has taken the place of this one.
     Raises UserError as images.sources does, and where there are too few slices.
     """
-    check_outputs([page, key, methods], [*folders, *slices])
+    check_outputs([key, page, methods], [*folders, *slices])
     given = sources(folders, slices, settings)
     read = [given.samples(role, name) for role in ROLES for name in given.slices]
     provenance = Provenance(settings.plain(), [*read, *given.slices.values()], code=code)
@@ -45,9 +45,9 @@ def make(
     copy = key.parent / KEYS / f"{made.study}.csv"
     with provenance.beside(copy, **facts):
         keys.write(made.key, copy)
-    with provenance.beside(page, key, methods, **facts):
+    with provenance.beside(key, page, methods, **facts):
         keys.write(made.key, key)
-        _write(methods_text(cases, _enough(there, settings), metabolites, facts, settings), methods)
+        _write(methods_text(cases, len(enough(there, settings)), metabolites, facts, settings), methods)
         _write(made.html, page)
     log.info("study %s: %d slices, %d scores of each reader", made.study, len(cases), len(made.key))
 
@@ -65,12 +65,6 @@ def _facts(given: Sources, settings: ReaderStudySettings) -> dict:
         "experiment": settings.experiment, "cohort": settings.cohort, "phantom": settings.phantom,
         "labels": {role: settings.label(getattr(settings, role)) for role in ROLES},
     }  # fmt: skip
-
-
-def _enough(there, settings: ReaderStudySettings) -> list[str]:
-    """Participants that could be drawn."""
-    names = [each.participant for each in there]
-    return [name for name in dict.fromkeys(names) if names.count(name) >= settings.slices_per_participant]
 
 
 def _write(text: str, path: Path) -> None:

@@ -52,7 +52,7 @@ const setQuestions = (each) =>
   Object.keys(content.overall).flatMap((metric) => ["A", "B"].map((image) => ({ id: idOf(each.case, metric, image), image, metric })));
 const allQuestions = content.cases.flatMap((each) => [...each.maps.flatMap((map) => pairQuestions(each, map)), ...setQuestions(each)]);
 
-// Random numbers that a text decides: FNV-1a for the seed, then mulberry32.
+// Random numbers that a text decides: FNV-1a for the first state, then mulberry32.
 function randomOf(text) {
   let state = 2166136261;
   for (const letter of text) state = Math.imul(state ^ letter.codePointAt(0), 16777619);

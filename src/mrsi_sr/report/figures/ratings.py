@@ -43,9 +43,8 @@ class Ratings:
 def draw(content: Ratings, png: str | Path, pdf: str | Path) -> None:
     """Draw stacked bars: a row of panels for each reader, a column for each kind of image, a bar for each metric."""
     style.apply()
-    rows, columns = (
-        list(dict.fromkeys(getattr(panel, name) for panel in content.panels)) for name in ("row", "column")
-    )
+    rows = list(dict.fromkeys(panel.row for panel in content.panels))
+    columns = list(dict.fromkeys(panel.column for panel in content.panels))
     lines = fill(content.caption, CAPTION_CHARACTERS)
     bottom = LINE_INCH * (lines.count("\n") + 2) + NAMES_INCH
     height = bottom + max(LEAST_INCH, min(PANEL_INCH, ALL_INCH / len(rows))) * len(rows) + 0.45
