@@ -160,12 +160,7 @@ def _check_shared(scores: list[FoldScores]) -> None:
 
 def _check_lpips(scores: list[FoldScores], metrics: list[str]) -> None:
     """Raise a UserError where an LPIPS metric of the table was computed with different weights."""
-
-    def weights(record: dict) -> dict:
-        named, sums = record["settings"]["lpips_weights"], record["inputs_sha256"]
-        return {name: {key: sums.get(value, value) for key, value in named[name].items()} for name in named}
-
-    used = {each.file: weights(each.record) for each in scores}
+    used = {each.file: each.record["settings"]["lpips_weights"] for each in scores}
     lpips = sorted({name for each in used.values() for name in each} & set(metrics))
     differences = _differences(
         {file: {f"lpips_weights.{name}": each.get(name) for name in lpips} for file, each in used.items()}

@@ -33,6 +33,8 @@ def caption(settings: TableSettings, facts: dict) -> str:
         sentences.append(f"Train time is the hours of all networks of a method on {facts['training_device']}.")
     if facts["terms"]:
         sentences.append(f"Settings: {facts['terms']}.")
+    if facts["not_available"]:
+        sentences.append(f"Not available is {facts['not_available']}.")
     if facts["mixed"]:
         sentences.append(f"Folds of different settings are averaged: {facts['mixed']}.")
     return " ".join([*sentences, f"Configuration {facts['configuration']}."])

@@ -85,6 +85,7 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         "device": _joined(dict.fromkeys(each["sampling_device"] for each in shown)),
         "training_device": _joined(_training_devices(shown)),
         "mixed": "; ".join(mixed),
+        "not_available": _not_available(values, shown),
         "terms": terms(shown, settings.labels),
         "configuration": fingerprint(*sorted([each["method"], each["fold"], origin_of(each)] for each in shown)),
     }
@@ -93,6 +94,13 @@ def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings
         for each in _best(values, methods, metric, group, decimals_of(metric, settings))
     }  # fmt: skip
     return Table(settings, facts, rows, values, best, _one_frame(records))
+
+
+def _not_available(values: pd.DataFrame, records: list[dict]) -> str:
+    """Metrics that have no value for a method, and the reasons, for the caption; empty where all have some."""
+    metrics = values[values["mean"].isna()].index.unique("metric")
+    reasons = dict.fromkeys(filter(None, (record["settings"]["lpips_reason"] for record in records)))
+    return f"{_joined(METRICS[name].label for name in metrics)}: {'; '.join(reasons)}" if len(metrics) else ""
 
 
 def decimals_of(metric: str, settings: TableSettings) -> int:

@@ -8,6 +8,7 @@ from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import NAME, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.experiment import ExperimentSettings
+from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, PlannedKeys
 from mrsi_sr.settings.objective import OBJECTIVES
@@ -24,7 +25,7 @@ def editor_schema() -> dict:
     A network may have the keys of every architecture and objective, a sampler those of every kind: which of them go
     together is checked when the configuration is read.
     """
-    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings, ScansSettings)]
+    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings, ScansSettings, LpipsSettings)]
     nested = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]
     network = _keys({"network": NetworkSettings, "configuration": PlannedKeys} | ARCHITECTURES | OBJECTIVES)
     network |= {"like": LIKE, "folds": network["folds"] | {"anyOf": [_by_name("network")]}}
@@ -41,6 +42,7 @@ def editor_schema() -> dict:
                 "experiments": _by_name("ExperimentSettings", NAME),
                 "run": RUN,
                 "scans": {"$ref": "#/definitions/ScansSettings"},
+                "lpips": {"$ref": "#/definitions/LpipsSettings"},
             }
         ),
         "definitions": {

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from mrsi_sr.settings.base import (
     Different,
-    File,
     FolderName,
     Metabolite,
     Name,
@@ -159,22 +158,6 @@ class FigureSettings(Shown, Figure):
     """A qualitative figure, and what its caption says of where the maps come from."""
 
 
-class LpipsWeights(Settings):
-    """Weights of one LPIPS metric."""
-
-    backbone: File | None = Field(
-        None, description="file of a torchvision VGG16 or AlexNet state dict (.pth or .safetensors)"
-    )
-    linear: File | None = Field(None, description="file of LPIPS linear weights; null: those of the lpips package")
-    download: bool = Field(False, description="download of the backbone by torchvision")
-
-    @model_validator(mode="after")
-    def _backbone_or_download(self) -> Self:
-        if (self.backbone is None) != self.download:
-            raise rule("", "needs either a backbone (a file) or download: true")
-        return self
-
-
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
@@ -193,9 +176,8 @@ class ExperimentSettings(Settings):
     sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
     evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
     methods: Names = Field(description="methods to compare")
-    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics of the samples")
-    lpips_weights: dict[Literal["lpips_vgg", "lpips_alex"], LpipsWeights] = Field(
-        {}, description="weights of the LPIPS metrics; without them LPIPS is not available"
+    metrics: Metrics = Field(
+        ["nrmse", "psnr", "ssim"], description="metrics of the samples; LPIPS needs the weights of the section `lpips`"
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, Figure] = Field({}, description="figures by name")

@@ -13,6 +13,7 @@ from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import Bias, ExperimentSettings
+from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
@@ -47,6 +48,7 @@ class _Whole(Settings):
     experiments: dict[Name, Any]
     run: list[str] | None = None
     scans: Any = None
+    lpips: Any = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Configuration:
 
     experiments: those that are planned, by name; networks and methods: those that they use. others: experiments that
     are not planned, whose networks may be used where equal ones are trained there. scans: new scans, None without any.
+    lpips: weights of the LPIPS networks, None where LPIPS is not available.
     run: planned experiments, but for one that is planned only because new scans need its networks.
     """
 
@@ -65,6 +68,7 @@ class Configuration:
     others: dict[str, ExperimentSettings]
     run: list[str]
     scans: ScansSettings | None = None
+    lpips: LpipsSettings | None = None
 
     @property
     def studied(self) -> dict[str, ExperimentSettings]:
@@ -86,6 +90,7 @@ class Configuration:
         cohort = CohortSettings.checked(raw.cohort, "cohort")
         check_cohort(cohort)
         scans = None if raw.scans is None else ScansSettings.checked(raw.scans, "scans")
+        lpips = None if raw.lpips is None else LpipsSettings.checked(raw.lpips, "lpips")
         run = list(raw.experiments) if raw.run is None else raw.run
         planned = list(dict.fromkeys([*run, scans.networks] if scans and scans.networks in raw.experiments else run))
         experiments = {
@@ -97,7 +102,7 @@ class Configuration:
         for name in [name for name in raw.experiments if name not in planned]:
             with suppress(UserError):  # what is not planned need not be usable
                 others[name] = ExperimentSettings.checked(raw.experiments[name])
-        configuration = cls(cohort, networks, methods, experiments, others, run, scans)
+        configuration = cls(cohort, networks, methods, experiments, others, run, scans, lpips)
         configuration._check()
         return configuration
 

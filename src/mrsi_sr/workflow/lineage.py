@@ -60,10 +60,8 @@ class Lineage:
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
-            "evaluate": [
-                plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
-                content(plan.lpips_files),
-            ],
+            "lpips_weights": [plan.lpips.content],
+            "evaluate": [plan.slices, plan.metrics, plan.protocol],
         }  # fmt: skip
 
     def before(self, rule: str, wildcards) -> str:
@@ -84,7 +82,7 @@ class Lineage:
         """Jobs whose results a rule's job reads."""
         plan = self._plan
         match rule:
-            case "simulate" | "folds" | "reader_ratings":
+            case "simulate" | "folds" | "lpips_weights" | "reader_ratings":
                 return []
             case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
                 name = wildcards.participant
@@ -107,6 +105,7 @@ class Lineage:
                 return [
                     *_data(wildcards),
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
+                    *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards)),
                 ]
             case "hand_over":
                 return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]

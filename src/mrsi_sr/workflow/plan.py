@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr import sampling, training
-from mrsi_sr.evaluation.lpips import weights_files
 from mrsi_sr.results.code import PACKAGE, code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
@@ -13,6 +12,7 @@ from mrsi_sr.settings.method import sampling_fingerprint
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.lineage import Lineage
+from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
 from mrsi_sr.workflow.reader_studies import ReaderStudies
 from mrsi_sr.workflow.scan_files import Contents
@@ -36,6 +36,7 @@ class Plan(ExperimentPlan):
         self.new_scans = NewScans(self.configuration, scans)
         self.reader_studies = ReaderStudies(self.configuration)
         self.contents = Contents(CONTENTS)
+        self.lpips = LpipsPlan(self.configuration, self.contents)
         self._lineage = Lineage(self, self.contents)
 
     def check_for_scans(self) -> None:
@@ -60,13 +61,6 @@ class Plan(ExperimentPlan):
 
     def metrics(self, wildcards) -> str:
         return ",".join(self._experiment(wildcards).metrics)
-
-    def lpips_weights(self, wildcards) -> str:
-        weights = self._experiment(wildcards).lpips_weights
-        return as_json({metric: each.plain() for metric, each in weights.items()})
-
-    def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._experiment(wildcards).lpips_weights)
 
     def metric_files(self, wildcards) -> list[str]:
         return [f"{SCORES.format(**place)}.parquet" for place in self.scored_in_table(wildcards)]

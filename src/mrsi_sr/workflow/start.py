@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -133,9 +132,7 @@ def _named(plan: Plan) -> Iterator[tuple[str, str]]:
                 gone = key == "maps" and not Path(path).exists()
                 yield from ((f"{name}: {key}", each) for each in (plan.maps_of(name) if gone else [path]))
     yield from plan.new_scans.named()
-    places = (SimpleNamespace(experiment=name) for name in plan.configuration.experiments)
-    for path in sorted(set(chain.from_iterable(map(plan.lpips_files, places)))):
-        yield "lpips_weights:", path
+    yield from (("lpips:", path) for path in plan.lpips.sources())
 
 
 def _files(number: int) -> str:

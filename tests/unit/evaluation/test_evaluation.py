@@ -195,8 +195,8 @@ def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
     out = tmp_path / "munet.parquet"
     scored = partial(
         score_fold, made["samples"]["munet", 1], method="munet", fold=1, seed=1, protocol="clean", experiment="",
-        slices=made["slices"], metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json",
-        code={},
+        slices=made["slices"], metrics=["nrmse"], lpips_weights=None, out=out,
+        record=tmp_path / "munet.provenance.json", code={},
     )  # fmt: skip
     if snr == 5:
         scored()

@@ -36,7 +36,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
 
 def record(method, fold, **changes):
     facts = {"method": method, "fold": fold, "nfe": 1, "sampling_settings": evaluated.SETTINGS[method]}
-    facts |= {"settings": {"lpips_weights": {}}, "code": {}, "inputs_sha256": {}, "made_from": {}}
+    facts |= {"settings": {"lpips_weights": {}, "lpips_reason": ""}, "code": {}, "inputs_sha256": {}, "made_from": {}}
     facts["networks"] = dict.fromkeys(evaluated.SETTINGS[method]["networks"], MUNET.plain())
     facts["training"] = {name: {"seconds": 1800.0 * fold, "device": "a GPU"} for name in facts["networks"]}
     facts |= {"seconds_per_slice": 0.05 * fold, "parameters": {"munet": 967_601}.get(method, 0), "frame": 64}
@@ -128,7 +128,10 @@ def test_latex_has_booktabs_rules_balanced_rows_and_escaped_labels(table):
 
 def test_a_metric_that_is_not_available_says_so_and_has_no_best():
     lpips = long_table().query("metric == 'nrmse'").assign(metric="lpips_vgg", value=np.nan)
-    table = tables.build(pd.concat([long_table(), lpips]), RECORDS, SETTINGS | {"metrics": ["nrmse", "lpips_vgg"]})
+    why = {"settings": {"lpips_weights": {}, "lpips_reason": "no <network> here"}}
+    records = [record | why for record in RECORDS]
+    table = tables.build(pd.concat([long_table(), lpips]), records, SETTINGS | {"metrics": ["nrmse", "lpips_vgg"]})
+    assert "Not available is LPIPS (VGG): no <network> here." in table.caption
     assert table.cell("munet", "lpips_vgg", 8) == "not available"
     assert "LPIPS (VGG) ↓ s=8" in tables.markdown(table) and tables.markdown(table).count("not available") == 4
     assert {metric for _, metric, _ in table.best} == {"nrmse"}
