@@ -29,7 +29,7 @@ rule reader_study:
 rule reader_ratings:
     input:
         ratings=plan.reader_studies.ratings,
-        keys=plan.reader_studies.keys,
+        key_of_page=plan.reader_studies.keys,
     output:
         table="results/{experiment}/reader_study/{study}/analysis/ratings.csv",
         completeness="results/{experiment}/reader_study/{study}/analysis/completeness.csv",
@@ -60,6 +60,6 @@ rule reader_ratings:
         lineage=plan.lineage("reader_ratings"),
         settings=plan.reader_studies.settings,
     shell:
-        "python workflow/scripts/reader_ratings.py --ratings {input.ratings:q} --keys {input.keys:q}"
+        "python workflow/scripts/reader_ratings.py --ratings {input.ratings:q} --keys {input.key_of_page:q}"
         " --settings {params.settings:q} --out-table {output.table:q} --out-completeness {output.completeness:q}"
         " --out-agreement {output.agreement:q} --out-png {output.png:q} --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"
