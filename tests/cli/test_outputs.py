@@ -48,6 +48,13 @@ SCRIPTS = {
     "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
     " --out-pdf OUT.pdf",
 }
+SCRIPTS["reader_study"] = (
+    "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
+)
+SCRIPTS["reader_ratings"] = (
+    "--ratings IN/folds.csv --keys IN/volumes/counts.csv --out-table OUT --out-completeness OUT.complete.csv"
+    " --out-agreement OUT.agreement.csv --out-png OUT.png --out-pdf OUT.pdf"
+)
 SCRIPTS["scans_page"] = "--scans IN/scan --out OUT"
 SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"

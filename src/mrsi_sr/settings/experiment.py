@@ -16,6 +16,7 @@ from mrsi_sr.settings.base import (
     Words,
 )
 from mrsi_sr.settings.errors import rule
+from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
@@ -180,6 +181,7 @@ class ExperimentSettings(Settings):
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, Figure] = Field({}, description="figures by name")
+    reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
     hand_over: bool = Field(
         False,
         description="folder of the trained networks in `hand_over/`, to give to other sites; protocol clean",
@@ -187,7 +189,7 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _shows_who_is_tested(self) -> Self:
-        for key in ("tables", "figures"):
+        for key in ("tables", "figures", "reader_studies"):
             if getattr(self, key) and not self.folds.test:
                 raise rule(
                     key,

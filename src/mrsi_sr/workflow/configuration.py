@@ -32,6 +32,7 @@ from mrsi_sr.workflow.consistency import (
     check_levels,
     check_metrics,
     check_panels,
+    check_readers_images,
     check_shown,
     check_sizes_fit,
 )
@@ -215,6 +216,8 @@ class Configuration:
             for key, known in (("metabolite", self.cohort.metabolites), ("fold", experiment.folds.run)):
                 if getattr(figure, key) is not None:
                     check_known(getattr(figure, key), known, f"{where}.figures.{name}.{key}")
+        for name, study in experiment.reader_studies.items():
+            check_readers_images(study, experiment, f"{where}.reader_studies.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")

@@ -9,6 +9,7 @@ from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.settings.reader_study import ReaderStudy
 
 SMALLEST_OF_ALEXNET = 32  # side of an image in voxels; of a smaller one its layers leave nothing
 
@@ -62,6 +63,14 @@ def check_shown(methods: list[str] | None, sizes: list[int], experiment: Experim
         check_known(method, experiment.methods, f"{where}.methods")
     for size in sizes:
         check_known(size, experiment.evaluate_sizes, f"{where}: the size")
+
+
+def check_readers_images(study: ReaderStudy, experiment: ExperimentSettings, where: str) -> None:
+    """The methods and sizes that readers see are sampled by the experiment."""
+    for key in ("low_resolution", "super_resolved"):
+        check_known(getattr(study, key), experiment.methods, f"{where}.{key}")
+    for size in study.sizes:
+        check_known(size, experiment.evaluate_sizes, f"{where}.sizes: the size")
 
 
 def check_panels(methods: list[str], where: str) -> None:

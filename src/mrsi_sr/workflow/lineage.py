@@ -82,7 +82,7 @@ class Lineage:
         """Jobs whose results a rule's job reads."""
         plan = self._plan
         match rule:
-            case "simulate" | "folds" | "lpips_weights":
+            case "simulate" | "folds" | "lpips_weights" | "reader_ratings":
                 return []
             case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
                 name = wildcards.participant
@@ -118,6 +118,9 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "reader_study":
+                places = plan.reader_studies.sampled(wildcards)
+                return [*_data(wildcards), *(("sample", place) for place in places)]
             case "qualitative":
                 return [*_data(wildcards), *(("sample", place) for place in plan.sampled_in_figure(wildcards))]
         raise ValueError(f"no lineage of {rule}")

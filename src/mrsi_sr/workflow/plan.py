@@ -14,6 +14,7 @@ from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
+from mrsi_sr.workflow.reader_studies import ReaderStudies
 from mrsi_sr.workflow.scan_files import Contents
 
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
@@ -33,6 +34,7 @@ class Plan(ExperimentPlan):
         if scans is None:
             scans = participants.read_scans(raw["scans"]) if raw.get("scans") else []
         self.new_scans = NewScans(self.configuration, scans)
+        self.reader_studies = ReaderStudies(self.configuration)
         self.contents = Contents(CONTENTS)
         self.lpips = LpipsPlan(self.configuration, self.contents)
         self._lineage = Lineage(self, self.contents)

@@ -101,6 +101,21 @@ def scans_if_any(plan: Plan) -> Callable:
     return checked
 
 
+def ratings_if_any(plan: Plan) -> Callable:
+    """Input function of the target that analyses reader studies: the figure of each that has ratings.
+
+    The function raises Snakemake's WorkflowError where none has.
+    """
+
+    def checked(wildcards) -> list[str]:
+        try:
+            return plan.reader_studies.rated()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return checked
+
+
 def absent(plan: Plan) -> list[tuple[str, str]]:
     """Files that the configuration and the participants table name and that do not exist, with the place of each."""
     return [(where, path) for where, path in _named(plan) if not os.access(path, os.F_OK)]
