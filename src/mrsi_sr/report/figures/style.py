@@ -22,6 +22,11 @@ ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
 MRI_COLOUR_MAP = "gray"
 LESION_COLOUR = "#ff4f4f"
 INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
+# Lines of a plot: colours that are distinct with colour blindness (Okabe and Ito 2008), and for grey prints markers and
+# dashes.
+LINE_COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+DASHES = ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
 def apply(formulas: bool = False) -> None:
@@ -67,6 +72,16 @@ def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0
     drawn = axes.imshow(image.T, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="nearest")
     no_ticks(axes)
     return drawn
+
+
+def line(number: int) -> dict:
+    """Colour, marker and dashes of a plot's line, counted from 0."""
+    return {
+        "color": LINE_COLOURS[number % len(LINE_COLOURS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": DASHES[number % len(DASHES)],
+        "markersize": 4,
+    }
 
 
 def no_ticks(axes: Axes) -> None:
