@@ -22,6 +22,7 @@ from mrsi_sr.settings.base import (
 )
 from mrsi_sr.settings.errors import rule
 
+Width = Literal["single", "double"]
 Slice = Annotated[int, Field(ge=0, le=255)]
 MOST_PANELS = 40  # methods side by side that a page has room for
 
@@ -49,6 +50,7 @@ class Figure(Settings):
 
     title: Words | None = Field(None, description="first sentence of the caption; null: the kind's own")
     fold: FoldNumber | None = Field(None, description="fold whose test participants are shown; null: the first that is run")
+    width: Width = Field("double", description="width in a journal: single, one column of 3.5 in, or double, 7.16 in")
 
 
 class Qualitative(Figure):
@@ -61,7 +63,12 @@ class Qualitative(Figure):
     methods: Annotated[MethodPoints, Field(max_length=MOST_PANELS)] | None = Field(
         None, description="methods, in the order shown; null: all of the experiment"
     )
-    errors: bool = Field(True, description="row of absolute errors below each map")
+    zero_filled: bool = Field(
+        True, description="zero-filled map before the methods, from the measured k-space where no method is that"
+    )
+    errors: bool = Field(
+        True, description="row of absolute errors below each map, MRI before the maps; false: FLAIR after them"
+    )
     scores: Annotated[list[Metric], Different] = Field(["nrmse"], description="metrics under each map")
     deviation: MethodPoint | None = Field(
         None,
