@@ -9,16 +9,17 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import MAP
 from mrsi_sr.report.agreement import check_agreement, read_records
+from mrsi_sr.report.caption import terms
 from mrsi_sr.report.figures.origin import origin
+from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.experiment import FigureSettings, TableSettings
 from mrsi_sr.settings.figure import Conditions, Curves
 from mrsi_sr.settings.method import split_point
 
+WITHOUT_WEIGHTS = "not available:\nscored without LPIPS weights"  # the reason of all missing values
 UNITS = {"psnr": "dB"}  # of metrics that have one
-RUN = ["fold", "seed"]  # columns that tell apart the trainings of one network
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Scored:
     values: a row for each map and metric with columns MAP, method, fold, seed, metric and value, the mean over repeated
     samples; missing where the metric is not available. methods: in the order of the figure, points of a sweep as
     METHOD@VALUE. records: provenance of one metrics file of each method, by the method's name without a point. frame:
-    voxels of a map along each axis. origin: the caption's sentence on where the scores come from.
+    voxels of a map along each axis. origin, terms: the caption's sentences on where the scores come from, and on the
+    terms that methods without a sweep are compared on.
     """
 
     values: pd.DataFrame
@@ -36,6 +38,7 @@ class Scored:
     records: dict[str, dict]
     frame: int
     origin: str
+    terms: str
 
     def factor(self, size: int) -> str:
         """Upscaling factor of a size, as printed."""
@@ -48,13 +51,19 @@ class Scored:
     def swept(self, method: str) -> str:
         """Key of the sampler that a method sweeps over. Raises UserError where it has no sweep."""
         name = split_point(method)[0]
-        sweep = self.records[name]["sampling_settings"].get("sweep")
-        if sweep is None:
+        if not (sweep := self.records[name]["sampling_settings"].get("sweep")):
             raise UserError(
-                f"the method {name} has no sweep, and the figure shows scores against the values of one\n"
-                "  name swept methods only"
+                f"the method {name} has no sweep, and the figure shows the values of one\n  name swept methods only"
             )
         return sweep["key"]
+
+    def value(self, method: str) -> float:
+        """Value of a method's point of its sweep. Raises UserError where it is no number."""
+        key, point = self.swept(method), split_point(method)[1]
+        try:
+            return float(point)
+        except ValueError:
+            raise UserError(f"{method} has no value of {key} along an axis\n  name METHOD@NUMBER") from None
 
 
 def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: FigureSettings) -> Scored:
@@ -70,7 +79,7 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     methods = _as_of_a_table(table, settings).methods
     shown = [each for each in records if each["method"] in {split_point(method)[0] for method in methods}]
     conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
-    table = table if conditions else _shared(table, shown, methods)
+    table = table if conditions else on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
     check_agreement(table, records, asked)
     _check_one_cost(shown)
@@ -84,7 +93,9 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
         participants=values.participant.nunique(),
         maps=len(values[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
     )
-    return Scored(values, methods, {each["method"]: each for each in reversed(shown)}, shown[0]["frame"], said)
+    fixed = terms([each for each in shown if not each["sampling_settings"].get("sweep")], settings.labels)
+    by_method = {each["method"]: each for each in reversed(shown)}
+    return Scored(values, methods, by_method, shown[0]["frame"], said, f"Settings: {fixed}." if fixed else "")
 
 
 def label_of(metric: str) -> str:
@@ -94,7 +105,7 @@ def label_of(metric: str) -> str:
 
 
 def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettings:
-    """Settings of a table of what the figure shows, by which its scores are chosen and checked. Sizes: all there are."""
+    """Settings of a table of what the figure shows, by which its scores are chosen and checked."""
     figure = settings.figure
     match figure:
         case Curves():
@@ -116,25 +127,6 @@ def _select(table: pd.DataFrame, asked: TableSettings, sizes_differ: bool) -> pd
         methods = [method for method in asked.methods if method in there] or asked.methods
         parts.append(scores.select(table, asked | {"sizes": [size], "methods": methods}))
     return pd.concat(parts, ignore_index=True)
-
-
-def _shared(table: pd.DataFrame, records: list[dict], methods: list[str]) -> pd.DataFrame:
-    """Rows of the maps that all methods have, where one of them declares a subset; else all, to be checked as they are.
-
-    Methods of different folds or seeds stay as they are, so that they are refused.
-    """
-    subsets = [each["sampling_settings"].get("subset") or {} for each in records]
-    table = table[table.method.isin(methods)]
-    runs = {frozenset(own[RUN].itertuples(index=False, name=None)) for _, own in table.groupby("method")}
-    if len(runs) > 1 or not any(value is not None for subset in subsets for value in subset.values()):
-        return table
-    shared = table[table.groupby([*RUN, *MAP]).method.transform("nunique") == len(methods)]
-    if shared.empty:
-        raise UserError(
-            f"{', '.join(methods)} are sampled on subsets of the maps that have no map in common\n"
-            "  declare subsets that share maps, or show these methods in figures of their own"
-        )
-    return shared
 
 
 def _check_one_cost(records: list[dict]) -> None:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from mrsi_sr.results.files import writing
 
 COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
+WIDTH_INCH = {"single": COLUMN_INCH, "double": PAGE_INCH}
 METABOLITE_COLOUR_MAP = "viridis"  # perceptually uniform, readable in print and with colour blindness
 ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
 MRI_COLOUR_MAP = "gray"
