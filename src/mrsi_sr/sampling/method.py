@@ -102,8 +102,8 @@ class Method:
             for role, known in self.metabolites.items():
                 if named is not None and named not in known:
                     raise UserError(
-                        f"the sampler of {self.name} conditions on the metabolite {named}, but the weights of {role} were"
-                        f" trained on {listed(known)}\n  choose one of these"
+                        f"the sampler of {self.name} conditions on the metabolite {named}, but the weights of {role}"
+                        f" were trained on {listed(known)}\n  choose one of these"
                     )
 
     def _check(self, network_settings: dict, weights: dict, sizes: Sequence[int]) -> None:
