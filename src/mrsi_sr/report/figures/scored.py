@@ -26,8 +26,8 @@ UNITS = {"psnr": "dB"}  # of metrics that have one
 class Scored:
     """Scores of a figure.
 
-    values: a row for each map and metric with columns MAP, method, fold, seed, metric and value, the mean over repeated
-    samples; missing where the metric is not available. methods: in the order of the figure, points of a sweep as
+    values: a row for each map and metric as scores.select has them, the mean over repeated samples and seeds of training;
+    missing where the metric is not available. methods: in the order of the figure, points of a sweep as
     METHOD@VALUE. records: provenance of one metrics file of each method, by the method's name without a point. frame:
     voxels of a map along each axis. origin, terms: the caption's sentences on where the scores come from, and on the
     terms that methods without a sweep are compared on.
@@ -88,7 +88,7 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     said = origin(
         settings,
         folds=sorted(map(int, values.fold.unique())),
-        seeds=sorted(map(int, values.seed.unique())),
+        seeds=sorted({each["seed"] for each in shown}),
         configuration=fingerprint(*facts),
         participants=values.participant.nunique(),
         maps=len(values[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
