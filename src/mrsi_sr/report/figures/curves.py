@@ -1,6 +1,7 @@
 """Mean scores of methods against the number of network evaluations, the value of a sweep, or another metric."""
 
 import math
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ from mrsi_sr.settings.method import split_point
 ROW_INCH, LEGEND_ROW_INCH = 1.85, 0.17  # heights of a row of panels and of a row of the legend
 PANELS_IN_A_ROW = {"single": 1, "double": 3}
 LABELS_IN_A_ROW = {"single": 2, "double": 5}
+LABEL_CHARACTERS_PER_INCH = 13  # of an axis, with room for its neighbour's
 BAND = 0.2  # opacity
 
 
@@ -40,7 +42,8 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
         own = panels[row * rows : (row + 1) * rows].flat
         for axes, metric in zip(own, figure_settings.metrics, strict=False):
             _draw_panel(axes, lines_of(scored, values, figure_settings, metric), figure_settings)
-            axes.set(title=title, xlabel=x_label(scored, figure_settings), ylabel=label_of(metric))
+            below = fill(x_label(scored, figure_settings), int(LABEL_CHARACTERS_PER_INCH * width / columns))
+            axes.set(title=title, xlabel=below, ylabel=label_of(metric))
         for axes in own[len(figure_settings.metrics) :]:
             axes.set_visible(False)
     figure.legend(

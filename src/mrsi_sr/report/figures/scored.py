@@ -14,7 +14,7 @@ from mrsi_sr.report.caption import terms
 from mrsi_sr.report.figures.origin import origin
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
-from mrsi_sr.settings.experiment import FigureSettings, TableSettings
+from mrsi_sr.settings.experiment import SIZES, FigureSettings, TableSettings
 from mrsi_sr.settings.figure import Conditions, Curves
 from mrsi_sr.settings.method import split_point
 
@@ -26,11 +26,11 @@ UNITS = {"psnr": "dB"}  # of metrics that have one
 class Scored:
     """Scores of a figure.
 
-    values: a row for each map and metric as scores.select has them, the mean over repeated samples and seeds of training;
-    missing where the metric is not available. methods: in the order of the figure, points of a sweep as
-    METHOD@VALUE. records: provenance of one metrics file of each method, by the method's name without a point. frame:
-    voxels of a map along each axis. origin, terms: the caption's sentences on where the scores come from, and on the
-    terms that methods without a sweep are compared on.
+    values: a row for each map and metric, as scores.select has them: the mean over repeated samples and seeds, missing
+    where the metric is not available. methods: in the order of the figure, points of a sweep as METHOD@VALUE. records:
+    provenance of one metrics file of each method, by the method's name without a point. frame: voxels of a map along
+    each axis. origin, terms: the caption's sentences on where the scores come from, and on the terms that methods
+    without a sweep are compared on.
     """
 
     values: pd.DataFrame
@@ -81,7 +81,8 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
     table = table if conditions else on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
-    check_agreement(table, records, asked)
+    by_name = table.assign(method=[split_point(method)[0] for method in table.method])
+    check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
     _check_one_cost(shown)
     values = _select(table, asked, sizes_differ=conditions)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
@@ -116,7 +117,8 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
             methods, metrics = points or [figure.method], [figure.metric]
     same = ("protocol", "experiment", "region", "folds", "folds_in_all", "expected")
     keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
-    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, table["size"].unique())))
+    scored_at = table["size"][table.method.isin(methods)].unique()
+    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, scored_at)) or SIZES)
 
 
 def _select(table: pd.DataFrame, asked: TableSettings, sizes_differ: bool) -> pd.DataFrame:
