@@ -96,8 +96,8 @@ class Table(Settings):
     )
     methods: MethodPoints | None = Field(
         None,
-        description="methods, in the order shown; NAME@VALUE is one point of a swept method, NAME all of them; null: all"
-        " of the experiment",
+        description="methods, in the order shown; NAME@VALUE is one point of a swept method, NAME all of them; null:"
+        " all of the experiment",
     )
     labels: dict[str, Words] = Field(
         {}, description="labels of methods in this table by name; others have their method's label"

@@ -49,7 +49,9 @@ class Figure(Settings):
     shows: ClassVar[Literal["maps", "scores"]] = "maps"
 
     title: Words | None = Field(None, description="first sentence of the caption; null: the kind's own")
-    fold: FoldNumber | None = Field(None, description="fold whose test participants are shown; null: the first that is run")
+    fold: FoldNumber | None = Field(
+        None, description="fold whose test participants are shown; null: the first that is run"
+    )
     width: Width = Field("double", description="width in a journal: single, one column of 3.5 in, or double, 7.16 in")
 
 
@@ -99,7 +101,9 @@ class RepeatedSamples(Figure):
     kind: Literal["samples"]
     map: ShownMap = Field(ShownMap.of(), description="the map")
     method: MethodPoint = Field(description="method with repeated samples")
-    first: MethodPoint | None = Field(None, description="method whose map is shown before, such as what a flow enhances")
+    first: MethodPoint | None = Field(
+        None, description="method whose map is shown before, such as what a flow enhances"
+    )
     shown: int = Field(5, ge=1, le=20, description="number of samples that are shown")
     magnification: float = Field(5.0, ge=1, le=1000, description="factor of the shown standard deviation")
 
@@ -109,7 +113,9 @@ class Scores(Figure):
 
     shows: ClassVar[str] = "scores"
 
-    sizes: Sizes | None = Field(None, description="low-resolution matrix sizes; null: all that the methods are scored at")
+    sizes: Sizes | None = Field(
+        None, description="low-resolution matrix sizes; null: all that the methods are scored at"
+    )
 
 
 class Curves(Scores):
@@ -117,7 +123,9 @@ class Curves(Scores):
 
     kind: Literal["curves"]
     lines: dict[Words, MethodPoints] = Field(
-        min_length=1, max_length=10, description="methods of each line by its label; a swept method gives all its points"
+        min_length=1,
+        max_length=10,
+        description="methods of each line by its label; a swept method gives all its points",
     )
     x: Literal["nfe", "value"] | Metric = Field(
         description="quantity along the horizontal axis: number of network evaluations (nfe), value of the sweep, or a"
@@ -125,7 +133,9 @@ class Curves(Scores):
     )
     metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, a panel each")
     pool_sizes: bool = Field(False, description="mean over the maps of all sizes together; false: a row for each size")
-    axis: Words | None = Field(None, description="label of the horizontal axis, with its unit; null: the quantity's name")
+    axis: Words | None = Field(
+        None, description="label of the horizontal axis, with its unit; null: the quantity's name"
+    )
 
 
 class Conditions(Scores):
