@@ -28,7 +28,7 @@ MOST_PANELS = 40  # methods side by side that a page has room for
 
 
 class ShownMap(Settings):
-    """One map of a figure. What is null is chosen: a participant whom no map before it shows, with the largest lesion."""
+    """One map of a figure. What is null is chosen: a participant whom no other map shows, with the largest lesion."""
 
     size: Size = Field(16, description="low-resolution matrix size")
     metabolite: Metabolite | None = Field(
@@ -43,16 +43,30 @@ class ShownMap(Settings):
 class Figure(Settings):
     """Keys of every figure.
 
-    shows: whether it is drawn of maps or of scores.
+    shows: whether it is drawn of maps or of scores. layout: keys that change words and layout, not what is shown.
     """
 
     shows: ClassVar[Literal["maps", "scores"]] = "maps"
+    layout: ClassVar[tuple[str, ...]] = ("title", "width", "errors", "shown", "magnification")
 
     title: Words | None = Field(None, description="first sentence of the caption; null: the kind's own")
-    fold: FoldNumber | None = Field(
-        None, description="fold whose test participants are shown; null: the first that is run"
-    )
+    fold: FoldNumber | None = Field(None, description="fold whose participants are shown; null: the first that is run")
     width: Width = Field("double", description="width in a journal: single, one column of 3.5 in, or double, 7.16 in")
+
+    @property
+    def all_methods(self) -> list[str]:
+        """Methods whose samples or scores are shown, as METHOD or METHOD@VALUE."""
+        raise NotImplementedError
+
+    @property
+    def shown_maps(self) -> list[ShownMap]:
+        """Maps that are shown, where it is drawn of maps."""
+        return []
+
+    @property
+    def all_metrics(self) -> list[Metric]:
+        """Metrics that are shown."""
+        return []
 
 
 class Qualitative(Figure):
@@ -78,6 +92,18 @@ class Qualitative(Figure):
         " needs errors",
     )
 
+    @property
+    def all_methods(self) -> list[str]:
+        return list(dict.fromkeys([*(self.methods or []), *filter(None, [self.deviation])]))
+
+    @property
+    def shown_maps(self) -> list[ShownMap]:
+        return self.maps
+
+    @property
+    def all_metrics(self) -> list[Metric]:
+        return self.scores
+
     @model_validator(mode="after")
     def _deviation_has_its_row(self) -> Self:
         if self.deviation is not None and not self.errors:
@@ -94,18 +120,32 @@ class Metabolites(Figure):
     participant: FolderName | None = Field(None, description="participant; null: the one with the largest lesion")
     slice: Slice | None = Field(None, description="index of the slice in the scan; null: that with the largest lesion")
 
+    @property
+    def all_methods(self) -> list[str]:
+        return [self.method]
+
+    @property
+    def shown_maps(self) -> list[ShownMap]:
+        return [ShownMap.of(size=size, participant=self.participant, slice=self.slice) for size in self.sizes]
+
 
 class RepeatedSamples(Figure):
-    """Repeated samples of one map beside its input and ground truth, with mean and standard deviation of all of them."""
+    """Repeated samples of one map beside its input and ground truth, with their mean and standard deviation."""
 
     kind: Literal["samples"]
     map: ShownMap = Field(ShownMap.of(), description="the map")
     method: MethodPoint = Field(description="method with repeated samples")
-    first: MethodPoint | None = Field(
-        None, description="method whose map is shown before, such as what a flow enhances"
-    )
+    first: MethodPoint | None = Field(None, description="method whose map is shown first, such as what a flow enhances")
     shown: int = Field(5, ge=1, le=20, description="number of samples that are shown")
     magnification: float = Field(5.0, ge=1, le=1000, description="factor of the shown standard deviation")
+
+    @property
+    def all_methods(self) -> list[str]:
+        return list(dict.fromkeys([self.method, *filter(None, [self.first])]))
+
+    @property
+    def shown_maps(self) -> list[ShownMap]:
+        return [self.map]
 
 
 class Scores(Figure):
@@ -113,9 +153,7 @@ class Scores(Figure):
 
     shows: ClassVar[str] = "scores"
 
-    sizes: Sizes | None = Field(
-        None, description="low-resolution matrix sizes; null: all that the methods are scored at"
-    )
+    sizes: Sizes | None = Field(None, description="low-resolution matrix sizes; null: all that methods are scored at")
 
 
 class Curves(Scores):
@@ -125,7 +163,7 @@ class Curves(Scores):
     lines: dict[Words, MethodPoints] = Field(
         min_length=1,
         max_length=10,
-        description="methods of each line by its label; a swept method gives all its points",
+        description="methods of each line by its label; a swept method has all its points",
     )
     x: Literal["nfe", "value"] | Metric = Field(
         description="quantity along the horizontal axis: number of network evaluations (nfe), value of the sweep, or a"
@@ -134,16 +172,32 @@ class Curves(Scores):
     metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, a panel each")
     pool_sizes: bool = Field(False, description="mean over the maps of all sizes together; false: a row for each size")
     axis: Words | None = Field(
-        None, description="label of the horizontal axis, with its unit; null: the quantity's name"
+        None, description="label of the horizontal axis with its unit; null: the quantity's name"
     )
+
+    @property
+    def all_methods(self) -> list[str]:
+        return list(dict.fromkeys(name for methods in self.lines.values() for name in methods))
+
+    @property
+    def all_metrics(self) -> list[Metric]:
+        return [*self.metrics, *([self.x] if self.x not in ("nfe", "value") else [])]
 
 
 class Conditions(Scores):
-    """Mean score of a method at each size or metabolite of the map, when its networks are conditioned on another one."""
+    """Mean score of a method at each size or metabolite of the map, with networks conditioned on another one."""
 
     kind: Literal["conditions"]
     method: str = Field(description="method with a sweep over conditioned_size or conditioned_metabolite")
     metric: Metric = Field("ssim", description="metric")
+
+    @property
+    def all_methods(self) -> list[str]:
+        return [self.method]
+
+    @property
+    def all_metrics(self) -> list[Metric]:
+        return [self.metric]
 
 
 FIGURES: dict[str, type[Figure]] = {

@@ -39,8 +39,8 @@ class Sweep(Settings):
         None,
         ge=1,
         le=100,
-        description="number of values that are sampled of a map, those nearest to its own size (conditioned_size); null:"
-        " all",
+        description="number of values that are sampled of a map, those nearest to its own size (conditioned_size);"
+        " null: all",
     )
 
 
@@ -139,8 +139,8 @@ class PlannedMethod(MethodSettings):
     """A method of the configuration: its settings, and keys that change no map."""
 
     label: Words = Field(
-        description="name of the method in tables and figures; {truncation}, {diffusion_steps}, {steps} and other keys of"
-        " its sampler and networks stand for their values, {value} for a sweep's"
+        description="name of the method in tables and figures; {truncation}, {diffusion_steps}, {steps} and other keys"
+        " of its sampler and networks stand for their values, {value} for a sweep's"
     )
     sizes: Sizes | None = Field(
         None, description="low-resolution sizes that it is sampled and scored at; null: the experiment's evaluate_sizes"

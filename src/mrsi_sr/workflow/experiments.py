@@ -8,6 +8,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
+from mrsi_sr.settings.figure import ShownMap
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
@@ -73,7 +74,7 @@ class ExperimentPlan(CohortPlan):
         return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, int(wildcards.fold)))
 
     def evaluation_sizes(self, wildcards) -> str:
-        return comma(self._experiment(wildcards).evaluate_sizes)
+        return comma(self.configuration.sizes_of(wildcards.experiment, wildcards.method))
 
     # --- networks and methods
 
@@ -132,17 +133,16 @@ class ExperimentPlan(CohortPlan):
         for figure_name, figure in experiment.figures.items():
             fold = figure.fold or experiment.folds.run[0]
             tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
-            if figure.participant not in (None, *tested):
-                raise UserError(
-                    f"{where}.figures.{figure_name}.participant is {figure.participant}, but fold {fold} tests"
-                    f" {listed(tested)}"
-                )
-            first, last = self.fitted_slices()
-            if figure.slice is not None and not first <= figure.slice <= last:
-                raise UserError(
-                    f"{where}.figures.{figure_name}.slice is {figure.slice}, but the scans have the slices {first} to"
-                    f" {last}"
-                )
+            for shown in figure.shown_maps:
+                self._check_shown_map(shown, tested, f"{where}.figures.{figure_name}", fold)
+
+    def _check_shown_map(self, shown: ShownMap, tested: list[str], where: str, fold: int) -> None:
+        """Raise UserError where a figure shows a participant who is not tested, or a slice that no scan has."""
+        if shown.participant not in (None, *tested):
+            raise UserError(f"{where}: the participant is {shown.participant}, but fold {fold} tests {listed(tested)}")
+        first, last = self.fitted_slices()
+        if shown.slice is not None and not first <= shown.slice <= last:
+            raise UserError(f"{where}: the slice is {shown.slice}, but the scans have the slices {first} to {last}")
 
     def _experiment(self, wildcards) -> ExperimentSettings:
         return self.configuration.experiment(wildcards.experiment)

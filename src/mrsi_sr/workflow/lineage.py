@@ -60,6 +60,7 @@ class Lineage:
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
+            "shown_maps": [plan.shown_settings, plan.slices, plan.low_resolution],
             "evaluate": [
                 plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
@@ -119,8 +120,13 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
-            case "qualitative":
-                return [*_data(wildcards), *(("sample", place) for place in plan.sampled_in_figure(wildcards))]
+            case "shown_maps":
+                places = plan.places_of_figure(wildcards)
+                return [*_data(wildcards), *((each, place) for each in ("sample", "evaluate") for place in places)]
+            case "figure" if plan.figure_shows(wildcards) == "maps":
+                return [("shown_maps", {key: getattr(wildcards, key) for key in ("experiment", "figure")})]
+            case "figure":
+                return [("evaluate", place) for place in plan.places_of_figure(wildcards)]
         raise ValueError(f"no lineage of {rule}")
 
     def _of_participant(self, rule: str, participant: str) -> list[str]:

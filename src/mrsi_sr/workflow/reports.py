@@ -122,6 +122,9 @@ class ReportPlan(ExperimentPlan):
     def figure_kind(self, wildcards) -> str:
         return self._figure(wildcards).kind
 
+    def figure_shows(self, wildcards) -> str:
+        return self._figure(wildcards).shows
+
     def places_of_figure(self, wildcards) -> list[Place]:
         """Wildcards of the samplings, or scorings, that a figure shows."""
         return self._places(wildcards, self._methods_of_figure(wildcards), self._folds_of_figure(wildcards))
@@ -211,7 +214,7 @@ class ReportPlan(ExperimentPlan):
         for name in methods:
             method, point = split_point(name)
             planned = self.configuration.planned_method(method)
-            networks = self._networks(planned.networks, 0).values()
+            networks = [self.configuration.network(each, None) for each in planned.networks.values()]
             label = own.get(name) or own.get(method) or planned.label
             labels[name] = filled_in(label, planned.settings, networks, point)
         return labels
