@@ -71,11 +71,12 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
     path = metrics[0][0]
     written = parquet.read_table(path)
     assert written.column_names == [
-        "participant", "slice", "metabolite", "size", "method", "fold", "sample", "region", "metric", "value",
+        "participant", "slice", "metabolite", "size", "method", "fold", "seed", "sample", "region", "metric", "value",
         "protocol",
     ]  # fmt: skip
     assert written.schema.metadata[b"protocol"] == b"clean" and written.schema.metadata[b"experiment"] == b"demo"
-    assert written.num_rows == 3 * 3 * 2 * 2 * 4 * 2  # participants, slices, metabolites, sizes, metrics, regions
+    # participants, slices, metabolites, sizes; metrics in two regions, and the bias in one
+    assert written.num_rows == 3 * 3 * 2 * 2 * (4 * 2 + 2)
     record = json.loads(path.with_name("fold-1-munet.provenance.json").read_text())
     assert (
         record["networks"]["network"]["channels"] == 2

@@ -12,6 +12,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--samples", required=True, type=Path, help="folder of samples that sample.py wrote")
     p.add_argument("--slices", required=True, nargs="+", help="slices.npz of the participants, the ground truth")
     p.add_argument("--fold", required=True, type=int, help="fold number to record in the table")
+    p.add_argument("--seed", default=1, type=int, help="seed of training to record in the table (default 1)")
     p.add_argument("--method", required=True, help="method name, as in the samples' provenance")
     p.add_argument(
         "--protocol",
@@ -42,8 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     metrics = arguments.metrics.split(",")
     score_fold(
-        arguments.samples, method=arguments.method, fold=arguments.fold, protocol=arguments.protocol,
-        experiment=arguments.experiment, slices=arguments.slices, metrics=metrics,
+        arguments.samples, method=arguments.method, fold=arguments.fold, seed=arguments.seed,
+        protocol=arguments.protocol, experiment=arguments.experiment, slices=arguments.slices, metrics=metrics,
         weights=weights_of(arguments.lpips_weights, metrics), out=arguments.out, record=arguments.provenance,
         code=code_of(__file__),
     )  # fmt: skip

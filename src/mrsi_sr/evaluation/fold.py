@@ -26,14 +26,14 @@ COPIED = ("networks", "nfe", "seconds_per_slice", "parameters", "training")  # k
 
 
 def score_fold(
-    folder: Path, *, method: str, fold: int, protocol: str, experiment: str, slices: Sequence[str],
+    folder: Path, *, method: str, fold: int, seed: int, protocol: str, experiment: str, slices: Sequence[str],
     metrics: Sequence[str], weights: Mapping[str, LpipsWeights], out: Path, record: Path, code: dict[str, str],
 ) -> None:  # fmt: skip
     """Score a folder of samples against the ground truth, and write the metrics and their provenance.
 
-    method, fold, protocol, experiment: recorded with the scores. slices: files of slices, at least those of the sampled
-    participants. weights: of the LPIPS metrics; one without weights is not available. out: Parquet file of metrics.
-    record: JSON file of their provenance. code: hashes of the code that can change the scores.
+    method, fold, seed (of training), protocol, experiment: recorded with the scores. slices: files of slices, at least
+    those of the sampled participants. weights: of the LPIPS metrics; one without weights is not available. out:
+    Parquet file of metrics. record: JSON file of their provenance. code: hashes of the code that can change the scores.
     Raises UserError for an unknown metric, for samples of another method, protocol, fold or other slices, for samples
     that are not complete, and as `samples.evaluate` does.
     """
@@ -57,10 +57,10 @@ def score_fold(
         truth = ParticipantSlices.load(truths[each.participant])
         check_complete(each, truth, sampled)
         parts.append(evaluate(each, truth, protocol, metrics, lpips))
-    table = pd.concat(parts, ignore_index=True).assign(fold=fold, protocol=protocol)
+    table = pd.concat(parts, ignore_index=True).assign(fold=fold, seed=seed, protocol=protocol)
     table["method"] = [at_point(method, point) for point in table.point]
     facts = {name: sampled[name] for name in COPIED} | {
-        "method": method, "fold": fold, "protocol": protocol, "experiment": experiment,
+        "method": method, "fold": fold, "seed": seed, "protocol": protocol, "experiment": experiment,
         "frame": samples[0].maps.shape[-1], "sampling_device": sampled["device"],
         "sampling_settings": sampled["settings"], "cohort": _cohort_settings(truths),
     }  # fmt: skip

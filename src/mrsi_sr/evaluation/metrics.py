@@ -1,4 +1,4 @@
-"""Metrics of an estimated map against the ground truth: NRMSE, PSNR and SSIM, one value per map."""
+"""Metrics of an estimated map against the ground truth: NRMSE, PSNR, SSIM and intensity bias, one value per map."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,37 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03  # Wang et al. 2004, and scikit-image's defaults
 
 @dataclass(frozen=True)
 class Metric:
-    """Presentation of a metric in tables."""
+    """Presentation of a metric in tables. Better are higher values, lower ones, or those nearer to a target."""
 
     label: str
-    lower_is_better: bool
     decimals: int  # as printed in the papers
+    lower_is_better: bool = False
+    target: float | None = None
+    has_unit: bool = False  # whether its values are in the unit of the maps
 
     @property
     def arrow(self) -> str:
         """Arrow in the direction of better values."""
-        return "↓" if self.lower_is_better else "↑"
+        return f"→{self.target:g}" if self.target is not None else "↓" if self.lower_is_better else "↑"
+
+    def badness(self, value: float) -> float:
+        """How bad a value is; the lower the better."""
+        return abs(value - self.target) if self.target is not None else value if self.lower_is_better else -value
 
 
 METRICS = {
-    "nrmse": Metric("NRMSE", lower_is_better=True, decimals=3),
-    "psnr": Metric("PSNR", lower_is_better=False, decimals=1),
-    "ssim": Metric("SSIM", lower_is_better=False, decimals=3),
-    "lpips_vgg": Metric("LPIPS (VGG)", lower_is_better=True, decimals=4),
-    "lpips_alex": Metric("LPIPS (AlexNet)", lower_is_better=True, decimals=4),
+    "nrmse": Metric("NRMSE", 3, lower_is_better=True),
+    "psnr": Metric("PSNR", 1),
+    "ssim": Metric("SSIM", 3),
+    "lpips_vgg": Metric("LPIPS (VGG)", 4, lower_is_better=True),
+    "lpips_alex": Metric("LPIPS (AlexNet)", 4, lower_is_better=True),
+    "slope": Metric("Slope", 3, target=1.0),
+    "offset": Metric("Offset", 3, target=0.0, has_unit=True),
 }
+# The intensity bias is scored of every method. It has one region in both protocols, the valid voxels: elsewhere the
+# truth is zero by definition, and zeros that are met would draw the offset to zero.
+BIAS = ("slope", "offset")
+BIAS_REGION = "mask"
 
 
 def in_region(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: str) -> tuple[np.ndarray, ...]:
@@ -114,3 +126,17 @@ def score(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, region: st
     """
     maps = in_region(estimate, truth, valid, region)
     return {name: function(*maps) for name, function in FUNCTIONS.items()}
+
+
+def intensity_bias(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> dict[str, np.ndarray]:
+    """Slope and offset of estimate against truth over the valid voxels of each map: name -> [N].
+
+    Ordinary least squares, estimate = slope truth + offset; a faithful map has 1 and 0. The offset is in the unit of
+    the maps. estimate, truth: [N, H, W] in one unit; valid: bool [N, H, W]. Not finite where the truth is constant.
+    """
+    x, y, counted = in_region(estimate, truth, valid, BIAS_REGION)
+    mean_x, mean_y = _mean(x, counted), _mean(y, counted)
+    deviation = y - mean_y[:, None, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = _mean(deviation * x, counted) / _mean(deviation**2, counted)
+        return {"slope": slope, "offset": mean_x - slope * mean_y}

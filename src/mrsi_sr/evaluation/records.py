@@ -62,6 +62,7 @@ class ScoresRecord(BaseModel):
 
     method: str
     fold: PositiveInt
+    seed: NonNegativeInt
     settings: ScoringSettings
     code: dict[str, str]
     inputs_sha256: dict[str, str]

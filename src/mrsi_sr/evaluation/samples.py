@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.metrics import FUNCTIONS, METRICS, in_region, score
+from mrsi_sr.evaluation.metrics import BIAS, BIAS_REGION, FUNCTIONS, METRICS, in_region, intensity_bias, score
 from mrsi_sr.evaluation.records import read_samples_record
 from mrsi_sr.results.files import checksum
 from mrsi_sr.results.npz import read_npz
@@ -158,7 +158,7 @@ def truth_of(samples: Samples, truth: ParticipantSlices) -> tuple[np.ndarray, np
 def evaluate(
     samples: Samples, truth: ParticipantSlices, protocol: str, metrics: list[str], lpips: dict
 ) -> pd.DataFrame:
-    """Scores of one participant's samples.
+    """Scores of one participant's samples, and their intensity bias.
 
     Columns: participant, slice, metabolite, size, sample, point, region, metric, value.
     lpips: metric -> a callable such as lpips.Lpips; values of an LPIPS metric that is not among them are missing.
@@ -172,6 +172,8 @@ def evaluate(
         )
     maps, valid = truth_of(samples, truth)
     identity = {"participant": samples.participant} | {name: getattr(samples, name) for name in IDENTITY}
+    bias = intensity_bias(samples.maps, maps, valid)
+    _check_finite(samples, bias)
     parts = []
     for region in REGIONS[protocol]:
         values = score(samples.maps, maps, valid, region)
@@ -181,6 +183,7 @@ def evaluate(
                 values[metric] = lpips[metric](*in_region(samples.maps, maps, valid, region)[:2])
             value = values.get(metric, np.full(len(maps), np.nan))
             parts.append(pd.DataFrame({**identity, "region": region, "metric": metric, "value": value}))
+    parts += [pd.DataFrame({**identity, "region": BIAS_REGION, "metric": k, "value": v}) for k, v in bias.items()]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -195,10 +198,11 @@ def _check_finite(samples: Samples, values: dict[str, np.ndarray]) -> None:
 
 
 def check_metrics(names: Iterable[str]) -> None:
-    """Raise a UserError for an unknown metric."""
+    """Raise a UserError for an unknown metric, and for those of the bias, which is scored in any case."""
+    known = [name for name in METRICS if name not in BIAS]
     for name in names:
-        if name not in METRICS:
-            raise UserError(f"unknown metric '{name}'\n  choose from: {', '.join(METRICS)}")
+        if name not in known:
+            raise UserError(f"unknown metric '{name}'\n  choose from: {', '.join(known)}")
 
 
 def not_available(metrics: Iterable[str], lpips: dict) -> list[str]:

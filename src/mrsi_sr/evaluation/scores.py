@@ -14,8 +14,9 @@ from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.experiment import TableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a super-resolved map
-COLUMNS = [*MAP, "method", "fold", "sample", "region", "metric", "value", "protocol"]
-KINDS = {"slice": "iu", "size": "iu", "fold": "iu", "sample": "iu", "value": "f"}  # NumPy's; of others: objects
+COLUMNS = [*MAP, "method", "fold", "seed", "sample", "region", "metric", "value", "protocol"]
+WHOLE = ("slice", "size", "fold", "seed", "sample")  # columns of whole numbers
+KINDS = dict.fromkeys(WHOLE, "iu") | {"value": "f"}  # NumPy's kind of a column; of others: objects
 BYTES_PER_ROW = 200  # memory that a row takes
 ALL_SIZES = "all"  # group of a table that pools its sizes
 SHOWN = 5  # maximum number of maps listed in an error text
@@ -36,8 +37,8 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
     """Long table of several metrics files, with a column `file`.
 
     Raises UserError where a path is no metrics file, a file has another protocol or experiment than the others or the
-    settings, a method's fold occurs in two files, or a value is not finite although its metric is available. The
-    experiment of a file may be empty.
+    settings, a method's fold and seed occurs in two files, or a value is not finite although its metric is available.
+    The experiment of a file may be empty.
     """
     parts, facts = [], {}
     for path in map(str, paths):
@@ -49,10 +50,10 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
     _check_one("protocol", facts["protocol"], protocol)
     _check_one("experiment", facts["experiment"], experiment)
     table = pd.concat(parts, ignore_index=True)
-    for (method, fold), group in table.groupby(["method", "fold"]):
+    for (method, fold, seed), group in table.groupby(["method", "fold", "seed"]):
         if group.file.nunique() > 1:
             raise UserError(
-                f"method {method} of fold {fold} is in two files: {', '.join(group.file.unique())}\n"
+                f"method {method} of fold {fold}, seed {seed}, is in two files: {', '.join(group.file.unique())}\n"
                 "  give one of them only"
             )
     log.info("read %d values of %d maps from %d files", len(table), len(table[MAP].drop_duplicates()), len(parts))

@@ -156,8 +156,8 @@ def _best(values: pd.DataFrame, methods: list[str], metric: str, group: int | st
     means = {method: round(mean, decimals) for method, mean in means.items() if not np.isnan(mean)}
     if len(means) < 2:
         return []
-    best = min(means.values()) if METRICS[metric].lower_is_better else max(means.values())
-    return [(method, metric, group) for method, mean in means.items() if mean == best]
+    badness = {method: METRICS[metric].badness(mean) for method, mean in means.items()}
+    return [(method, metric, group) for method, bad in badness.items() if bad == min(badness.values())]
 
 
 def csv(table: Table) -> pd.DataFrame:

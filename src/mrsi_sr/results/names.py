@@ -23,6 +23,11 @@ def check_name(name: object, where: str, pattern: re.Pattern = NAME) -> str:
     return name
 
 
+def fold_folder(fold: int, seed: int, first_seed: int) -> str:
+    """Folder of an experiment's results in a fold: fold-1 of the first training seed, fold-1-seed-2 of another."""
+    return f"fold-{fold}" if seed == first_seed else f"fold-{fold}-seed-{seed}"
+
+
 def bids_label(name: str) -> str:
     """BIDS label of a scan's name, sub-01 of sub-01 and of 01: letters and digits alone are kept.
 

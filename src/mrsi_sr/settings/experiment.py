@@ -24,7 +24,9 @@ from mrsi_sr.settings.figure import AnyFigure
 Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
+Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
+ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
@@ -82,7 +84,11 @@ class Table(Settings):
         False,
         description="mean, standard deviation and test over the maps of all sizes together; false: each size apart",
     )
-    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics, in the order shown")
+    metrics: ShownMetrics = Field(
+        ["nrmse", "psnr", "ssim"],
+        description="metrics, in the order shown; slope and offset of estimate against truth inside the mask are"
+        " available without being scored",
+    )
     more_decimals: int = Field(
         0,
         ge=0,

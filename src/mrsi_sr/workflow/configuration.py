@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import ExperimentSettings
+from mrsi_sr.settings.experiment import Bias, ExperimentSettings
 from mrsi_sr.settings.figure import Figure
 from mrsi_sr.settings.method import (
     MethodSettings,
@@ -214,7 +214,7 @@ class Configuration:
             for method in table.labels:
                 check_known(method, shown, f"{where}.tables.{name}.labels")
             for metric in table.metrics:
-                check_known(metric, experiment.metrics, f"{where}.tables.{name}.metrics")
+                check_known(metric, [*experiment.metrics, *get_args(Bias)], f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
             self._check_figure(figure, experiment, f"{where}.figures.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")

@@ -53,8 +53,19 @@ def test_each_sample_is_compared_with_the_true_map_of_its_slice_and_metabolite(s
 @pytest.mark.parametrize(("protocol", "regions"), [("paper", {"frame"}), ("clean", {"mask", "frame"})])
 def test_the_protocol_decides_where_metrics_count(samples, truth, protocol, regions):
     table = evaluation.evaluate(samples, truth, protocol, METRICS, {})
-    assert set(table.region) == regions
-    assert len(table) == len(samples.maps) * len(METRICS) * len(regions)
+    scored, bias = table[table.metric.isin(METRICS)], table[~table.metric.isin(METRICS)]
+    assert set(scored.region) == regions
+    assert len(scored) == len(samples.maps) * len(METRICS) * len(regions)
+    assert set(bias.region) == {"mask"} and len(bias) == len(samples.maps) * 2
+
+
+def test_the_bias_of_every_sample_is_scored_in_the_mask(samples, truth):
+    scaled = replace(samples, maps=(0.8 * evaluation.truth_of(samples, truth)[0] + 0.5).astype(np.float32))
+    values = evaluation.evaluate(scaled, truth, "paper", [], {}).groupby("metric").value
+    assert values.min().to_dict() == pytest.approx({"slope": 0.8, "offset": 0.5}, rel=1e-4)
+    assert values.max().to_dict() == pytest.approx({"slope": 0.8, "offset": 0.5}, rel=1e-4)
+    with pytest.raises(UserError, match="unknown metric 'slope'"):
+        evaluation.check_metrics(["slope"])
 
 
 def test_an_lpips_metric_without_weights_has_missing_values_and_with_them_values(samples, truth):
@@ -63,7 +74,7 @@ def test_an_lpips_metric_without_weights_has_missing_values_and_with_them_values
     table = evaluation.evaluate(
         samples, truth, "paper", ["lpips_vgg"], {"lpips_vgg": lambda x, y: np.full(len(x), 0.5)}
     )
-    assert set(table.value) == {0.5}
+    assert set(table.query("metric == 'lpips_vgg'").value) == {0.5}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -103,7 +114,7 @@ def test_samples_of_another_frame_are_refused(samples, truth):
 @pytest.fixture
 def table(samples, truth):
     table = evaluation.evaluate(samples, truth, "clean", METRICS, {})
-    return table.assign(method="munet", fold=1, protocol="clean")
+    return table.assign(method="munet", fold=1, seed=1, protocol="clean")
 
 
 def test_the_table_comes_back_as_it_was_written(table, tmp_path):
@@ -139,7 +150,7 @@ def test_one_missing_value_among_others_is_refused(table, tmp_path):
 def test_a_method_of_one_fold_in_two_files_is_refused(table, tmp_path):
     for name in "ab":
         scores.write(table, tmp_path / f"{name}.parquet", protocol="clean", experiment="")
-    with pytest.raises(UserError, match="munet of fold 1 is in two files"):
+    with pytest.raises(UserError, match="munet of fold 1, seed 1, is in two files"):
         scores.read([tmp_path / "a.parquet", tmp_path / "b.parquet"], "clean")
 
 
@@ -183,7 +194,7 @@ def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
         path.with_suffix(".provenance.json").write_text(json.dumps(own))
     out = tmp_path / "munet.parquet"
     scored = partial(
-        score_fold, made["samples"]["munet", 1], method="munet", fold=1, protocol="clean", experiment="",
+        score_fold, made["samples"]["munet", 1], method="munet", fold=1, seed=1, protocol="clean", experiment="",
         slices=made["slices"], metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json",
         code={},
     )  # fmt: skip

@@ -89,3 +89,25 @@ def test_a_true_map_of_zeros_gives_no_finite_nrmse_or_psnr(maps):
     values = metrics.score(estimate, np.zeros_like(truth), valid, "frame")
     for metric in ("nrmse", "psnr"):
         assert not np.isfinite(values[metric]).any()
+
+
+def test_slope_and_offset_are_the_straight_line_through_the_valid_voxels(maps):
+    estimate, truth, valid = maps
+    bias = metrics.intensity_bias(np.where(valid, 0.7 * estimate + 2, 50), truth, valid)
+    for i in range(MAPS):
+        slope, offset = np.polyfit(truth[i][valid[i]], 0.7 * estimate[i][valid[i]] + 2, 1)
+        assert (bias["slope"][i], bias["offset"][i]) == pytest.approx((slope, offset), rel=1e-5)
+
+
+def test_a_method_that_halves_intensities_is_seen_by_the_slope_where_it_hides_from_a_correlation(maps):
+    _, truth, valid = maps
+    halved = metrics.intensity_bias(0.5 * truth, truth, valid)
+    assert halved["slope"] == pytest.approx(np.full(MAPS, 0.5))
+    assert halved["offset"] == pytest.approx(np.zeros(MAPS), abs=1e-5)
+
+
+def test_the_best_value_is_the_lowest_the_highest_or_the_nearest_to_the_target():
+    values = [0.2, 0.9, 1.3]
+    best = {name: min(values, key=metrics.METRICS[name].badness) for name in ("nrmse", "psnr", "slope", "offset")}
+    assert best == {"nrmse": 0.2, "psnr": 1.3, "slope": 0.9, "offset": 0.2}
+    assert [metrics.METRICS[name].arrow for name in best] == ["↓", "↑", "→1", "→0"]

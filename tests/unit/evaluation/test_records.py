@@ -21,7 +21,7 @@ def cohort(tmp_path):
 
 def score(cohort, out, method="munet", fold=1, slices=None):
     score_fold(
-        cohort["samples"][method, 1], method=method, fold=fold, protocol="clean", experiment="demo",
+        cohort["samples"][method, 1], method=method, fold=fold, seed=1, protocol="clean", experiment="demo",
         slices=slices or cohort["slices"], metrics=["nrmse"], weights={}, out=out / "munet.parquet",
         record=out / "munet.provenance.json", code={},
     )  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_record_of_another_shape_is_no_record_of_samples(key, value, cohort):
 
 
 @pytest.mark.parametrize(
-    "key", ["settings", "sampling_settings", "networks", "frame", "made_from", "seconds_per_slice"]
+    "key", ["seed", "settings", "sampling_settings", "networks", "frame", "made_from", "seconds_per_slice"]
 )
 def test_a_record_of_scores_lacks_nothing(key, cohort, tmp_path):
     _, record = score(cohort, tmp_path / "out")

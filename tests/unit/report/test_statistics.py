@@ -26,7 +26,7 @@ def long_table(participants=8, methods=("a", "b", "c"), samples=1, seed=0, proto
                         rows.append((*identity, region, "nrmse", value, protocol, f"{method}.parquet"))
                         rows.append((*identity, region, "psnr", 40 - 30 * value, protocol, f"{method}.parquet"))
     columns = ["participant", "slice", "metabolite", "size", "method", "fold", "sample", "region", "metric", "value"]
-    return pd.DataFrame(rows, columns=[*columns, "protocol", "file"])
+    return pd.DataFrame(rows, columns=[*columns, "protocol", "file"]).assign(seed=1)
 
 
 def test_the_unit_of_the_clean_protocol_is_the_participant_and_of_the_papers_the_map():

@@ -31,7 +31,7 @@ def long_table(methods=("zero_filled", "munet"), folds=(1, 2)):
                     identity = (f"sub-{fold}", k, "tCr", size, method, fold)
                     rows += [(*identity, sample, "mask", metric, value + 0.01 * sample) for sample in range(2)]
     columns = ["participant", "slice", "metabolite", "size", "method", "fold", "sample", "region", "metric", "value"]
-    return pd.DataFrame(rows, columns=columns).assign(protocol="clean", file=lambda t: t.method + ".parquet")
+    return pd.DataFrame(rows, columns=columns).assign(protocol="clean", seed=1, file=lambda t: t.method + ".parquet")
 
 
 def record(method, fold, **changes):

@@ -100,7 +100,9 @@ def write_scores(path):
     with np.load(content) as file:
         samples = Samples("x.npz", "sub-1", **file)
     table = evaluate(samples, TRUTH, "clean", ["nrmse", "psnr"], {})
-    scores.write(table.assign(method="munet", fold=1, protocol="clean"), path, protocol="clean", experiment="demo")
+    scores.write(
+        table.assign(method="munet", fold=1, seed=1, protocol="clean"), path, protocol="clean", experiment="demo"
+    )
 
 
 def write_weights(path):
@@ -124,7 +126,7 @@ SAMPLED = SHARED | {
     "settings": evaluated.SETTINGS["munet"], "device": "cpu",
 }  # fmt: skip
 SCORED = SHARED | {
-    "settings": {"lpips_weights": {}}, "code": {}, "made_from": {}, "frame": 16, "sampling_device": "cpu",
+    "seed": 1, "settings": {"lpips_weights": {}}, "code": {}, "made_from": {}, "frame": 16, "sampling_device": "cpu",
     "sampling_settings": evaluated.SETTINGS["munet"],
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.evaluation.metrics import BIAS, METRICS
 from mrsi_sr.samplers import sampler_of
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings
@@ -18,6 +18,7 @@ from mrsi_sr.settings.cohort import CohortSettings, PhantomSettings, QualitySett
 from mrsi_sr.settings.documents import MODULES
 from mrsi_sr.settings.experiment import (
     REGIONS,
+    Bias,
     ExperimentSettings,
     FigureSettings,
     FoldSettings,
@@ -65,7 +66,7 @@ def test_help_names_the_choices_of_a_key():
 
 
 def test_the_settings_and_the_code_know_the_same_names():
-    assert list(METRICS) == list(get_args(Metric))
+    assert list(METRICS) == [*get_args(Metric), *get_args(Bias)] and get_args(Bias) == BIAS
     assert sorted(REGIONS) == sorted(get_args(Protocol))
     assert REGIONS["clean"] == get_args(Region)
 
