@@ -73,11 +73,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """Panels side by side: words at the left, a colour bar at the right or one below each panel."""
+    """Panels side by side: words in lines at the left, colour bars at the right or one below each panel."""
 
     cells: Sequence[Panel | Bar | None]
     label: str = ""
-    bar: Window | None = None
+    bars: Sequence[Window] = field(default_factory=tuple)
     bars_below: Sequence[Window] = field(default_factory=tuple)
 
 
@@ -110,9 +110,8 @@ class Layout:
         self.rows, self.width = rows, width
         self.caption = fitted(caption, width - 2 * MARGIN, CAPTION)
         self.columns = max(len(row.cells) for row in rows)
-        self.label_lines = 2 if any(row.label for row in rows) else 0
-        bars = [row.bar for row in rows if row.bar is not None]
-        self.bar_width = max((_bar_width(window) for window in bars), default=0.0)
+        self.label_lines = max((row.label.count("\n") + 1 for row in rows if row.label), default=0)
+        self.bar_width = max(sum(map(_bar_width, row.bars)) for row in rows)
         self.left = MARGIN + self.label_lines * WORDS * LINE_INCH_PER_POINT + (PAD if self.label_lines else 0)
         room = width - self.left - MARGIN - self.bar_width - (self.columns - 1) * GAP
         self.side = min(room / self.columns, LARGEST_INCH)
@@ -145,7 +144,9 @@ class Layout:
 
     def _above(self, row: Row) -> float:
         """Height of what stands above a row's panels."""
-        words = max((_lines_inch(self._fitted(cell.above, self.points), self.points) for cell in _panels(row)), default=0)
+        words = max(
+            (_lines_inch(self._fitted(cell.above, self.points), self.points) for cell in _panels(row)), default=0
+        )
         return (ROW_GAP if row.label else 0) + words + (PAD if words else 0)
 
     def _below(self, row: Row) -> float:
@@ -167,7 +168,7 @@ class Layout:
     def _draw_row(self, figure: Figure, row: Row, top: float) -> None:
         top += self._above(row)
         if row.label:
-            text = fitted(row.label, self.side, WORDS, lines=2)
+            text = "\n".join(fitted(line, self.side, WORDS, lines=1) for line in row.label.split("\n"))
             self._write(figure, self.left - PAD, top + self.side / 2, text, WORDS, ha="right", va="center", rotation=90)
         for column, cell in enumerate(row.cells):
             left = self.left + column * (self.side + GAP)
@@ -176,8 +177,10 @@ class Layout:
             elif isinstance(cell, Bar):
                 width = _bar_width(cell.window)
                 self._draw_bar(figure, cell.window, left if cell.left else left + self.side - width + GAP, top)
-        if row.bar is not None:
-            self._draw_bar(figure, row.bar, self.left + self.columns * (self.side + GAP), top)
+        left = self.left + self.columns * (self.side + GAP)
+        for window in row.bars:
+            self._draw_bar(figure, window, left, top)
+            left += _bar_width(window)
         for column, window in enumerate(row.bars_below):
             self._draw_bar_below(figure, window, self.left + column * (self.side + GAP), top + self.side + PAD)
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures import panels, style
-from mrsi_sr.report.figures.panels import Bar, Panel, Row, Window, in_rows
+from mrsi_sr.report.figures.panels import Bar, Panel, Row, in_rows
 from mrsi_sr.report.figures.shown import MEASURED, Shown, ShownMap
 from mrsi_sr.report.figures.views import TRUTH, View, closing, factor_of, label_of, names_of, score_of
 from mrsi_sr.settings.experiment import FigureSettings
@@ -54,9 +54,7 @@ def caption(content: Shown, settings: FigureSettings) -> str:
     return " ".join([*sentences, *closing(content, settings)])
 
 
-def _strip(
-    shown: ShownMap, content: Shown, settings: FigureSettings
-) -> tuple[list[Panel], list[Panel | Bar | None]]:
+def _strip(shown: ShownMap, content: Shown, settings: FigureSettings) -> tuple[list[Panel], list[Panel | Bar | None]]:
     """Panels of a map in one long row, and what stands below each of them where errors are shown."""
     view, figure = View(shown, content.unit), settings.figure
     estimates = {name: shown.samples_of(name)[0] for name in content.methods}
@@ -99,15 +97,11 @@ def _rows(
     rows = []
     lines_below = in_rows(below, columns) or [None] * len(in_rows(above, columns))
     for cells, under in zip(in_rows(above, columns), lines_below, strict=True):
-        rows.append(Row(cells, label, View(shown, unit).window))
+        rows.append(Row(cells, label, [View(shown, unit).window]))
         if under is not None:
-            rows.append(Row(under, bar=_deviation_window(under)))
+            rows.append(Row(under, bars=[cell.window for cell in under if isinstance(cell, Panel) and cell.framed]))
         label = ""
     return rows
-
-
-def _deviation_window(cells: Sequence[Panel | Bar | None]) -> Window | None:
-    return next((cell.window for cell in cells if isinstance(cell, Panel) and cell.framed), None)
 
 
 def _scores(shown: ShownMap, method: str, metrics: Sequence[str]) -> str:

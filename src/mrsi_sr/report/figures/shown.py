@@ -15,7 +15,15 @@ from mrsi_sr.scan.slices import MRI_FACTOR
 
 WHAT, TO_DO = "content of a figure of maps", "run shown_maps.py again"
 MEASURED = ""  # name in `scores` of the zero-filled map that no method has sampled
-OF_SLICES = {"participant": "U1", "slice": "iu1", "t1": "f3", "flair": "f3", "brain": "b3", "lesion": "b3", "affine": "f3"}
+OF_SLICES = {
+    "participant": "U1",
+    "slice": "iu1",
+    "t1": "f3",
+    "flair": "f3",
+    "brain": "b3",
+    "lesion": "b3",
+    "affine": "f3",
+}
 OF_MAPS = {"of_slice": "iu1", "metabolite": "U1", "size": "iu1", "truth": "f3", "valid": "b3", "zero_filled": "f3"}
 OF_SAMPLES = {"sample_of": "iu1", "sample_method": "U1", "sample": "f3"}
 OF_SCORES = {"score_of": "iu1", "score_method": "U1", "score_metric": "U1", "score": "f1"}
@@ -101,7 +109,9 @@ def write(content: Shown, path: str | Path) -> None:
     """Write the content of a figure as NPZ; an interrupted write leaves no file."""
     slices = list({id(each.of_slice): each.of_slice for each in content.maps}.values())
     places = [next(i for i, known in enumerate(slices) if known is each.of_slice) for each in content.maps]
-    samples = [(i, name, one) for i, each in enumerate(content.maps) for name, all_ in each.samples.items() for one in all_]
+    samples = [
+        (i, name, one) for i, each in enumerate(content.maps) for name, all_ in each.samples.items() for one in all_
+    ]
     scores = [(i, *key, value) for i, each in enumerate(content.maps) for key, value in each.scores.items()]
     frame = content.maps[0].truth.shape
     arrays = {key: np.array([getattr(each, key) for each in slices]) for key in OF_SLICES}

@@ -1,7 +1,6 @@
 """Views of a figure's maps: panels of maps, errors and MRI, their colour windows, and the words of the caption."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
