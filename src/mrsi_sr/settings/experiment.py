@@ -11,11 +11,13 @@ from mrsi_sr.settings.base import (
     FolderName,
     FoldNumber,
     MethodPoints,
+    Metric,
     Metrics,
     Name,
     Names,
     Settings,
     Sizes,
+    SweptValue,
     Words,
 )
 from mrsi_sr.settings.errors import rule
@@ -150,7 +152,7 @@ class FigureSettings(Shown):
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
-    values: dict[str, dict[str, float | str]] = Field(
+    values: dict[str, dict[str, SweptValue]] = Field(
         {}, description="value of each point of a swept method, by the method's name and the point"
     )
     expected: dict[str, dict[str, str]] | None = Field(
