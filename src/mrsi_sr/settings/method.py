@@ -33,7 +33,8 @@ class Sweep(Settings):
 
     key: str = Field(description="key of the sampler, such as temperature, adversarial_weight or conditioned_size")
     values: Annotated[list[SweptValue], Field(min_length=2, max_length=100)] = Field(
-        description="values of the key, in the order of tables and figures"
+        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the configuration"
+        " takes the cohort's metabolites where none are given"
     )
     nearest: int | None = Field(
         None,
