@@ -174,15 +174,6 @@ def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:
     return fingerprint(method.plain(), {role: network.plain() for role, network in networks.items()})
 
 
-def split_point(name: str) -> tuple[str, str]:
-    """Method and point of a sweep in the name of a row of scores: sharpness and 0.03 of sharpness@0.03.
-
-    The point of a method without a sweep is empty.
-    """
-    method, _, point = name.partition("@")
-    return method, point
-
-
 def size_of_role(role: str) -> int | None:
     """The low-resolution size that a role is for: 16 of size_16, None of others."""
     match = SIZE_ROLE.fullmatch(role)
