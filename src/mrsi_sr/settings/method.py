@@ -33,8 +33,8 @@ class Sweep(Settings):
 
     key: str = Field(description="key of the sampler, such as temperature, adversarial_weight or conditioned_size")
     values: Annotated[list[SweptValue], Field(min_length=2, max_length=100)] = Field(
-        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the configuration"
-        " takes the cohort's metabolites where none are given"
+        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the"
+        " configuration takes the cohort's metabolites where none are given"
     )
     nearest: int | None = Field(
         None,
@@ -167,6 +167,12 @@ def point_of(value: float | str) -> str:
 def at_point(method: str, point: str) -> str:
     """Name of a method at one point of its sweep: METHOD@VALUE, or METHOD where it has none."""
     return f"{method}@{point}" if point else method
+
+
+def split_point(name: str) -> tuple[str, str]:
+    """Method and point in METHOD@VALUE; the point is "" where there is none."""
+    method, _, point = name.partition("@")
+    return method, point
 
 
 def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:

@@ -13,8 +13,9 @@ SWEPT = "value"
 
 
 def label_of(configuration: Configuration, name: str, label: str | None = None) -> str:
-    """Label of a method, or of one point of its sweep, filled in. name: METHOD or METHOD@VALUE; label: in place of its own.
+    """Label of a method, or of one point of its sweep, filled in.
 
+    name: METHOD or METHOD@VALUE. label: another label in place of the method's own.
     Raises UserError as `filled_in` does.
     """
     method, point = split_point(name)
