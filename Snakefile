@@ -80,7 +80,7 @@ wildcard_constraints:
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
-    fold=r"\d+",
+    fold=r"\d+(-seed-\d+)?",
 
 
 report: "workflow/report/workflow.rst"
@@ -106,7 +106,7 @@ include: "workflow/rules/status.smk"
 rule all:
     default_target: True
     input:
-        start.if_cohort_fits(plan, plan.tables_and_figures()),
+        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures()]),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -130,6 +130,18 @@ rule cohort:
 rule scans:
     input:
         start.scans_if_any(plan),
+
+
+# From scores alone: scans, networks and samples are not needed where scores are there.
+rule tables:
+    input:
+        start.if_cohort_fits(plan, plan.tables()),
+
+
+# From scores, and from the maps that were kept for them.
+rule figures:
+    input:
+        start.if_cohort_fits(plan, plan.figures()),
 
 
 rule networks:

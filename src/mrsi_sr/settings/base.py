@@ -122,6 +122,12 @@ Metabolite = Annotated[str, AfterValidator(_metabolite)]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Metrics = Annotated[list[Metric], Field(min_length=1), Different]
 FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+MAGNITUDE = 1e6  # bound of a swept number
+SweptValue = (
+    Annotated[int, Field(ge=-MAGNITUDE, le=MAGNITUDE)]
+    | Annotated[float, Field(ge=-MAGNITUDE, le=MAGNITUDE)]
+    | Annotated[str, Field(min_length=1, max_length=100)]
+)
 MethodPoint = Annotated[str, Field(pattern=METHOD_POINT)]
 MethodPoints = Annotated[list[MethodPoint], Field(min_length=1, max_length=1000), Different]
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$")]  # of cohorts and participants

@@ -17,6 +17,7 @@ from mrsi_sr.settings.base import (
     Names,
     Settings,
     Sizes,
+    SweptValue,
     Words,
 )
 from mrsi_sr.settings.errors import rule
@@ -28,6 +29,7 @@ Region = Literal["mask", "frame"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, le=2**63 - 1)]], Field(min_length=1, max_length=100), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
@@ -151,7 +153,7 @@ class FigureSettings(Shown):
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
-    values: dict[str, dict[str, float | str]] = Field(
+    values: dict[str, dict[str, SweptValue]] = Field(
         {}, description="value of each point of a swept method, by the method's name and the point"
     )
     expected: dict[str, dict[str, str]] | None = Field(
@@ -181,7 +183,9 @@ class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
+    seeds: Seeds = Field(
+        [1], description="seeds of training; each fold is run with each of them, as repeated measurements"
+    )
     participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",

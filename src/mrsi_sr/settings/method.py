@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import cosine_betas, solvable_steps
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import Different, Metabolite, Settings, Sizes, Words
+from mrsi_sr.settings.base import Different, Metabolite, Settings, Sizes, SweptValue, Words
 from mrsi_sr.settings.errors import join, listed, rule
 from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
 from mrsi_sr.settings.sampler import SAMPLERS, Sampler
@@ -32,8 +32,9 @@ class Sweep(Settings):
     """Values of one key of a method's sampler: every map is sampled with each, in one job."""
 
     key: str = Field(description="key of the sampler, such as temperature, adversarial_weight or conditioned_size")
-    values: Annotated[list[float | int | str], Field(min_length=2, max_length=100)] = Field(
-        description="values of the key, in the order of tables and figures"
+    values: Annotated[list[SweptValue], Field(min_length=2, max_length=100)] = Field(
+        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the"
+        " configuration takes the cohort's metabolites where none are given"
     )
     nearest: int | None = Field(
         None,
@@ -56,7 +57,7 @@ class Subset(Settings):
         le=256,
         description="number of slices of each participant: the largest lesion first, then the most brain; null: all",
     )
-    metabolites: Annotated[list[Metabolite], Field(min_length=1), Different] | None = Field(
+    metabolites: Annotated[list[Metabolite], Field(min_length=1, max_length=100), Different] | None = Field(
         None, description="metabolites; null: all"
     )
 

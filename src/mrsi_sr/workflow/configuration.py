@@ -38,6 +38,7 @@ from mrsi_sr.workflow.consistency import (
     check_sizes_fit,
 )
 from mrsi_sr.workflow.layers import layered
+from mrsi_sr.workflow.runs import Run, runs_of
 
 
 class _Whole(Settings):
@@ -93,7 +94,7 @@ class Configuration:
         experiments = {
             name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in planned
         }
-        methods = _used_methods(raw.methods, experiments)
+        methods = _used_methods(raw.methods, experiments, cohort.metabolites)
         networks = _used_networks(raw.networks, methods, cohort.metabolites)
         others = {}
         for name in [name for name in raw.experiments if name not in planned]:
@@ -143,16 +144,16 @@ class Configuration:
         """Low-resolution sizes that a network is trained on in a fold: its own, or the experiment's."""
         return sorted(self.network(network, fold).sizes or self.experiment(experiment).sizes)
 
-    def homes_of(self, experiment: str, network: str, fold: int) -> tuple[list[str], list[str]]:
-        """Experiments, by name, with an equal training of a network on an equal fold: one of them does it for all.
+    def homes_of(self, experiment: str, network: str, run: Run) -> tuple[list[str], list[str]]:
+        """Experiments, by name, with an equal training of a network in an equal run: one of them does it for all.
 
-        First those that are planned (of a fold that none of them runs, the experiment itself), then the others.
+        First those that are planned (of a run that none of them has, the experiment itself), then the others.
         """
-        key = self._training(experiment, network, fold)
+        key = self._training(experiment, network, run)
         others = [
             name
             for name, each in self.others.items()
-            if fold in each.folds.run and self._training(name, network, fold) == key
+            if run in runs_of(each) and self._training(name, network, run) == key
         ]
         return self._homes.get(key, [experiment]), sorted(others)
 
@@ -169,18 +170,18 @@ class Configuration:
         """Planned experiments of every training that one of them runs."""
         homes = defaultdict(list)
         for experiment in sorted(self.experiments):
-            for fold in self.experiments[experiment].folds.run:
+            for run in runs_of(self.experiments[experiment]):
                 for network in self.networks_of(experiment):
-                    homes[self._training(experiment, network, fold)].append(experiment)
+                    homes[self._training(experiment, network, run)].append(experiment)
         return dict(homes)
 
-    def _training(self, experiment: str, network: str, fold: int) -> str:
-        """What makes the training of a network in a fold differ from one experiment to the next, as text."""
+    def _training(self, experiment: str, network: str, run: Run) -> str:
+        """What makes the training of a network in a run differ from one experiment to the next, as text."""
         each = self.experiment(experiment)
-        sizes = {name: self.training_sizes(experiment, name, fold) for name in self._with_needed([network])}
+        sizes = {name: self.training_sizes(experiment, name, run.fold) for name in self._with_needed([network])}
         return as_json(
-            [network, fold, each.participants, each.protocol, each.low_resolution, each.seed, each.folds.number,
-             each.folds.seed, each.folds.test, sizes]
+            [network, run, each.participants, each.protocol, each.low_resolution, each.folds.number, each.folds.seed,
+             each.folds.test, sizes]
         )  # fmt: skip
 
     def _with_needed(self, networks: Iterable[str]) -> list[str]:
@@ -284,14 +285,28 @@ class Configuration:
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
 
 
-def _used_methods(raw: dict[str, Any], experiments: dict[str, ExperimentSettings]) -> dict[str, PlannedMethod]:
+def _used_methods(
+    raw: dict[str, Any], experiments: dict[str, ExperimentSettings], metabolites: list[str]
+) -> dict[str, PlannedMethod]:
     """The methods that experiments compare, in the configuration's order."""
     used = set()
     for name, experiment in experiments.items():
         for method in experiment.methods:
             check_known(method, raw, f"experiments.{name}.methods")
             used.add(method)
-    return {name: PlannedMethod.checked(raw[name], f"methods.{name}") for name in raw if name in used}
+    return {
+        name: PlannedMethod.checked(_over_all_metabolites(raw[name], metabolites), f"methods.{name}")
+        for name in raw
+        if name in used
+    }
+
+
+def _over_all_metabolites(method: Any, metabolites: list[str]) -> Any:
+    """A raw method with the cohort's metabolites in a sweep over conditioned_metabolite that names no values."""
+    match method:
+        case {"sweep": {"key": "conditioned_metabolite", **others}} if "values" not in others and len(metabolites) > 1:
+            return method | {"sweep": method["sweep"] | {"values": metabolites}}
+    return method
 
 
 def _used_networks(

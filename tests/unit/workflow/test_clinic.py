@@ -36,7 +36,10 @@ def changed(raw: dict, **changes) -> dict:
     ("changes", "message"),
     [
         ({"tables": {"t": {"title": "T"}}}, r"clinic\.tables names t, but folds\.test is false"),
-        ({"figures": {"f": {"size": 8}}}, r"clinic\.figures names f, but folds\.test is false"),
+        (
+            {"figures": {"f": {"kind": "qualitative"}}},
+            r"clinic\.figures names f, but folds\.test is false",
+        ),
         ({"folds": {"number": 5}}, r"clinic\.low_resolution is filled, but folds\.test is true"),
         ({"low_resolution": "interpolated"}, r"clinic\.low_resolution is \"interpolated\", expected"),
         ({"protocol": "paper"}, r"clinic\.hand_over is true, but protocol paper scales maps by their high-resolution"),

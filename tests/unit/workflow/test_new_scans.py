@@ -95,7 +95,7 @@ def test_networks_for_clinics_are_planned_only_where_scans_ask_for_them(reposito
     )
     assert set(alone.configuration.experiments) == {"multiscale"}
     assert set(asked.configuration.experiments) == {"multiscale", "clinic"}
-    for targets in ("tables_and_figures", "all_networks", "losses", "folds", "handed_over"):
+    for targets in ("tables", "figures", "all_networks", "losses", "folds", "handed_over"):
         assert getattr(alone, targets)() == getattr(asked, targets)()
 
 

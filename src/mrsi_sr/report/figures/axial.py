@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import Normal, Stroke
 
 from mrsi_sr.report.figures import style
 
@@ -50,6 +51,7 @@ def outline(axes: Axes, mask: np.ndarray, factor: int = 1) -> None:
     """Draw the outline of a mask [x, y] that `shown` has cut out, where it has a voxel."""
     if mask.any():
         x, y = ((np.arange(size) + 0.5) * factor - 0.5 for size in mask.shape)
-        axes.contour(
+        drawn = axes.contour(
             x, y, mask.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7, linestyles=[(0, (2.5, 1.5))]
         )
+        drawn.set_path_effects([Stroke(linewidth=1.5, foreground=style.LESION_EDGE_COLOUR), Normal()])

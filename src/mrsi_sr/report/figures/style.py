@@ -17,11 +17,14 @@ from matplotlib.figure import Figure
 from mrsi_sr.results.files import writing
 
 COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
+PAGE_HEIGHT_INCH = 9.5
 WIDTH_INCH = {"single": COLUMN_INCH, "double": PAGE_INCH}
 METABOLITE_COLOUR_MAP = "viridis"  # perceptually uniform, readable in print and with colour blindness
 ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
 MRI_COLOUR_MAP = "gray"
 LESION_COLOUR = "#ff4f4f"
+LESION_EDGE_COLOUR = "#000000"  # on both sides of the outline: seen in grey, and on red
+FRAME_COLOUR = "#e00000"
 INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
 # Lines of a plot: colours that are distinct with colour blindness (Okabe and Ito 2008), and for grey prints markers and
 # dashes.
