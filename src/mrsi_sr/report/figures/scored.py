@@ -14,7 +14,7 @@ from mrsi_sr.report.caption import terms
 from mrsi_sr.report.figures.origin import origin
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
-from mrsi_sr.settings.experiment import SIZES, FigureSettings, TableSettings
+from mrsi_sr.settings.experiment import FigureSettings, TableSettings
 from mrsi_sr.settings.figure import Conditions, Curves
 from mrsi_sr.settings.method import split_point
 
@@ -84,7 +84,7 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     by_name = table.assign(method=[split_point(method)[0] for method in table.method])
     check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
     _check_one_cost(shown)
-    values = _select(table, asked, sizes_differ=conditions)
+    values = _select_by_size(table, asked) if conditions else scores.select(table, asked)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
     said = origin(
         settings,
@@ -117,15 +117,16 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
             methods, metrics = points or [figure.method], [figure.metric]
     same = ("protocol", "experiment", "region", "folds", "folds_in_all", "expected")
     keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
-    scored_at = table["size"][table.method.isin(methods)].unique()
-    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, scored_at)) or SIZES)
+    own = table[table.method.isin(methods)]
+    there = (table if own.empty else own)["size"].unique()
+    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, there)))
 
 
-def _select(table: pd.DataFrame, asked: TableSettings, sizes_differ: bool) -> pd.DataFrame:
-    """Values at each size. sizes_differ: whether methods are left out at the sizes that they have no scores at."""
+def _select_by_size(table: pd.DataFrame, asked: TableSettings) -> pd.DataFrame:
+    """Values at each size of the methods that are scored there: a sweep may have other points at each size."""
     parts = []
     for size in asked.sizes:
-        there = set(table.method[table["size"] == size]) if sizes_differ else set()
+        there = set(table.method[table["size"] == size])
         methods = [method for method in asked.methods if method in there] or asked.methods
         parts.append(scores.select(table, asked | {"sizes": [size], "methods": methods}))
     return pd.concat(parts, ignore_index=True)
