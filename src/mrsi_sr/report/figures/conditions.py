@@ -22,7 +22,7 @@ COLUMN_OF = {
 }  # by the sweep's key
 CELL_INCH = 0.26  # height of a cell
 AROUND_INCH = 0.95  # height of the labels and the legend
-FRAME = 1.4  # line width of a frame
+EDGE = 1.4  # line width of a frame
 MORE_DECIMALS = 1  # than tables print: neighbouring conditions are close
 # White is the best; the darkest is light enough for black numbers and frames, also in grey.
 COLOUR_MAP = LinearSegmentedColormap.from_list("loss", ["#ffffff", "#d3dfee", "#8fabd0"])
@@ -56,7 +56,7 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
     bar.set_label(f"{METRICS[metric].label}: distance from the best")
     bar.outline.set_linewidth(0.4)
     figure.legend(
-        [Patch(fill=False, linewidth=FRAME), Line2D([], [], marker="*", color="black", linestyle="")],
+        [Patch(fill=False, linewidth=EDGE), Line2D([], [], marker="*", color="black", linestyle="")],
         [f"conditioned on the map's own {column}", f"best at this {column}"],
         loc="outside upper center", ncols=2,
     )  # fmt: skip

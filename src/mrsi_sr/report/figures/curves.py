@@ -44,7 +44,7 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
         for axes in own[len(figure_settings.metrics) :]:
             axes.set_visible(False)
     figure.legend(
-        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))], list(figure_settings.lines),
+        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))], [line.label for line in figure_settings.lines],
         loc="outside upper center", ncols=LABELS_IN_A_ROW[figure_settings.width], handlelength=3.2,
     )  # fmt: skip
     return figure
@@ -99,7 +99,7 @@ def caption(scored: Scored, settings: FigureSettings) -> str:
     shown, sizes = settings.figure, sorted(map(int, scored.values["size"].unique()))
     labels = ", ".join(METRICS[metric].label for metric in shown.metrics)
     against = METRICS[shown.x].label if shown.x in METRICS else x_label(scored, shown).lower()
-    lengths = [len(methods) for methods in shown.lines.values()]
+    lengths = [len(methods) for methods in [line.methods for line in shown.lines]]
     together = f" of the sizes {', '.join(map(str, sizes))} together" if shown.pool_sizes else ""
     size = f" (size {sizes[0]}×{sizes[0]}, upscaling factor {scored.factor(sizes[0])})" if len(sizes) == 1 else ""
     sentences = [

@@ -37,7 +37,7 @@ def lines_of(scored: Scored, values: pd.DataFrame, settings: Curves, metric: str
     means = own.groupby("method").value.agg(lambda each: each.mean(skipna=False))
     errors = own.groupby(["method", "participant"]).value.mean().groupby("method").sem()
     lines = []
-    for methods in settings.lines.values():
+    for methods in [line.methods for line in settings.lines]:
         x = np.array([_x_of(scored, values, settings, method) for method in methods], float)
         order = np.arange(len(x)) if settings.x in METRICS else np.argsort(x, kind="stable")
         names = [methods[k] for k in order]
