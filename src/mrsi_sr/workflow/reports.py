@@ -155,7 +155,7 @@ class ReportPlan(ExperimentPlan):
                 methods = figure.methods or self._experiment(wildcards).methods
                 return figure.model_copy(update={"methods": self._with_points(methods)})
             case Curves():
-                lines = {label: self._with_points(methods) for label, methods in figure.lines.items()}
+                lines = [line | {"methods": self._with_points(line.methods)} for line in figure.lines]
                 return figure.model_copy(update={"lines": lines})
         return figure
 

@@ -50,7 +50,7 @@ def starred(figure: Figure) -> set[tuple[int, int]]:
 
 
 def framed(figure: Figure) -> set[tuple[int, int]]:
-    thick = [patch for patch in figure.axes[0].patches if patch.get_linewidth() == conditions.FRAME]
+    thick = [patch for patch in figure.axes[0].patches if patch.get_linewidth() == conditions.EDGE]
     return {tuple(np.round(patch.get_center()).astype(int)) for patch in thick}
 
 

@@ -31,7 +31,8 @@ def value(each):
 def draw(folder, figure, methods=METHODS, value=value, metrics=("nrmse", "psnr", "ssim"), **settings) -> Figure:
     files, records = long_scores.write(folder, methods, value, metrics=metrics)
     keys = {"experiment": "demo", "cohort": "toys", "phantom": True} | settings
-    settings = FigureSettings.of(figure={"kind": "curves"} | figure, **keys)
+    lines = [{"label": label, "methods": own} for label, own in figure["lines"].items()]
+    settings = FigureSettings.of(figure=figure | {"kind": "curves", "lines": lines}, **keys)
     return curves.draw(scored.read(files, records, settings), settings)
 
 

@@ -10,7 +10,7 @@ from mrsi_sr.report.figures import scored
 from mrsi_sr.settings.experiment import FigureSettings
 
 TWO = {"ddpm": {"nfe": 1000}, "ftddm": {"nfe": 101}}
-LINES = {"DDPM": ["ddpm"], "FTDDM": ["ftddm"]}
+LINES = [{"label": "DDPM", "methods": ["ddpm"]}, {"label": "FTDDM", "methods": ["ftddm"]}]
 FIGURE = {"kind": "curves", "lines": LINES, "x": "nfe", "metrics": ["ssim"], "pool_sizes": True}
 HALF = {"participants": 1, "slices": None, "metabolites": None}
 
@@ -37,7 +37,7 @@ def test_the_origin_says_where_the_scores_come_from_and_its_fingerprint_is_that_
     for fact in ("Experiment demo", "protocol clean", "cohort toys", "folds 1, 2 of 5", "training seed 1",
                  "4 participants", "8 maps"):  # fmt: skip
         assert fact in shown.origin
-    alone = {"kind": "curves", "lines": {"FTDDM": ["ftddm"]}, "x": "nfe", "metrics": ["ssim"]}
+    alone = {"kind": "curves", "lines": LINES[1:], "x": "nfe", "metrics": ["ssim"]}
     assert read(tmp_path, figure=FIGURE | {"title": "Another"}).origin == shown.origin
     assert read(tmp_path, figure=alone).origin.split("Configuration")[1] != shown.origin.split("Configuration")[1]
 
@@ -45,7 +45,7 @@ def test_the_origin_says_where_the_scores_come_from_and_its_fingerprint_is_that_
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"figure": FIGURE | {"lines": {"TDPM": ["tdpm"]}}}, "no method tdpm"),
+        ({"figure": FIGURE | {"lines": [{"label": "TDPM", "methods": ["tdpm"]}]}}, "no method tdpm"),
         ({"figure": FIGURE | {"sizes": [12]}}, "no size 12"),
         ({"settings": {"folds": [1, 2, 3]}}, "fold"),
         ({"settings": {"expected": {"ftddm": {"1": "another"}}}}, "other settings than the configuration"),
@@ -108,6 +108,6 @@ def test_subsets_without_a_common_map_are_refused(tmp_path):
 def test_terms_that_move_a_score_are_said_of_methods_without_a_sweep(tmp_path):
     warm = {"sampler": {"kind": "ancestral", "temperature": 0.9}}
     methods = {"ddpm": warm, "ftddm": {"points": ["0", "1"], "sweep": {"key": "temperature", "values": [0, 1]}, **warm}}
-    figure = FIGURE | {"lines": {"DDPM": ["ddpm"], "FTDDM": ["ftddm@0", "ftddm@1"]}}
+    figure = FIGURE | {"lines": [LINES[0], {"label": "FTDDM", "methods": ["ftddm@0", "ftddm@1"]}]}
     shown = read(tmp_path, methods, figure=figure, settings={"labels": {"ddpm": "DDPM"}})
     assert shown.terms == "Settings: temperature 0.9."

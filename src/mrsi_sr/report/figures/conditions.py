@@ -24,7 +24,7 @@ CELL_INCH = 0.26  # height of a cell
 AROUND_INCH = 0.95  # height of the labels and the legend
 MOST_COLUMNS = {"single": 7, "double": 16}  # that four decimals have room for
 BAR_INCH = 0.09  # width of the colour bar
-FRAME = 1.4  # line width of a frame
+EDGE = 1.4  # line width of a frame
 MORE_DECIMALS = 1  # than tables print: neighbouring conditions are close
 # White is the best; the darkest is light enough for black numbers and frames, also in grey.
 COLOUR_MAP = LinearSegmentedColormap.from_list("loss", ["#ffffff", "#d3dfee", "#8fabd0"])
@@ -66,7 +66,7 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
     bar.set_label(f"{METRICS[metric].label}: distance from the best")
     bar.outline.set_linewidth(0.4)
     figure.legend(
-        [Patch(fill=False, linewidth=FRAME), Line2D([], [], marker="*", color="black", linestyle="")],
+        [Patch(fill=False, linewidth=EDGE), Line2D([], [], marker="*", color="black", linestyle="")],
         [f"conditioned on its own {column}", f"best of a {column}"], loc="outside upper center", ncols=2,
     )  # fmt: skip
     return figure
@@ -125,7 +125,7 @@ def _write_cells(axes: Axes, table: pd.DataFrame, metric: str) -> None:
             )  # fmt: skip
             if best:
                 axes.plot(x + 0.36, y - 0.32, "*", color="black", markersize=3.5, markeredgewidth=0)
-            frame = {"edgecolor": "black", "linewidth": FRAME} if own else {"edgecolor": "0.8", "linewidth": 0.4}
+            frame = {"edgecolor": "black", "linewidth": EDGE} if own else {"edgecolor": "0.8", "linewidth": 0.4}
             axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, fill=False, **frame))
 
 

@@ -13,7 +13,7 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.caption import SAMPLER_TERMS
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
-from mrsi_sr.report.figures.lines import Line, groups_of, lines_of
+from mrsi_sr.report.figures.lines import PlottedLine, groups_of, lines_of
 from mrsi_sr.report.figures.scored import WITHOUT_WEIGHTS, Scored, label_of
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import Curves
@@ -47,13 +47,14 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
         for axes in own[len(figure_settings.metrics) :]:
             axes.set_visible(False)
     figure.legend(
-        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))], list(figure_settings.lines),
-        loc="outside upper center", ncols=LABELS_IN_A_ROW[figure_settings.width], handlelength=3.2,
+        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))],
+        [line.label for line in figure_settings.lines], loc="outside upper center",
+        ncols=LABELS_IN_A_ROW[figure_settings.width], handlelength=3.2,
     )  # fmt: skip
     return figure
 
 
-def _draw_panel(axes: Axes, lines: list[Line], settings: Curves) -> None:
+def _draw_panel(axes: Axes, lines: list[PlottedLine], settings: Curves) -> None:
     """Lines with a marker at each point. A line of one point is a level across the panel, beside others a reference."""
     if not all(np.isfinite([*line.x, *line.y]).all() for line in lines):
         axes.text(0.5, 0.5, WITHOUT_WEIGHTS, transform=axes.transAxes, ha="center", va="center")
@@ -76,7 +77,7 @@ def _draw_panel(axes: Axes, lines: list[Line], settings: Curves) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _name_ends(axes: Axes, line: Line) -> None:
+def _name_ends(axes: Axes, line: PlottedLine) -> None:
     """Values at the first and the last point of a sweep, which axes of two metrics do not tell."""
     for k in {0, len(line.names) - 1}:
         if point := split_point(line.names[k])[1]:
@@ -102,7 +103,7 @@ def caption(scored: Scored, settings: FigureSettings) -> str:
     shown, sizes = settings.figure, sorted(map(int, scored.values["size"].unique()))
     labels = ", ".join(METRICS[metric].label for metric in shown.metrics)
     against = METRICS[shown.x].label if shown.x in METRICS else x_label(scored, shown).lower()
-    lengths = [len(methods) for methods in shown.lines.values()]
+    lengths = [len(line.methods) for line in shown.lines]
     together = f" of the sizes {', '.join(map(str, sizes))} together" if shown.pool_sizes else ""
     size = f" (size {sizes[0]}×{sizes[0]}, upscaling factor {scored.factor(sizes[0])})" if len(sizes) == 1 else ""
     sentences = [

@@ -110,7 +110,7 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
     figure = settings.figure
     match figure:
         case Curves():
-            methods = list(dict.fromkeys(method for own in figure.lines.values() for method in own))
+            methods = list(dict.fromkeys(method for line in figure.lines for method in line.methods))
             metrics = list(dict.fromkeys([*figure.metrics, *({figure.x} & set(METRICS))]))
         case Conditions():
             points = [point for point in dict.fromkeys(table.method) if split_point(point)[0] == figure.method]
