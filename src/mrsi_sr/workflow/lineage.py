@@ -60,7 +60,7 @@ class Lineage:
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
-            "shown_maps": [plan.shown_settings, plan.slices, plan.low_resolution],
+            "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "evaluate": [
                 plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
