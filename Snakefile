@@ -80,7 +80,7 @@ wildcard_constraints:
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
-    fold=r"\d+",
+    fold=r"\d+(-seed-\d+)?",
 
 
 report: "workflow/report/workflow.rst"

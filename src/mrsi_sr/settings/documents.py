@@ -36,7 +36,7 @@ def tables(text: str) -> str:
     """A text in which the tables of settings are replaced by those that the classes give.
 
     A table stands between `<!-- settings: CLASS, CLASS -->` and `<!-- end -->`. In place of classes, ARCHITECTURES,
-    OBJECTIVES, SAMPLERS and FIGURES stand for a section for each kind, and SAMPLERS for an overview of the kinds before them.
+    OBJECTIVES, SAMPLERS and FIGURES stand for a section for each kind, and SAMPLERS for an overview before them.
     """
     return TABLE.sub(lambda found: f"{found[1]}{_content(found[2])}\n{found[3]}", text)
 

@@ -182,7 +182,9 @@ class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, le=2**63 - 1)]], Field(min_length=1, max_length=100), Different
+    ] = Field([1], description="seeds of training; each fold is run with each of them, as repeated measurements")
     participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",

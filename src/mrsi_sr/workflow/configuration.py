@@ -38,6 +38,7 @@ from mrsi_sr.workflow.consistency import (
     check_sizes_fit,
 )
 from mrsi_sr.workflow.layers import layered
+from mrsi_sr.workflow.runs import Run, runs_of
 
 
 class _Whole(Settings):
@@ -143,16 +144,16 @@ class Configuration:
         """Low-resolution sizes that a network is trained on in a fold: its own, or the experiment's."""
         return sorted(self.network(network, fold).sizes or self.experiment(experiment).sizes)
 
-    def homes_of(self, experiment: str, network: str, fold: int) -> tuple[list[str], list[str]]:
-        """Experiments, by name, with an equal training of a network on an equal fold: one of them does it for all.
+    def homes_of(self, experiment: str, network: str, run: Run) -> tuple[list[str], list[str]]:
+        """Experiments, by name, with an equal training of a network in an equal run: one of them does it for all.
 
-        First those that are planned (of a fold that none of them runs, the experiment itself), then the others.
+        First those that are planned (of a run that none of them has, the experiment itself), then the others.
         """
-        key = self._training(experiment, network, fold)
+        key = self._training(experiment, network, run)
         others = [
             name
             for name, each in self.others.items()
-            if fold in each.folds.run and self._training(name, network, fold) == key
+            if run in runs_of(each) and self._training(name, network, run) == key
         ]
         return self._homes.get(key, [experiment]), sorted(others)
 
@@ -169,18 +170,18 @@ class Configuration:
         """Planned experiments of every training that one of them runs."""
         homes = defaultdict(list)
         for experiment in sorted(self.experiments):
-            for fold in self.experiments[experiment].folds.run:
+            for run in runs_of(self.experiments[experiment]):
                 for network in self.networks_of(experiment):
-                    homes[self._training(experiment, network, fold)].append(experiment)
+                    homes[self._training(experiment, network, run)].append(experiment)
         return dict(homes)
 
-    def _training(self, experiment: str, network: str, fold: int) -> str:
-        """What makes the training of a network in a fold differ from one experiment to the next, as text."""
+    def _training(self, experiment: str, network: str, run: Run) -> str:
+        """What makes the training of a network in a run differ from one experiment to the next, as text."""
         each = self.experiment(experiment)
-        sizes = {name: self.training_sizes(experiment, name, fold) for name in self._with_needed([network])}
+        sizes = {name: self.training_sizes(experiment, name, run.fold) for name in self._with_needed([network])}
         return as_json(
-            [network, fold, each.participants, each.protocol, each.low_resolution, each.seed, each.folds.number,
-             each.folds.seed, each.folds.test, sizes]
+            [network, run, each.participants, each.protocol, each.low_resolution, each.folds.number, each.folds.seed,
+             each.folds.test, sizes]
         )  # fmt: skip
 
     def _with_needed(self, networks: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.new_scans import NewScans
 from mrsi_sr.workflow.reports import ReportPlan
+from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
 
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
@@ -54,12 +55,12 @@ class Plan(ReportPlan):
         """Code that can change the result of a rule's job: a hash of each module, by its name."""
         if rule == "train":
             needs = self.configuration.network(wildcards.network, None).needs
-            needed = self._networks(needs, int(wildcards.fold)).values()
-            network = self.configuration.network(wildcards.network, int(wildcards.fold))
+            needed = self._networks(needs, fold_of(wildcards.fold)).values()
+            network = self.configuration.network(wildcards.network, fold_of(wildcards.fold))
             return training.code(network, needed, self._experiment(wildcards).low_resolution)
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
-            return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
+            return sampling.code(method, self._networks(method.networks, fold_of(wildcards.fold)).values())
         if rule == "super_resolve" and not self.new_scans.experiment:
             return code_of(SCRIPTS / f"{rule}.py", *_loaded_by_name())  # the networks' folder is not read for a plan
         if rule == "super_resolve":
@@ -118,15 +119,18 @@ class Plan(ReportPlan):
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""
-        return sorted({path for name, fold in self._folds_with_networks() for path in self._networks_of(name, fold)})
+        return sorted({path for name, run in self._runs_with_networks() for path in self._networks_of(name, run)})
 
     def networks_of_fold(self, wildcards) -> list[str]:
         """Provenance of the networks of one fold of an experiment, wherever they are trained."""
-        return self._networks_of(wildcards.experiment, int(wildcards.fold))
+        return self._networks_of(wildcards.experiment, self._run(wildcards))
 
     def losses(self) -> list[str]:
         """Loss curves of every fold of every planned experiment with networks."""
-        return [f"results/{name}/fold-{fold}/losses.png" for name, fold in self._folds_with_networks()]
+        experiments = self.configuration.experiments
+        return [
+            f"results/{name}/{folder_of(run, experiments[name])}/losses.png" for name, run in self._runs_with_networks()
+        ]
 
     def folds(self) -> list[int]:
         """Folds that some experiment runs."""
@@ -134,35 +138,40 @@ class Plan(ReportPlan):
 
     def of_fold(self, fold: int) -> list[str]:
         """Scores of every method in one fold of each experiment that runs it, and the loss curves of its networks."""
+        experiments = self.configuration.studied
         scores = [
-            f"results/{name}/fold-{fold}/metrics/{method}.parquet"
-            for name, experiment in self.configuration.studied.items()
-            if fold in experiment.folds.run and experiment.folds.test
+            f"results/{name}/{folder_of(run, experiment)}/metrics/{method}.parquet"
+            for name, experiment in experiments.items()
+            for run in runs_of(experiment)
+            if run.fold == fold and experiment.folds.test
             for method in experiment.methods
         ]
-        return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]
+        folders = {folder_of(run, each) for each in experiments.values() for run in runs_of(each) if run.fold == fold}
+        return scores + [picture for picture in self.losses() if Path(picture).parent.name in folders]
 
     # --- inside
 
     def _folders_handed_over(self, wildcards) -> dict[tuple[int, str], str]:
-        """Folders of the networks of an experiment's methods, by fold and network."""
+        """Folders of the networks of an experiment's methods, by fold and network; those of the first seed."""
         experiment = self._experiment(wildcards)
         methods = [self.configuration.planned_method(name) for name in experiment.methods]
         names = sorted({network for method in methods for network in method.networks.values()})
         place = wildcards.experiment
         return {
-            (fold, name): self._network_folder(place, fold, name) for fold in experiment.folds.run for name in names
+            (fold, name): self._network_folder(place, Run(fold, experiment.seeds[0]), name)
+            for fold in experiment.folds.run
+            for name in names
         }
 
-    def _folds_with_networks(self) -> list[tuple[str, int]]:
-        """Planned experiments with networks, and their folds."""
+    def _runs_with_networks(self) -> list[tuple[str, Run]]:
+        """Planned experiments with networks, and their runs."""
         planned = self.configuration.studied
         with_networks = [name for name in planned if self.configuration.networks_of(name)]
-        return [(name, fold) for name in with_networks for fold in planned[name].folds.run]
+        return [(name, run) for name in with_networks for run in runs_of(planned[name])]
 
-    def _networks_of(self, experiment: str, fold: int) -> list[str]:
+    def _networks_of(self, experiment: str, run: Run) -> list[str]:
         names = sorted(self.configuration.networks_of(experiment))
-        return [f"{self._network_folder(experiment, fold, network)}/provenance.json" for network in names]
+        return [f"{self._network_folder(experiment, run, network)}/provenance.json" for network in names]
 
 
 def _loaded_by_name() -> list[str]:

@@ -7,6 +7,7 @@ from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
 from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.labels import filled_in
+from mrsi_sr.workflow.runs import Run, runs_of, text_of
 
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
@@ -66,7 +67,7 @@ class ReportPlan(ExperimentPlan):
 
     def scored_in_table(self, wildcards) -> list[Place]:
         """Wildcards of the scorings that a table shows."""
-        return self._places(wildcards, self._methods_of_table(wildcards), self._experiment(wildcards).folds.run)
+        return self._places(wildcards, self._methods_of_table(wildcards), runs_of(self._experiment(wildcards)))
 
     def _methods_of_table(self, wildcards) -> list[str]:
         """Methods of a table, its own list or all of the experiment, each with the points of its sweep."""
@@ -127,7 +128,11 @@ class ReportPlan(ExperimentPlan):
 
     def places_of_figure(self, wildcards) -> list[Place]:
         """Wildcards of the samplings, or scorings, that a figure shows."""
-        return self._places(wildcards, self._methods_of_figure(wildcards), self._folds_of_figure(wildcards))
+        experiment, folds = self._experiment(wildcards), self._folds_of_figure(wildcards)
+        runs = [run for run in runs_of(experiment) if run.fold in folds]
+        if self._figure(wildcards).shows == "maps":
+            runs = [run for run in runs if run.seed == experiment.seeds[0]]
+        return self._places(wildcards, self._methods_of_figure(wildcards), runs)
 
     def figure_samples(self, wildcards) -> list[str]:
         """Provenance of the samples that a figure shows."""
@@ -191,13 +196,14 @@ class ReportPlan(ExperimentPlan):
             "folds_in_all": experiment.folds.number,
         }
 
-    def _places(self, wildcards, methods: list[str], folds: list[int]) -> list[Place]:
+    def _places(self, wildcards, methods: list[str], runs: list[Run]) -> list[Place]:
         """Wildcards of the methods' samplings and scorings; all points of a sweep are one."""
         names = dict.fromkeys(split_point(name)[0] for name in methods)
+        experiment = self._experiment(wildcards)
         return [
-            {"experiment": wildcards.experiment, "fold": str(fold), "method": method}
+            {"experiment": wildcards.experiment, "fold": text_of(run, experiment), "method": method}
             for method in names
-            for fold in folds
+            for run in runs
         ]
 
     def _with_points(self, methods: list[str]) -> list[str]:

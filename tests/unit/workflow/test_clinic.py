@@ -37,7 +37,7 @@ def changed(raw: dict, **changes) -> dict:
     [
         ({"tables": {"t": {"title": "T"}}}, r"clinic\.tables names t, but folds\.test is false"),
         (
-            {"figures": {"f": {"kind": "qualitative", "maps": [{"size": 8}]}}},
+            {"figures": {"f": {"kind": "qualitative"}}},
             r"clinic\.figures names f, but folds\.test is false",
         ),
         ({"folds": {"number": 5}}, r"clinic\.low_resolution is filled, but folds\.test is true"),

@@ -101,7 +101,7 @@ def test_what_is_overridden_is_left_as_it_was():
     [
         ({}, ["one"]),
         ({"experiments": {"mine": {"methods": ["ddpm"]}}}, ["mine"]),
-        ({"experiments": {"two": {"seed": 3}}}, ["two"]),
+        ({"experiments": {"two": {"seeds": [3]}}}, ["two"]),
         ({"experiments": {"two": None}}, ["one"]),
         ({"experiments": {"mine": {"methods": ["ddpm"]}}, "run": ["two", "mine"]}, ["two", "mine"]),
     ],

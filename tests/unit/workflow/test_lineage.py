@@ -156,7 +156,7 @@ EXPERIMENT = ("experiments", "toy")
         ("truncate", setting(*EXPERIMENT, "evaluate_sizes", value=[4, 8, 16, 32])),
         ("folds", setting(*EXPERIMENT, "folds", "seed", value=7)),
         ("train", setting("networks", "munet", "learning_rate", value=2e-3)),
-        ("train", setting(*EXPERIMENT, "seed", value=9)),
+        ("train", setting(*EXPERIMENT, "seeds", value=[9])),
         ("sample", setting("methods", "munet", "seed", value=9)),
         ("evaluate", setting(*EXPERIMENT, "metrics", value=["nrmse", "psnr"])),
     ],

@@ -51,7 +51,7 @@ PLACES = {
     ("train", "settings"): "networks.{network}",
     ("train", "sizes"): "experiments.{experiment}.sizes",
     ("train", "low-resolution"): "experiments.{experiment}.low_resolution",
-    ("train", "seed"): "experiments.{experiment}.seed",
+    ("train", "seed"): "experiments.{experiment}.seeds",
     ("sample", "settings"): "methods.{method}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
