@@ -93,7 +93,7 @@ def _deviation(shown: ShownMap, view: View, method: str) -> Panel:
 def _rows(
     shown: ShownMap, above: Sequence[Panel], below: Sequence[Panel | Bar], columns: int, unit: str, titled: bool
 ) -> list[Row]:
-    """Rows of a map with so many panels in each; errors below their maps. titled: whether names stand above the maps."""
+    """Rows of a map with so many panels in each; errors below their maps. titled: with names above the maps."""
     label = f"{shown.of_slice.participant}\n{shown.metabolite}, s = {factor_of(shown)}"
     rows = []
     lines_below = in_rows(below, columns) or [None] * len(in_rows(above, columns))
