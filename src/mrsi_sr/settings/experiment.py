@@ -29,6 +29,7 @@ Region = Literal["mask", "frame"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, le=2**63 - 1)]], Field(min_length=1, max_length=100), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
@@ -182,9 +183,9 @@ class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
-    seeds: Annotated[
-        list[Annotated[int, Field(ge=0, le=2**63 - 1)]], Field(min_length=1, max_length=100), Different
-    ] = Field([1], description="seeds of training; each fold is run with each of them, as repeated measurements")
+    seeds: Seeds = Field(
+        [1], description="seeds of training; each fold is run with each of them, as repeated measurements"
+    )
     participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",

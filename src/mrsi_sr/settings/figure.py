@@ -156,14 +156,19 @@ class Scores(Figure):
     sizes: Sizes | None = Field(None, description="low-resolution matrix sizes; null: all that methods are scored at")
 
 
+class Line(Settings):
+    """One line of a plot."""
+
+    label: Words = Field(description="label of the line")
+    methods: MethodPoints = Field(description="methods of its points; a swept method has all its points")
+
+
 class Curves(Scores):
     """Mean scores of one or more methods against a quantity: a panel for each metric."""
 
     kind: Literal["curves"]
-    lines: dict[Words, MethodPoints] = Field(
-        min_length=1,
-        max_length=10,
-        description="methods of each line by its label; a swept method has all its points",
+    lines: Annotated[list[Line], Field(min_length=1, max_length=10)] = Field(
+        description="lines, in the order of the legend"
     )
     x: Literal["nfe", "value"] | Metric = Field(
         description="quantity along the horizontal axis: number of network evaluations (nfe), value of the sweep, or a"
@@ -177,7 +182,7 @@ class Curves(Scores):
 
     @property
     def all_methods(self) -> list[str]:
-        return list(dict.fromkeys(name for methods in self.lines.values() for name in methods))
+        return list(dict.fromkeys(name for line in self.lines for name in line.methods))
 
     @property
     def all_metrics(self) -> list[Metric]:

@@ -33,7 +33,8 @@ class Sweep(Settings):
 
     key: str = Field(description="key of the sampler, such as temperature, adversarial_weight or conditioned_size")
     values: Annotated[list[SweptValue], Field(min_length=2, max_length=100)] = Field(
-        description="values of the key, in the order of tables and figures"
+        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the"
+        " configuration takes the cohort's metabolites where none are given"
     )
     nearest: int | None = Field(
         None,
@@ -168,18 +169,15 @@ def at_point(method: str, point: str) -> str:
     return f"{method}@{point}" if point else method
 
 
+def split_point(name: str) -> tuple[str, str]:
+    """Method and point in METHOD@VALUE; the point is "" where there is none."""
+    method, _, point = name.partition("@")
+    return method, point
+
+
 def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:
     """A short hash of the settings that decide a method's maps: its own and its networks'."""
     return fingerprint(method.plain(), {role: network.plain() for role, network in networks.items()})
-
-
-def split_point(name: str) -> tuple[str, str]:
-    """Method and point of a sweep in the name of a row of scores: sharpness and 0.03 of sharpness@0.03.
-
-    The point of a method without a sweep is empty.
-    """
-    method, _, point = name.partition("@")
-    return method, point
 
 
 def size_of_role(role: str) -> int | None:

@@ -94,7 +94,7 @@ class Configuration:
         experiments = {
             name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in planned
         }
-        methods = _used_methods(raw.methods, experiments)
+        methods = _used_methods(raw.methods, experiments, cohort.metabolites)
         networks = _used_networks(raw.networks, methods, cohort.metabolites)
         others = {}
         for name in [name for name in raw.experiments if name not in planned]:
@@ -285,14 +285,28 @@ class Configuration:
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
 
 
-def _used_methods(raw: dict[str, Any], experiments: dict[str, ExperimentSettings]) -> dict[str, PlannedMethod]:
+def _used_methods(
+    raw: dict[str, Any], experiments: dict[str, ExperimentSettings], metabolites: list[str]
+) -> dict[str, PlannedMethod]:
     """The methods that experiments compare, in the configuration's order."""
     used = set()
     for name, experiment in experiments.items():
         for method in experiment.methods:
             check_known(method, raw, f"experiments.{name}.methods")
             used.add(method)
-    return {name: PlannedMethod.checked(raw[name], f"methods.{name}") for name in raw if name in used}
+    return {
+        name: PlannedMethod.checked(_over_all_metabolites(raw[name], metabolites), f"methods.{name}")
+        for name in raw
+        if name in used
+    }
+
+
+def _over_all_metabolites(method: Any, metabolites: list[str]) -> Any:
+    """A raw method with the cohort's metabolites in a sweep over conditioned_metabolite that names no values."""
+    match method:
+        case {"sweep": {"key": "conditioned_metabolite", **others}} if "values" not in others and len(metabolites) > 1:
+            return method | {"sweep": method["sweep"] | {"values": metabolites}}
+    return method
 
 
 def _used_networks(

@@ -76,9 +76,8 @@ class ExperimentPlan(CohortPlan):
         return [f"{self.folder}/{participant}" for participant in self.participants_of(wildcards.experiment)]
 
     def training_sizes(self, wildcards) -> str:
-        return comma(
-            self.configuration.training_sizes(wildcards.experiment, wildcards.network, fold_of(wildcards.fold))
-        )
+        fold = fold_of(wildcards.fold)
+        return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, fold))
 
     def evaluation_sizes(self, wildcards) -> str:
         return comma(self.configuration.sizes_of(wildcards.experiment, wildcards.method))

@@ -5,10 +5,23 @@ from string import Formatter
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.errors import suggestion
-from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.method import MethodSettings, split_point
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.workflow.configuration import Configuration
 
 SWEPT = "value"
+
+
+def label_of(configuration: Configuration, name: str, label: str | None = None) -> str:
+    """Label of a method, or of one point of its sweep, filled in.
+
+    name: METHOD or METHOD@VALUE. label: another label in place of the method's own.
+    Raises UserError as `filled_in` does.
+    """
+    method, point = split_point(name)
+    planned = configuration.planned_method(method)
+    networks = [configuration.network(each, None) for each in planned.networks.values()]
+    return filled_in(label or planned.label, planned.settings, networks, point, where=f"methods.{method}.label")
 
 
 def filled_in(

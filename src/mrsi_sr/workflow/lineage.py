@@ -50,11 +50,11 @@ class Lineage:
             "folds": [plan.participants, plan.fold_settings],
             "train": [
                 plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.low_resolution_of_training,
-                plan.seed, plan.needs_flags,
+                plan.fold, plan.seed, plan.needs_flags,
             ],
             "sample": [
                 plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
-                plan.evaluation_sizes, plan.protocol,
+                plan.evaluation_sizes, plan.fold, plan.protocol,
             ],
             "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
             "super_resolve": [
@@ -62,7 +62,7 @@ class Lineage:
             ],
             "shown_maps": [plan.shown_settings, plan.slices, plan.low_resolution],
             "evaluate": [
-                plan.slices, plan.metrics, plan.protocol, plan.lpips_weights,
+                plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol, plan.lpips_weights,
                 content(plan.lpips_files),
             ],
         }  # fmt: skip

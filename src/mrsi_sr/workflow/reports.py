@@ -6,7 +6,7 @@ from mrsi_sr.settings.experiment import REGIONS
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
 from mrsi_sr.workflow.experiments import ExperimentPlan
-from mrsi_sr.workflow.labels import filled_in
+from mrsi_sr.workflow.labels import label_of
 from mrsi_sr.workflow.runs import Run, runs_of, text_of
 
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
@@ -155,7 +155,7 @@ class ReportPlan(ExperimentPlan):
                 methods = figure.methods or self._experiment(wildcards).methods
                 return figure.model_copy(update={"methods": self._with_points(methods)})
             case Curves():
-                lines = {label: self._with_points(methods) for label, methods in figure.lines.items()}
+                lines = [line | {"methods": self._with_points(line.methods)} for line in figure.lines]
                 return figure.model_copy(update={"lines": lines})
         return figure
 
@@ -216,14 +216,9 @@ class ReportPlan(ExperimentPlan):
 
     def _labels(self, methods: list[str], own: dict[str, str]) -> dict[str, str]:
         """Labels of methods and points, filled in. own: labels of one table, in place of the methods'."""
-        labels = {}
-        for name in methods:
-            method, point = split_point(name)
-            planned = self.configuration.planned_method(method)
-            networks = [self.configuration.network(each, None) for each in planned.networks.values()]
-            label = own.get(name) or own.get(method) or planned.label
-            labels[name] = filled_in(label, planned.settings, networks, point)
-        return labels
+        return {
+            name: label_of(self.configuration, name, own.get(name) or own.get(split_point(name)[0])) for name in methods
+        }
 
     def _values(self, methods: list[str]) -> dict[str, dict[str, float | str]]:
         """Value of each point of swept methods, by method and point."""

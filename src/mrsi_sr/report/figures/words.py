@@ -6,7 +6,7 @@ from functools import cache
 
 from matplotlib.font_manager import FontProperties
 
-SIZES = (7.0, 6.5, 6.0, 5.5, 5.0)  # points; a journal asks for at least 5
+POINTS = (7.0, 6.5, 6.0, 5.5, 5.0)  # points; a journal asks for at least 5
 LINE_INCH_PER_POINT = 1.28 / 72  # height of a line of DejaVu Sans
 MOST_LINES = 3  # of the words at a panel
 MARGIN = 1.03  # the PDF's letters are not on whole pixels and may be wider
@@ -46,13 +46,13 @@ def fitted(text: str, width: float, points: float, lines: int | None = None) -> 
 
 
 def largest_points(texts: Iterable[str], width: float) -> float:
-    """Largest size of SIZES in which each text takes few lines and no word is broken; else the smallest."""
+    """Largest size of POINTS in which each text takes few lines and no word is broken; else the smallest."""
     texts = list(texts)
-    for points in SIZES:
+    for points in POINTS:
         whole = all(width_inch(word, points) <= width for text in texts for word, _ in _words(text))
         if whole and all(fitted(text, width, points).count("\n") < MOST_LINES for text in texts):
             return points
-    return SIZES[-1]
+    return POINTS[-1]
 
 
 def _words(text: str) -> list[tuple[str, str]]:
