@@ -201,7 +201,7 @@ class Layout:
         if panel.lesion is not None:
             axial.outline(axes, panel.lesion, panel.factor)
         if panel.corner:
-            axes.text(0.03, 0.97, panel.corner, color="white", transform=axes.transAxes, va="top", fontsize=WORDS)
+            axial.write(axes, 0.03, 0.97, panel.corner, va="top")
         if panel.affine is not None:
             axial.name_side(axes, panel.affine)
         if panel.framed:
