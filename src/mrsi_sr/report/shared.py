@@ -16,11 +16,11 @@ def on_shared_maps(table: pd.DataFrame, records: Iterable[dict], methods: list[s
     Methods of different folds or seeds stay as they are, so that they are refused.
     """
     subsets = [each["sampling_settings"].get("subset") or {} for each in records]
-    table = table[table.method.isin(methods)]
-    runs = {frozenset(own[RUN].itertuples(index=False, name=None)) for _, own in table.groupby("method")}
+    shown = table[table.method.isin(methods)]
+    runs = {frozenset(own[RUN].itertuples(index=False, name=None)) for _, own in shown.groupby("method")}
     if len(runs) > 1 or not any(value is not None for subset in subsets for value in subset.values()):
         return table
-    shared = table[table.groupby([*RUN, *MAP]).method.transform("nunique") == len(methods)]
+    shared = shown[shown.groupby([*RUN, *MAP]).method.transform("nunique") == len(methods)]
     if shared.empty:
         raise UserError(
             f"{', '.join(methods)} are sampled on subsets of the maps that have no map in common\n"

@@ -22,6 +22,8 @@ COLUMN_OF = {
 }  # by the sweep's key
 CELL_INCH = 0.26  # height of a cell
 AROUND_INCH = 0.95  # height of the labels and the legend
+MOST_COLUMNS = {"single": 7, "double": 16}  # that four decimals have room for
+BAR_INCH = 0.09  # width of the colour bar
 EDGE = 1.4  # line width of a frame
 MORE_DECIMALS = 1  # than tables print: neighbouring conditions are close
 # White is the best; the darkest is light enough for black numbers and frames, also in grey.
@@ -31,34 +33,41 @@ COLOUR_MAP = LinearSegmentedColormap.from_list("loss", ["#ffffff", "#d3dfee", "#
 def draw(scored: Scored, settings: FigureSettings) -> Figure:
     """Figure of mean scores: a column for each actual size or metabolite, a row for each condition.
 
-    Framed: the map's own condition. Bold with a star: the best of the column. Colour: distance from it.
+    Framed: the map's own condition. Bold with a star: the best of the column as printed. Colour: distance from it.
+    Raises UserError where the columns are too many for the figure's width.
     """
     style.apply()
-    metric, column = settings.figure.metric, column_of(scored)
-    table = means(scored)
-    height = len(table) * CELL_INCH + AROUND_INCH
-    figure = captioned(style.WIDTH_INCH[settings.figure.width], height, caption(scored, settings, table))
-    axes = figure.subplots()
-    loss = losses(table, metric)
-    drawn = axes.imshow(
-        loss.to_numpy(), cmap=COLOUR_MAP, vmin=0, vmax=np.nanmax([*loss.to_numpy().flat, 1e-12]), aspect="auto",
-        origin="upper", interpolation="nearest",
+    metric, column, table = settings.figure.metric, column_of(scored), means(scored)
+    if len(table.columns) > MOST_COLUMNS[settings.figure.width]:
+        raise UserError(
+            f"the figure has {len(table.columns)} columns, and a {settings.figure.width} width has room for"
+            f" {MOST_COLUMNS[settings.figure.width]}\n  set width: double, or name fewer sizes"
+        )
+    height = len(table) * CELL_INCH
+    figure = captioned(
+        style.WIDTH_INCH[settings.figure.width], height + AROUND_INCH, caption(scored, settings, table)
     )  # fmt: skip
-    _name(
-        axes, [label(scored, column, each) for each in table.columns], [label(scored, column, i) for i in table.index]
-    )
+    axes = figure.subplots()
+    axes.set_xticks(range(len(table.columns)), [label(scored, column, each) for each in table.columns])
+    axes.set_yticks(range(len(table)), [label(scored, column, each).replace("\n", ", ") for each in table.index])
     axes.set(xlabel=f"Actual {column} of the map", ylabel=f"Conditioned {column}")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     if table.isna().all(axis=None):
         axes.text(0.5, 0.5, WITHOUT_WEIGHTS, transform=axes.transAxes, ha="center", va="center")
         return figure
-    _write_cells(axes, table, loss, METRICS[metric].decimals + MORE_DECIMALS)
-    bar = figure.colorbar(drawn, ax=axes, pad=0.01, fraction=0.03)
+    loss = losses(table, metric)
+    drawn = axes.imshow(
+        loss.to_numpy(), cmap=COLOUR_MAP, vmin=0, vmax=max(np.nanmax(loss.to_numpy()), np.finfo(np.float32).tiny),
+        aspect="auto", origin="upper", interpolation="nearest",
+    )  # fmt: skip
+    _write_cells(axes, table, metric)
+    bar = figure.colorbar(drawn, ax=axes, pad=0.01, aspect=height / BAR_INCH)
     bar.set_label(f"{METRICS[metric].label}: distance from the best")
     bar.outline.set_linewidth(0.4)
     figure.legend(
         [Patch(fill=False, linewidth=EDGE), Line2D([], [], marker="*", color="black", linestyle="")],
-        [f"conditioned on the map's own {column}", f"best at this {column}"],
-        loc="outside upper center", ncols=2,
+        [f"conditioned on its own {column}", f"best of a {column}"], loc="outside upper center", ncols=2,
     )  # fmt: skip
     return figure
 
@@ -101,26 +110,23 @@ def label(scored: Scored, column: str, value: int | str) -> str:
     return f"{value}×{value}\ns = {scored.factor(value)}" if column == "size" else value
 
 
-def _name(axes: Axes, columns: list[str], rows: list[str]) -> None:
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), [row.replace("\n", ", ") for row in rows])
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _write_cells(axes: Axes, table: pd.DataFrame, loss: pd.DataFrame, decimals: int) -> None:
+def _write_cells(axes: Axes, table: pd.DataFrame, metric: str) -> None:
+    """Scores as text, with a star at the best of a column and a frame around the map's own condition."""
+    decimals = METRICS[metric].decimals + MORE_DECIMALS
+    loss = losses(table.round(decimals), metric)
     for x, actual in enumerate(table.columns):
         for y, condition in enumerate(table.index):
             if np.isnan(value := table.loc[condition, actual]):
                 continue
-            best = loss.loc[condition, actual] == 0
-            text = f"{value:.{decimals}f}" + "★" * best
-            axes.text(x, y, text, ha="center", va="center", fontsize=6, fontweight="bold" if best else "normal")
-            if condition == actual:
-                axes.add_patch(
-                    Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, fill=False, linewidth=1.4, edgecolor="black")
-                )
+            best, own = loss.loc[condition, actual] == 0, condition == actual
+            axes.text(
+                x, y + 0.05, f"{value:.{decimals}f}", ha="center", va="center", fontsize=6,
+                fontweight="bold" if best else "normal",
+            )  # fmt: skip
+            if best:
+                axes.plot(x + 0.36, y - 0.32, "*", color="black", markersize=3.5, markeredgewidth=0)
+            frame = {"edgecolor": "black", "linewidth": EDGE} if own else {"edgecolor": "0.8", "linewidth": 0.4}
+            axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, fill=False, **frame))
 
 
 def caption(scored: Scored, settings: FigureSettings, table: pd.DataFrame) -> str:

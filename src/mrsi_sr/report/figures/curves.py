@@ -1,6 +1,7 @@
 """Mean scores of methods against the number of network evaluations, the value of a sweep, or another metric."""
 
 import math
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.caption import SAMPLER_TERMS
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
-from mrsi_sr.report.figures.lines import Line, groups_of, lines_of
+from mrsi_sr.report.figures.lines import PlottedLine, groups_of, lines_of
 from mrsi_sr.report.figures.scored import WITHOUT_WEIGHTS, Scored, label_of
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import Curves
@@ -21,6 +22,7 @@ from mrsi_sr.settings.method import split_point
 ROW_INCH, LEGEND_ROW_INCH = 1.85, 0.17  # heights of a row of panels and of a row of the legend
 PANELS_IN_A_ROW = {"single": 1, "double": 3}
 LABELS_IN_A_ROW = {"single": 2, "double": 5}
+LABEL_CHARACTERS_PER_INCH = 13  # of an axis, with room for its neighbour's
 BAND = 0.2  # opacity
 
 
@@ -40,17 +42,19 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
         own = panels[row * rows : (row + 1) * rows].flat
         for axes, metric in zip(own, figure_settings.metrics, strict=False):
             _draw_panel(axes, lines_of(scored, values, figure_settings, metric), figure_settings)
-            axes.set(title=title, xlabel=x_label(scored, figure_settings), ylabel=label_of(metric))
+            below = fill(x_label(scored, figure_settings), int(LABEL_CHARACTERS_PER_INCH * width / columns))
+            axes.set(title=title, xlabel=below, ylabel=label_of(metric))
         for axes in own[len(figure_settings.metrics) :]:
             axes.set_visible(False)
     figure.legend(
-        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))], [line.label for line in figure_settings.lines],
-        loc="outside upper center", ncols=LABELS_IN_A_ROW[figure_settings.width], handlelength=3.2,
+        [Line2D([], [], **style.line(k)) for k in range(len(figure_settings.lines))],
+        [line.label for line in figure_settings.lines], loc="outside upper center",
+        ncols=LABELS_IN_A_ROW[figure_settings.width], handlelength=3.2,
     )  # fmt: skip
     return figure
 
 
-def _draw_panel(axes: Axes, lines: list[Line], settings: Curves) -> None:
+def _draw_panel(axes: Axes, lines: list[PlottedLine], settings: Curves) -> None:
     """Lines with a marker at each point. A line of one point is a level across the panel, beside others a reference."""
     if not all(np.isfinite([*line.x, *line.y]).all() for line in lines):
         axes.text(0.5, 0.5, WITHOUT_WEIGHTS, transform=axes.transAxes, ha="center", va="center")
@@ -73,7 +77,7 @@ def _draw_panel(axes: Axes, lines: list[Line], settings: Curves) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _name_ends(axes: Axes, line: Line) -> None:
+def _name_ends(axes: Axes, line: PlottedLine) -> None:
     """Values at the first and the last point of a sweep, which axes of two metrics do not tell."""
     for k in {0, len(line.names) - 1}:
         if point := split_point(line.names[k])[1]:
@@ -99,7 +103,7 @@ def caption(scored: Scored, settings: FigureSettings) -> str:
     shown, sizes = settings.figure, sorted(map(int, scored.values["size"].unique()))
     labels = ", ".join(METRICS[metric].label for metric in shown.metrics)
     against = METRICS[shown.x].label if shown.x in METRICS else x_label(scored, shown).lower()
-    lengths = [len(methods) for methods in [line.methods for line in shown.lines]]
+    lengths = [len(line.methods) for line in shown.lines]
     together = f" of the sizes {', '.join(map(str, sizes))} together" if shown.pool_sizes else ""
     size = f" (size {sizes[0]}×{sizes[0]}, upscaling factor {scored.factor(sizes[0])})" if len(sizes) == 1 else ""
     sentences = [

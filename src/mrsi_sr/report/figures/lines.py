@@ -11,7 +11,7 @@ from mrsi_sr.report.figures.scored import Scored
 from mrsi_sr.settings.figure import Curves
 
 
-class Line(NamedTuple):
+class PlottedLine(NamedTuple):
     """Line of a panel, arrays by point: x, mean y, standard error of y over participants; and the points' names."""
 
     x: np.ndarray
@@ -28,7 +28,7 @@ def groups_of(scored: Scored, settings: Curves) -> dict[str, pd.DataFrame]:
     return {f"{n}×{n} (s = {scored.factor(n)})": scored.values[scored.values["size"] == n] for n in sizes}
 
 
-def lines_of(scored: Scored, values: pd.DataFrame, settings: Curves, metric: str) -> list[Line]:
+def lines_of(scored: Scored, values: pd.DataFrame, settings: Curves, metric: str) -> list[PlottedLine]:
     """Lines of a panel, from the rows of its maps: in the order of x, along a metric in the order of the methods.
 
     y is the mean over maps. Its standard error is that of the means of participants, missing for fewer than two.
@@ -37,11 +37,11 @@ def lines_of(scored: Scored, values: pd.DataFrame, settings: Curves, metric: str
     means = own.groupby("method").value.agg(lambda each: each.mean(skipna=False))
     errors = own.groupby(["method", "participant"]).value.mean().groupby("method").sem()
     lines = []
-    for methods in [line.methods for line in settings.lines]:
-        x = np.array([_x_of(scored, values, settings, method) for method in methods], float)
+    for line in settings.lines:
+        x = np.array([_x_of(scored, values, settings, method) for method in line.methods], float)
         order = np.arange(len(x)) if settings.x in METRICS else np.argsort(x, kind="stable")
-        names = [methods[k] for k in order]
-        lines.append(Line(x[order], means[names].to_numpy(), errors[names].to_numpy(), names))
+        names = [line.methods[k] for k in order]
+        lines.append(PlottedLine(x[order], means[names].to_numpy(), errors[names].to_numpy(), names))
     return lines
 
 

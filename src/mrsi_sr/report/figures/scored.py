@@ -26,11 +26,11 @@ UNITS = {"psnr": "dB"}  # of metrics that have one
 class Scored:
     """Scores of a figure.
 
-    values: a row for each map and metric as scores.select has them, the mean over repeated samples and seeds of training;
-    missing where the metric is not available. methods: in the order of the figure, points of a sweep as
-    METHOD@VALUE. records: provenance of one metrics file of each method, by the method's name without a point. frame:
-    voxels of a map along each axis. origin, terms: the caption's sentences on where the scores come from, and on the
-    terms that methods without a sweep are compared on.
+    values: a row for each map and metric, as scores.select has them: the mean over repeated samples and seeds, missing
+    where the metric is not available. methods: in the order of the figure, points of a sweep as METHOD@VALUE. records:
+    provenance of one metrics file of each method, by the method's name without a point. frame: voxels of a map along
+    each axis. origin, terms: the caption's sentences on where the scores come from, and on the terms that methods
+    without a sweep are compared on.
     """
 
     values: pd.DataFrame
@@ -81,9 +81,10 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
     table = table if conditions else on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
-    check_agreement(table, records, asked)
+    by_name = table.assign(method=[split_point(method)[0] for method in table.method])
+    check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
     _check_one_cost(shown)
-    values = _select(table, asked, sizes_differ=conditions)
+    values = _select_by_size(table, asked) if conditions else scores.select(table, asked)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
     said = origin(
         settings,
@@ -116,14 +117,16 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
             methods, metrics = points or [figure.method], [figure.metric]
     same = ("protocol", "experiment", "region", "folds", "folds_in_all", "expected")
     keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
-    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, table["size"].unique())))
+    own = table[table.method.isin(methods)]
+    there = (table if own.empty else own)["size"].unique()
+    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, there)))
 
 
-def _select(table: pd.DataFrame, asked: TableSettings, sizes_differ: bool) -> pd.DataFrame:
-    """Values at each size. sizes_differ: whether methods are left out at the sizes that they have no scores at."""
+def _select_by_size(table: pd.DataFrame, asked: TableSettings) -> pd.DataFrame:
+    """Values at each size of the methods that are scored there: a sweep may have other points at each size."""
     parts = []
     for size in asked.sizes:
-        there = set(table.method[table["size"] == size]) if sizes_differ else set()
+        there = set(table.method[table["size"] == size])
         methods = [method for method in asked.methods if method in there] or asked.methods
         parts.append(scores.select(table, asked | {"sizes": [size], "methods": methods}))
     return pd.concat(parts, ignore_index=True)
