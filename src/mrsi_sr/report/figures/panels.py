@@ -88,15 +88,18 @@ def draw(arrangements: Iterable[Sequence[Row]], caption: str, width: str) -> Fig
     arrangements: of the same panels, from few long rows to many short ones. width: single or double.
     Raises UserError where no arrangement fits on a page.
     """
-    layouts = [_fitting_a_page(rows, caption, WIDTHS_INCH[width]) for rows in arrangements]
-    fitting = [each for each in layouts if each.side >= SMALLEST_INCH]
+    fitting = []
+    for rows in arrangements:
+        layout = _fitting_a_page(rows, caption, WIDTHS_INCH[width])
+        if layout.side >= COMFORTABLE_INCH:
+            return layout.drawn()
+        fitting += [layout] if layout.side >= SMALLEST_INCH else []
     if not fitting:
         raise UserError(
             f"the figure does not fit on a page of {WIDTHS_INCH[width]} x {style.PAGE_HEIGHT_INCH} inches with panels"
             f" of at least {SMALLEST_INCH} inches\n  show fewer maps or methods, or set width: double"
         )
-    comfortable = (each for each in fitting if each.side >= COMFORTABLE_INCH)
-    return next(comfortable, max(fitting, key=lambda each: each.side)).drawn()
+    return max(fitting, key=lambda each: each.side).drawn()
 
 
 def _fitting_a_page(rows: Sequence[Row], caption: str, width: float) -> "Layout":

@@ -12,7 +12,7 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Bar, Panel, Row, in_rows
 from mrsi_sr.report.figures.shown import MEASURED, Shown, ShownMap
-from mrsi_sr.report.figures.views import TRUTH, View, closing, factor_of, label_of, names_of, score_of
+from mrsi_sr.report.figures.views import ERROR_PERCENTILE, TRUTH, View, closing, factor_of, label_of, names_of, score_of
 from mrsi_sr.settings.experiment import FigureSettings
 
 TITLE = "Super-resolved maps of several methods"
@@ -24,14 +24,14 @@ def draw(content: Shown, settings: FigureSettings) -> Figure:
     strips = [_strip(each, content, settings) for each in content.maps]
     number = max(len(above) for above, _ in strips)
     columns = dict.fromkeys(ceil(number / lines) for lines in range(1, number + 1))
-    arrangements = [
+    arrangements = (
         [
             row
             for i, (each, strip) in enumerate(zip(content.maps, strips, strict=True))
             for row in _rows(each, *strip, wanted, content.unit, titled=i == 0 or wanted < number)
         ]
         for wanted in columns
-    ]
+    )
     return panels.draw(arrangements, caption(content, settings), settings.figure.width)
 
 
@@ -41,7 +41,7 @@ def caption(content: Shown, settings: FigureSettings) -> str:
     sentences = [f"{figure.title or TITLE}.", f"{names_of(content.maps)}."]
     sentences += ["Maps of a row are in one window, which ends at the largest value of the ground truth."]
     if figure.errors:
-        sentences.append("Below them: absolute errors in one window.")
+        sentences.append(f"Below them: absolute errors, in one window up to their {ERROR_PERCENTILE:g}th percentile.")
     if figure.deviation:
         number = len(content.maps[0].samples_of(figure.deviation))
         sentences.append(

@@ -20,7 +20,7 @@ def draw(content: Shown, settings: FigureSettings) -> Figure:
     style.apply()
     cells = _panels(content, settings)
     columns = dict.fromkeys(ceil(len(cells) / lines) for lines in range(1, len(cells) + 1))
-    arrangements = [[_row(each) for each in in_rows(cells, wanted)] for wanted in columns]
+    arrangements = ([_row(each) for each in in_rows(cells, wanted)] for wanted in columns)
     return panels.draw(arrangements, caption(content, settings), settings.figure.width)
 
 
