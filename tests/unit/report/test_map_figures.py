@@ -230,7 +230,7 @@ def test_values_of_any_magnitude_have_numbers_beside_their_bars():
 
 
 def test_a_figure_that_no_page_holds_is_refused_with_what_to_do():
-    methods = [f"method {k}" for k in range(12)]
+    methods = [f"method {k}" for k in range(5)]
     maps = [shown_map(each, methods=methods) for each in SLICES * 4]
     with pytest.raises(UserError, match=r"does not fit on a page of 3\.5 x 9\.5 inches") as error:
         draw(content("qualitative", maps, methods), width="single")
