@@ -56,7 +56,7 @@ def test_a_metric_scores_but_samples_nothing(changed):
 
 def test_a_figure_is_drawn_but_nothing_scored(changed):
     def change(configuration):
-        configuration["experiments"]["toy"]["figures"]["qualitative"]["metabolite"] = "NAA"
+        configuration["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"metabolite": "NAA"}]
 
     assert changed(change) == {"qualitative toy qualitative", "all"}
 

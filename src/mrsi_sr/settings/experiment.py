@@ -5,33 +5,34 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mrsi_sr.settings.base import (
+    MOST_FOLDS,
     Different,
     FolderName,
-    Metabolite,
+    FoldNumber,
+    MethodPoints,
+    Metric,
+    Metrics,
     Name,
     Names,
     Settings,
-    Size,
     Sizes,
+    SweptValue,
     Words,
 )
 from mrsi_sr.settings.errors import listed, rule
+from mrsi_sr.settings.figure import AnyFigure
 from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
-Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Test = Literal["signed_rank", "paired_t"]
 TestUnit = Literal["participant", "map"]
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
-Metrics = Annotated[list[Metric], Field(min_length=1), Different]
 ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
-MOST_FOLDS = 1000
-MOST_PANELS = 40  # methods side by side that a page has room for
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
@@ -106,7 +107,11 @@ class Table(Settings):
         description="columns of cost, in the order shown; parameters and training_hours are sums over the method's"
         " networks",
     )
-    methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+    methods: MethodPoints | None = Field(
+        None,
+        description="methods, in the order shown; NAME@VALUE is one point of a swept method, NAME all of them; null:"
+        " all of the experiment",
+    )
     labels: dict[str, Words] = Field(
         {}, description="labels of methods in this table by name; others have their method's label"
     )
@@ -185,32 +190,34 @@ class TableSettings(Shown, Table):
         return of_protocol(self, self.protocol, "region")
 
 
-class Figure(Settings):
-    """The qualitative figure of one map. By default it shows the test participant and slice with the largest lesion."""
+class FigureSettings(Shown):
+    """A figure, and what its caption says of where maps and scores come from."""
 
-    size: Size = Field(16, description="low-resolution matrix size")
-    metabolite: Metabolite | None = Field(
-        None, description="metabolite; null: tCho, or else the first with a map there"
+    figure: AnyFigure = Field(description="kind of the figure, and the keys of that kind")
+    cohort: str = Field("not named", description="name of the cohort")
+    unit: str = Field("mM", description="unit of the concentrations")
+    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
+        None, description="folds that are shown; null: those in the files"
     )
-    participant: FolderName | None = Field(None, description="participant; null: the one with the largest lesion")
-    slice: Annotated[int, Field(ge=0, le=255)] | None = Field(
-        None, description="index of the slice in the scan; null: the one with the largest lesion"
+    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
+    values: dict[str, dict[str, SweptValue]] = Field(
+        {}, description="value of each point of a swept method, by the method's name and the point"
     )
-    fold: FoldNumber | None = Field(None, description="fold; null: the first that is run")
-    methods: Annotated[Names, Field(max_length=MOST_PANELS)] | None = Field(
-        None, description="methods, in the order shown; null: all of the experiment"
+    expected: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="fingerprint of the settings that scores must have been made with, by method and fold; null: files"
+        " are only compared with each other",
     )
-
-
-class FigureSettings(Shown, Figure):
-    """A qualitative figure, and what its caption says of where the maps come from."""
 
 
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
+    seeds: Seeds = Field(
+        [1], description="seeds of training; each fold is run with each of them, as repeated measurements"
+    )
     participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",
@@ -228,7 +235,7 @@ class ExperimentSettings(Settings):
         ["nrmse", "psnr", "ssim"], description="metrics of the samples; LPIPS needs the weights of the section `lpips`"
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
-    figures: dict[Name, Figure] = Field({}, description="figures by name")
+    figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
     reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
     hand_over: bool = Field(
         False,
