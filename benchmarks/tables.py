@@ -1,7 +1,7 @@
 """Time of an experiment's tables and tests from metrics files of synthetic scores, as many as the papers' study has.
 
-By default all tables of FTDDM: 25 participants with 91 maps each in one of five folds, all sizes that are scored. A table
-and its tests are made as the workflow makes them, one program after the other. The aim is 60 s for all on two cores.
+By default all tables of FTDDM: 25 participants with 91 maps each in one of five folds, all sizes that are scored. Each
+table and its tests are made as the workflow makes them, one program after the other; the aim is 60 s on two cores.
 
 python benchmarks/tables.py [--experiment ftddm] [--participants 25] [--out FOLDER]
 """
