@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=Path,
         metavar="PNG",
-        help="figures that figure.py drew; they are listed",
+        help="figures of figure.py; they are listed",
     )
     p.add_argument("--out", required=True, metavar="MARKDOWN", help="Markdown file to write")
     return p
