@@ -44,21 +44,18 @@ def absent_scores(scores: Sequence[FoldScores], methods: Sequence[str], settings
     return sorted(absent, key=lambda each: (methods.index(each.method), each.fold, each.seed))
 
 
-def refuse(absent: Sequence[Absent], otherwise: str = "") -> None:
-    """Raise a UserError that names all scores that are missing or stale, and the one command that makes them again.
-
-    otherwise: another way out, in words.
-    """
+def refuse(absent: Sequence[Absent]) -> None:
+    """Raise a UserError that names all scores that are missing or stale, and the one command that makes them again."""
     lines = [f"{each.place}: {each.why}" for each in absent]
     stale_ones = [each for each in absent if each.why != MISSING]
     raise UserError(
         "\n  ".join(
             [
-                f"the scores of {len(absent)} of the methods, folds and seeds are missing or stale:",
+                f"the scores of {len(absent)} of the table's methods, folds and seeds are missing or stale:",
                 *lines,
                 renewing(each.file for each in absent),
                 *(["or use the --configfile that the stale ones were made with"] if stale_ones else []),
-                *([otherwise] if otherwise else []),
+                "or set allow_partial: true in the table, which then says what it lacks",
             ]
         )
     )

@@ -9,10 +9,9 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.report.agreement import check_agreement, fold_scores, read_records
+from mrsi_sr.report.agreement import check_agreement, read_records
 from mrsi_sr.report.caption import terms
 from mrsi_sr.report.figures.origin import origin
-from mrsi_sr.report.presence import absent_scores, refuse
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.experiment import FigureSettings, TableSettings
@@ -82,10 +81,8 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
     table = table if conditions else on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
-    found = fold_scores(table, records, methods)
-    if absent := absent_scores(found, methods, asked):
-        refuse(absent)
-    check_agreement(found, asked)
+    by_name = table.assign(method=[split_point(method)[0] for method in table.method])
+    check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
     _check_one_cost(shown)
     values = _select_by_size(table, asked) if conditions else scores.select(table, asked)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
