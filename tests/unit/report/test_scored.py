@@ -107,7 +107,9 @@ def test_subsets_without_a_common_map_are_refused(tmp_path):
 
 def test_terms_that_move_a_score_are_said_of_methods_without_a_sweep(tmp_path):
     warm = {"sampler": {"kind": "ancestral", "temperature": 0.9}}
-    methods = {"ddpm": warm, "ftddm": {"points": ["0", "1"], "sweep": {"key": "temperature", "values": [0, 1]}, **warm}}
+    sweep = {"key": "temperature", "values": [0, 1]}
+    cold = {"sampler": {"kind": "ancestral", "temperature": 0.5}}
+    methods = {"ddpm": warm, "ftddm": {"points": ["0", "1"], "sweep": sweep, **cold}}
     figure = FIGURE | {"lines": [LINES[0], {"label": "FTDDM", "methods": ["ftddm@0", "ftddm@1"]}]}
     shown = read(tmp_path, methods, figure=figure, settings={"labels": {"ddpm": "DDPM"}})
     assert shown.terms == "Settings: temperature 0.9."
