@@ -30,13 +30,15 @@ rule compare:
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
-        report(
+        csv=report(
             "results/{experiment}/tables/{table}.tests.csv",
             category="Tables",
             subcategory="{experiment}",
             caption="../report/statistics.rst",
             labels={"table": "{table}", "kind": "tests between methods"},
         ),
+        md="results/{experiment}/tables/{table}.tests.md",
+        tex="results/{experiment}/tables/{table}.tests.tex",
     log:
         "logs/{experiment}/compare-{table}.log",
     conda:
@@ -47,10 +49,11 @@ rule compare:
     params:
         code=plan.code_hash("compare"),
         lineage=plan.lineage("compare"),
-        settings=plan.test_settings,
+        settings=plan.table_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --settings {params.settings:q} --out-csv {output.csv:q} --out-md {output.md:q} --out-tex {output.tex:q}"
+        " 2>&1 | tee -a {log:q}"
 
 
 rule table:

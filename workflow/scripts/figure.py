@@ -57,10 +57,8 @@ def _inputs(arguments: argparse.Namespace, settings: FigureSettings) -> list[str
     needed = ("maps",) if settings.figure.shows == "maps" else ("metrics", "provenance")
     given = [flag for flag in ("maps", "metrics", "provenance") if getattr(arguments, flag) is not None]
     if tuple(given) != needed:
-        flags, found = (" and ".join(f"--{flag}" for flag in flags) for flags in (needed, given or ["nothing"]))
-        raise UserError(
-            f"a figure of kind {settings.figure.kind} is drawn of {flags}, given is {found.replace('--n', 'n')}"
-        )
+        flags, found = " and ".join(f"--{flag}" for flag in needed), ", ".join(f"--{flag}" for flag in given)
+        raise UserError(f"a figure of kind {settings.figure.kind} needs {flags}\n  given: {found or 'none of them'}")
     return [arguments.maps] if arguments.maps else [*arguments.metrics, *arguments.provenance]
 
 

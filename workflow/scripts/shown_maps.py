@@ -30,12 +30,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.report.figures import gathered, shown
+    figure_settings = FigureSettings.from_text(arguments.settings)
+    from mrsi_sr.report.figures import gathered, shown  # late: torch takes seconds to import
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
 
-    figure_settings = FigureSettings.from_text(arguments.settings)
     files = [*arguments.metrics, *arguments.provenance, *arguments.slices, *arguments.low_resolution]
     check_outputs([arguments.out], [*arguments.samples, *files])
     provenance = Provenance(figure_settings.plain(), code=code_of(__file__))

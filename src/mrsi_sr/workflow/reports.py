@@ -1,6 +1,5 @@
 """Plan of the reports: files and parameters of the rules that score, and that draw tables and figures."""
 
-from mrsi_sr.evaluation.lpips import weights_files
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.experiment import REGIONS
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
@@ -20,13 +19,6 @@ class ReportPlan(ExperimentPlan):
 
     def metrics(self, wildcards) -> str:
         return ",".join(self._experiment(wildcards).metrics)
-
-    def lpips_weights(self, wildcards) -> str:
-        weights = self._experiment(wildcards).lpips_weights
-        return as_json({metric: each.plain() for metric, each in weights.items()})
-
-    def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._experiment(wildcards).lpips_weights)
 
     # --- tables
 

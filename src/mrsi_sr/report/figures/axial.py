@@ -25,10 +25,21 @@ def convention(affine: np.ndarray) -> str:
     return CONVENTIONS.get(orientation(affine)[0], "shown along the scan's own axes")
 
 
+def left_side(affine: np.ndarray) -> str:
+    """Side of the head that is on the left of an image, L or R; empty where the image's axis is another one."""
+    return {"R": "L", "L": "R"}.get(orientation(affine)[0], "")
+
+
 def name_side(axes: Axes, affine: np.ndarray) -> None:
     """Write the side of the head that is on the left of an image, L or R, into its corner."""
-    if side := {"R": "L", "L": "R"}.get(orientation(affine)[0]):  # of the head at i = 0
-        axes.text(0.02, 0.02, side, color="white", transform=axes.transAxes, va="bottom", fontsize=6)
+    if side := left_side(affine):
+        write(axes, 0.02, 0.02, side, va="bottom")
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how) -> None:
+    """Write words into an image, white with a dark edge: read on any grey. x, y: in parts of the image."""
+    drawn = axes.text(x, y, text, color="white", transform=axes.transAxes, fontsize=6, **how)
+    drawn.set_path_effects([Stroke(linewidth=1.2, foreground="black"), Normal()])
 
 
 def window(inside: np.ndarray) -> tuple[slice, slice]:

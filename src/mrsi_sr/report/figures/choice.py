@@ -78,10 +78,7 @@ def _rank(key: MapKey, truths: Mapping[str, ParticipantSlices]) -> tuple[int, in
 
 def _not_available(wanted: ShownMap, available: Set[MapKey], more: str = "") -> UserError:
     asked = [f"{name} {value}" for name, value in wanted.plain().items() if value is not None]
-    columns = {
-        name: sorted({getattr(key, name) for key in available})
-        for name in ("participant", "slice", "metabolite", "size")
-    }
+    columns = {name: sorted({getattr(key, name) for key in available}) for name in MapKey._fields}
     there = [f"{name} {', '.join(map(str, values)) or 'none'}" for name, values in columns.items()]
     return UserError(
         f"no map of {', '.join([*asked, *([more] if more else [])])} that all methods of the figure have\n"

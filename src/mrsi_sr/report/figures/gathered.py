@@ -194,6 +194,6 @@ def _facts(used: Mapping[str, Sampled], zero_filled: str | None, settings: Figur
     made = sorted([name, record["fold"], origin_of(record)] for name, record in scored.items())
     first = next(iter(scored.values()))
     return Facts(
-        kind=settings.figure.kind, protocol=settings.protocol, fold=first["fold"], seed=first.get("seed", 1),
+        kind=settings.figure.kind, protocol=settings.protocol, fold=first["fold"], seed=first["seed"],
         configuration=fingerprint(*made), zero_filled=zero_filled,
     )  # fmt: skip

@@ -1,7 +1,5 @@
 """Figure of all metabolites of one slice: zero-filled and super-resolved at each size, ground truth, and the MRI."""
 
-from collections.abc import Sequence
-
 from matplotlib.figure import Figure
 
 from mrsi_sr.report.figures import panels, style
@@ -21,10 +19,9 @@ def draw(content: Shown, settings: FigureSettings) -> Figure:
     for each in content.maps:
         at_size.setdefault(each.size, []).append(View(each, content.unit))
     first = next(iter(at_size.values()))
-    masked = _example(first)
-    rows = [
-        Row([first[0].of_mri("t1"), first[0].of_mri("flair"), masked.of_mask(f"mask of {masked.shown.metabolite}")])
-    ]
+    masked = next((view for view in first if view.shown.metabolite == EXAMPLE), first[0])
+    mask = masked.of_mask(f"Mask of {masked.shown.metabolite}")
+    rows = [Row([first[0].of_mri("t1"), first[0].of_mri("flair"), mask])]
     for size, views in at_size.items():
         label = label_of(settings.figure.method, settings)
         names = [view.shown.metabolite if views is first else "" for view in views]
@@ -48,7 +45,3 @@ def caption(content: Shown, settings: FigureSettings) -> str:
         "Maps of a metabolite are in one window, which ends at the largest value of its ground truth.",
     ]
     return " ".join([*sentences, *closing(content, settings)])
-
-
-def _example(views: Sequence[View]) -> View:
-    return next((view for view in views if view.shown.metabolite == EXAMPLE), views[0])

@@ -20,6 +20,7 @@ LARGEST_INCH, COMFORTABLE_INCH, SMALLEST_INCH = 1.6, 0.62, 0.42  # edge of a pan
 BAR, TICK = 0.07, 0.05  # inches: width of a colour bar, and from it to its numbers
 WORDS, CAPTION = 6.0, 6.0  # points
 PAD = 0.03  # inches between words and what they belong to
+DESCENT = 0.24  # of DejaVu Sans, in parts of its size
 NUMBERS = 3  # intervals between the numbers at a colour bar
 
 
@@ -87,15 +88,27 @@ def draw(arrangements: Iterable[Sequence[Row]], caption: str, width: str) -> Fig
     arrangements: of the same panels, from few long rows to many short ones. width: single or double.
     Raises UserError where no arrangement fits on a page.
     """
-    layouts = [Layout(rows, caption, WIDTHS_INCH[width]) for rows in arrangements]
-    fitting = [each for each in layouts if each.side >= SMALLEST_INCH and each.height <= style.PAGE_HEIGHT_INCH]
+    fitting = []
+    for rows in arrangements:
+        layout = _fitting_a_page(rows, caption, WIDTHS_INCH[width])
+        if layout.side >= COMFORTABLE_INCH:
+            return layout.drawn()
+        fitting += [layout] if layout.side >= SMALLEST_INCH else []
     if not fitting:
         raise UserError(
             f"the figure does not fit on a page of {WIDTHS_INCH[width]} x {style.PAGE_HEIGHT_INCH} inches with panels"
             f" of at least {SMALLEST_INCH} inches\n  show fewer maps or methods, or set width: double"
         )
-    comfortable = (each for each in fitting if each.side >= COMFORTABLE_INCH)
-    return next(comfortable, max(fitting, key=lambda each: each.side)).drawn()
+    return max(fitting, key=lambda each: each.side).drawn()
+
+
+def _fitting_a_page(rows: Sequence[Row], caption: str, width: float) -> "Layout":
+    """Layout with panels as large as width and height of a page allow."""
+    layout = Layout(rows, caption, width)
+    while layout.height > style.PAGE_HEIGHT_INCH and layout.side >= SMALLEST_INCH:
+        too_much = (layout.height - style.PAGE_HEIGHT_INCH) / len(rows)
+        layout = Layout(rows, caption, width, largest=layout.side - max(too_much, 0.01))
+    return layout
 
 
 def in_rows(cells: Sequence, columns: int) -> list[Sequence]:
@@ -106,7 +119,7 @@ def in_rows(cells: Sequence, columns: int) -> list[Sequence]:
 class Layout:
     """Places of all parts of a figure in inches, and its drawing."""
 
-    def __init__(self, rows: Sequence[Row], caption: str, width: float):
+    def __init__(self, rows: Sequence[Row], caption: str, width: float, largest: float = LARGEST_INCH):
         self.rows, self.width = rows, width
         self.caption = fitted(caption, width - 2 * MARGIN, CAPTION)
         self.columns = max(len(row.cells) for row in rows)
@@ -114,7 +127,7 @@ class Layout:
         self.bar_width = max(sum(map(_bar_width, row.bars)) for row in rows)
         self.left = MARGIN + self.label_lines * WORDS * LINE_INCH_PER_POINT + (PAD if self.label_lines else 0)
         room = width - self.left - MARGIN - self.bar_width - (self.columns - 1) * GAP
-        self.side = min(room / self.columns, LARGEST_INCH)
+        self.side = min(room / self.columns, largest)
         self.left += (room - self.side * self.columns) / 2  # few panels stand in the middle
 
     @cached_property
@@ -191,7 +204,7 @@ class Layout:
         if panel.lesion is not None:
             axial.outline(axes, panel.lesion, panel.factor)
         if panel.corner:
-            axes.text(0.03, 0.97, panel.corner, color="white", transform=axes.transAxes, va="top", fontsize=WORDS)
+            axial.write(axes, 0.03, 0.97, panel.corner, va="top")
         if panel.affine is not None:
             axial.name_side(axes, panel.affine)
         if panel.framed:
@@ -200,7 +213,8 @@ class Layout:
             )
         middle = left + self.side / 2
         above, below = self._fitted(panel.above, self.points), self._fitted(panel.below, self.points_below)
-        self._write(figure, middle, top - PAD, above, self.points, ha="center", va="bottom")
+        baseline = top - PAD - DESCENT * self.points / 72  # of the last line: names stand on one line
+        self._write(figure, middle, baseline, above, self.points, ha="center", va="baseline")
         self._write(figure, middle, top + self.side + PAD, below, self.points_below, ha="center", va="top")
 
     def _draw_bar(self, figure: Figure, window: Window, left: float, top: float) -> None:

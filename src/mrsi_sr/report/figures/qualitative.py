@@ -1,6 +1,7 @@
-"""Figure of maps by several methods: one row for each map, with MRI, zero-filling, ground truth, and errors or scores."""
+"""Figure of maps by several methods: a row for each map, with MRI, zero-filling, ground truth, errors and scores."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -11,26 +12,26 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Bar, Panel, Row, in_rows
 from mrsi_sr.report.figures.shown import MEASURED, Shown, ShownMap
-from mrsi_sr.report.figures.views import TRUTH, View, closing, factor_of, label_of, names_of, score_of
+from mrsi_sr.report.figures.views import ERROR_PERCENTILE, TRUTH, View, closing, factor_of, label_of, names_of, score_of
 from mrsi_sr.settings.experiment import FigureSettings
 
 TITLE = "Super-resolved maps of several methods"
 
 
 def draw(content: Shown, settings: FigureSettings) -> Figure:
-    """The figure. Raises UserError where it has no repeated samples to show a deviation of, or does not fit on a page."""
+    """The figure. Raises UserError where there are no repeated samples for the deviation, or it does not fit a page."""
     style.apply()
     strips = [_strip(each, content, settings) for each in content.maps]
     number = max(len(above) for above, _ in strips)
     columns = dict.fromkeys(ceil(number / lines) for lines in range(1, number + 1))
-    arrangements = [
+    arrangements = (
         [
             row
-            for each, strip in zip(content.maps, strips, strict=True)
-            for row in _rows(each, *strip, wanted, content.unit)
+            for i, (each, strip) in enumerate(zip(content.maps, strips, strict=True))
+            for row in _rows(each, *strip, wanted, content.unit, titled=i == 0 or wanted < number)
         ]
         for wanted in columns
-    ]
+    )
     return panels.draw(arrangements, caption(content, settings), settings.figure.width)
 
 
@@ -40,12 +41,12 @@ def caption(content: Shown, settings: FigureSettings) -> str:
     sentences = [f"{figure.title or TITLE}.", f"{names_of(content.maps)}."]
     sentences += ["Maps of a row are in one window, which ends at the largest value of the ground truth."]
     if figure.errors:
-        sentences.append("Below them: absolute errors in one window.")
+        sentences.append(f"Below them: absolute errors, in one window up to their {ERROR_PERCENTILE:g}th percentile.")
     if figure.deviation:
         number = len(content.maps[0].samples_of(figure.deviation))
         sentences.append(
             f"Framed, below the ground truth: standard deviation of {number} samples of"
-            f" {label_of(figure.deviation, settings)}, no error."
+            f" {label_of(figure.deviation, settings)}, which is no error."
         )
     if figure.scores:
         units = {"psnr": " in dB"}
@@ -54,7 +55,7 @@ def caption(content: Shown, settings: FigureSettings) -> str:
     return " ".join([*sentences, *closing(content, settings)])
 
 
-def _strip(shown: ShownMap, content: Shown, settings: FigureSettings) -> tuple[list[Panel], list[Panel | Bar | None]]:
+def _strip(shown: ShownMap, content: Shown, settings: FigureSettings) -> tuple[list[Panel], list[Panel | Bar]]:
     """Panels of a map in one long row, and what stands below each of them where errors are shown."""
     view, figure = View(shown, content.unit), settings.figure
     estimates = {name: shown.samples_of(name)[0] for name in content.methods}
@@ -68,7 +69,7 @@ def _strip(shown: ShownMap, content: Shown, settings: FigureSettings) -> tuple[l
     ]
     truth = view.of_map(shown.truth, TRUTH)
     if not figure.errors:
-        return [*maps, truth, view.of_mri("flair", " ")], []
+        return [*maps, truth, view.of_mri("flair")], []
     errors = [view.error(image) for image in estimates.values()]
     window = view.spread_window(errors, "|error|")
     below = [view.of_spread(error, window) for error in errors]
@@ -90,13 +91,14 @@ def _deviation(shown: ShownMap, view: View, method: str) -> Panel:
 
 
 def _rows(
-    shown: ShownMap, above: Sequence[Panel], below: Sequence[Panel | Bar | None], columns: int, unit: str
+    shown: ShownMap, above: Sequence[Panel], below: Sequence[Panel | Bar], columns: int, unit: str, titled: bool
 ) -> list[Row]:
-    """Rows of a map with so many panels in each; errors below their maps."""
+    """Rows of a map with so many panels in each; errors below their maps. titled: with names above the maps."""
     label = f"{shown.of_slice.participant}\n{shown.metabolite}, s = {factor_of(shown)}"
     rows = []
     lines_below = in_rows(below, columns) or [None] * len(in_rows(above, columns))
     for cells, under in zip(in_rows(above, columns), lines_below, strict=True):
+        cells = cells if titled else [replace(cell, above="") for cell in cells]
         rows.append(Row(cells, label, [View(shown, unit).window]))
         if under is not None:
             rows.append(Row(under, bars=[cell.window for cell in under if isinstance(cell, Panel) and cell.framed]))
@@ -107,4 +109,4 @@ def _rows(
 def _scores(shown: ShownMap, method: str, metrics: Sequence[str]) -> str:
     """Scores under a map: one with its name, several as numbers that the caption explains."""
     values = [score_of(shown, method, metric) for metric in metrics]
-    return f"{METRICS[metrics[0]].label} {values[0]}" if len(metrics) == 1 else " / ".join(values)
+    return f"{METRICS[metrics[0]].label} {values[0]}" if len(metrics) == 1 else "/".join(values)

@@ -1,4 +1,4 @@
-"""Figure of repeated samples of one map: zero-filled, ground truth, some samples, mean and standard deviation of all."""
+"""Figure of repeated samples of one map beside input and ground truth, with mean and standard deviation of all."""
 
 from math import ceil
 
@@ -20,7 +20,7 @@ def draw(content: Shown, settings: FigureSettings) -> Figure:
     style.apply()
     cells = _panels(content, settings)
     columns = dict.fromkeys(ceil(len(cells) / lines) for lines in range(1, len(cells) + 1))
-    arrangements = [[_row(each) for each in in_rows(cells, wanted)] for wanted in columns]
+    arrangements = ([_row(each) for each in in_rows(cells, wanted)] for wanted in columns)
     return panels.draw(arrangements, caption(content, settings), settings.figure.width)
 
 
@@ -34,7 +34,7 @@ def caption(content: Shown, settings: FigureSettings) -> str:
         f"Samples, mean and standard deviation (SD) of {label_of(figure.method, settings)}; mean and SD are of {number}"
         " samples.",
         "Maps and mean are in one window, which ends at the largest value of the ground truth; the SD is shown"
-        f" ×{figure.magnification:g}: its window ends at the {figure.magnification:g}th part of theirs.",
+        f" ×{figure.magnification:g}: its window is that of the maps divided by {figure.magnification:g}.",
     ]
     return " ".join([*sentences, *closing(content, settings)])
 

@@ -16,14 +16,8 @@ from mrsi_sr.scan.slices import MRI_FACTOR
 WHAT, TO_DO = "content of a figure of maps", "run shown_maps.py again"
 MEASURED = ""  # name in `scores` of the zero-filled map that no method has sampled
 OF_SLICES = {
-    "participant": "U1",
-    "slice": "iu1",
-    "t1": "f3",
-    "flair": "f3",
-    "brain": "b3",
-    "lesion": "b3",
-    "affine": "f3",
-}
+    "participant": "U1", "slice": "iu1", "t1": "f3", "flair": "f3", "brain": "b3", "lesion": "b3", "affine": "f3",
+}  # fmt: skip
 OF_MAPS = {"of_slice": "iu1", "metabolite": "U1", "size": "iu1", "truth": "f3", "valid": "b3", "zero_filled": "f3"}
 OF_SAMPLES = {"sample_of": "iu1", "sample_method": "U1", "sample": "f3"}
 OF_SCORES = {"score_of": "iu1", "score_method": "U1", "score_metric": "U1", "score": "f1"}
@@ -48,7 +42,10 @@ class Facts(BaseModel):
 
 @dataclass(frozen=True)
 class ShownSlice:
-    """Anatomy of a slice. t1, flair: middle MRI slice [3H, 3W] in [0, 1]. brain, lesion: bool [H, W]. affine: [4, 4]."""
+    """Anatomy of a slice. t1, flair: middle MRI slice [3H, 3W] in [0, 1]. brain, lesion: bool [H, W].
+
+    affine [4, 4]: of the scan's grid.
+    """
 
     participant: str
     slice: int

@@ -50,10 +50,10 @@ class View:
         """Panel of errors or standard deviations."""
         return Panel(self._cut(image), window, lesion=self.lesion, **words)
 
-    def of_mri(self, name: str, above: str = "") -> Panel:
+    def of_mri(self, name: str) -> Panel:
         """Panel of the flair or the t1, with its name and the side of the head."""
         image = self._cut(getattr(self.shown.of_slice, name), MRI_FACTOR)
-        return Panel(image, None, above, corner=MRI[name], lesion=self.lesion, factor=MRI_FACTOR, affine=self.affine)
+        return Panel(image, corner=MRI[name], lesion=self.lesion, factor=MRI_FACTOR, affine=self.affine)
 
     def of_mask(self, above: str = "") -> Panel:
         """Panel of the quality mask."""

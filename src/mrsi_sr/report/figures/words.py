@@ -11,7 +11,7 @@ LINE_INCH_PER_POINT = 1.28 / 72  # height of a line of DejaVu Sans
 MOST_LINES = 3  # of the words at a panel
 MARGIN = 1.03  # the PDF's letters are not on whole pixels and may be wider
 ELLIPSIS = "…"
-PARTS = re.compile(r"\s+|(?<=[-/,=@_])(?=\S)")  # where a line may end
+PARTS = re.compile(r"\s+|(?<=[-/,@_])(?=\S)")  # where a line may end
 
 
 @cache
