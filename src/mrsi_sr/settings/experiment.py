@@ -154,6 +154,13 @@ class Table(Settings):
         description="a star where a method differs significantly from the reference, or from the best of the column",
     )
 
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Methods that a key beside `methods` names: key, method."""
+        marked = [("marks", method) for methods in self.marks.values() for method in methods]
+        labelled = [("labels", method) for method in self.labels]
+        return [*labelled, *marked, *([("reference", self.reference)] if self.reference else [])]
+
     @model_validator(mode="after")
     def _grid_has_one_number_for_a_method(self) -> Self:
         """A grid shows one metric at one size and no costs; its methods are the table's."""

@@ -1,5 +1,7 @@
 """Plan of the reports: files and parameters of the rules that score, and that draw tables and figures."""
 
+from pathlib import Path
+
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.experiment import REGIONS
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
@@ -23,25 +25,10 @@ class ReportPlan(ExperimentPlan):
     # --- tables
 
     def metric_files(self, wildcards) -> list[str]:
-        return score_files(self.scored_in_table(wildcards))
+        return score_files(self._shown_in_table(wildcards))
 
     def metric_provenance(self, wildcards) -> list[str]:
-        return score_records(self.scored_in_table(wildcards))
-
-    def test_settings(self, wildcards) -> str:
-        """Settings of the tests between a table's methods: which scores there must be, made with which settings."""
-        experiment, methods = self._experiment(wildcards), self._methods_of_table(wildcards)
-        table = experiment.tables[wildcards.table]
-        return as_json(
-            {key: getattr(table, key) for key in ("sizes", "pool_sizes", "metrics", "region", "mix_folds")}
-            | {
-                "methods": methods,
-                "experiment": wildcards.experiment,
-                "protocol": experiment.protocol,
-                "folds": experiment.folds.run,
-                "expected": self._expected(methods, experiment.folds.run),
-            }
-        )
+        return score_records(self._shown_in_table(wildcards))
 
     def table_settings(self, wildcards) -> str:
         """Settings of a table, and what its caption says of where the numbers come from."""
@@ -51,11 +38,32 @@ class ReportPlan(ExperimentPlan):
             table.plain()
             | {
                 "methods": methods,
+                "grid": self._filled_grid(table.grid),
                 "labels": self._labels(methods, table.labels),
                 "expected": self._expected(methods, experiment.folds.run),
+                "seeds": experiment.seeds,
+                "unit": self.cohort.unit,
                 **self._origin(wildcards),
             }
         )
+
+    def _shown_in_table(self, wildcards) -> list[Place]:
+        """Wildcards of the scorings that a table takes: all, or those that there are where it may be partial."""
+        places = self.scored_in_table(wildcards)
+        if not self._experiment(wildcards).tables[wildcards.table].allow_partial:
+            return places
+        return [place for place in places if Path(*score_files([place])).exists()]
+
+    def _filled_grid(self, grid: dict[str, dict[str, str]] | None) -> dict[str, dict[str, str]] | None:
+        """A grid whose headings are filled in as labels are, by the settings of the first method below or beside."""
+        if grid is None:
+            return None
+        first = {heading: method for row in reversed(grid.values()) for heading, method in row.items()}
+        columns = {heading: label_of(self.configuration, method, heading) for heading, method in first.items()}
+        rows = {
+            heading: label_of(self.configuration, next(iter(row.values())), heading) for heading, row in grid.items()
+        }
+        return {rows[row]: {columns[column]: name for column, name in own.items()} for row, own in grid.items()}
 
     def scored_in_table(self, wildcards) -> list[Place]:
         """Wildcards of the scorings that a table shows."""
