@@ -71,7 +71,6 @@ def _rows(table: Table) -> Sheet:
 def _grid(table: Table) -> Sheet:
     """A grid of methods, with their metric's mean and standard deviation."""
     (metric, group), grid = table.columns[0], table.settings.grid
-    headings = list(dict.fromkeys(heading for row in grid.values() for heading in row))
 
     def cell(method: str | None) -> Cell:
         if method is None:
@@ -79,9 +78,9 @@ def _grid(table: Table) -> Sheet:
         own = _cell(table, method, metric, group)
         return replace(own, text=f"{own.text} {INCOMPLETE}") if method in table.collected.lacking else own
 
-    rows = [(first, [cell(methods.get(heading)) for heading in headings]) for first, methods in grid.items()]
+    rows = [(first, list(map(cell, methods))) for first, methods in zip(grid.rows, grid.methods, strict=True)]
     name = f"{_label(metric, table.settings.unit)} {METRICS[metric].arrow}"
-    return Sheet(name, [Column(heading, "", _group(table, group)[1]) for heading in headings], rows, table.caption)
+    return Sheet(name, [Column(heading, "", _group(table, group)[1]) for heading in grid.columns], rows, table.caption)
 
 
 def _cell(table: Table, method: str, metric: str, group: int | str) -> Cell:

@@ -1,9 +1,10 @@
 """Plan of the reports: files and parameters of the rules that score, and that draw tables and figures."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.experiment import REGIONS
+from mrsi_sr.settings.experiment import REGIONS, Grid
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
 from mrsi_sr.workflow.experiments import ExperimentPlan
@@ -54,16 +55,17 @@ class ReportPlan(ExperimentPlan):
             return places
         return [place for place in places if Path(*score_files([place])).exists()]
 
-    def _filled_grid(self, grid: dict[str, dict[str, str]] | None) -> dict[str, dict[str, str]] | None:
-        """A grid whose headings are filled in as labels are, by the settings of the first method below or beside."""
+    def _filled_grid(self, grid: Grid | None) -> dict | None:
+        """A grid whose headings are filled in as labels are, by the first method in the row or column."""
         if grid is None:
             return None
-        first = {heading: method for row in reversed(grid.values()) for heading, method in row.items()}
-        columns = {heading: label_of(self.configuration, method, heading) for heading, method in first.items()}
-        rows = {
-            heading: label_of(self.configuration, next(iter(row.values())), heading) for heading, row in grid.items()
-        }
-        return {rows[row]: {columns[column]: name for column, name in own.items()} for row, own in grid.items()}
+
+        def filled(headings: list[str], methods: Iterable[Sequence[str | None]]) -> list[str]:
+            first = [next(filter(None, own)) for own in methods]
+            return [label_of(self.configuration, *each) for each in zip(first, headings, strict=True)]
+
+        columns = filled(grid.columns, zip(*grid.methods, strict=True))
+        return grid.plain() | {"rows": filled(grid.rows, grid.methods), "columns": columns}
 
     def scored_in_table(self, wildcards) -> list[Place]:
         """Wildcards of the scorings that a table shows."""
