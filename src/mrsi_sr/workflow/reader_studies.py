@@ -23,7 +23,7 @@ class ReaderStudies:
         self.configuration = configuration
 
     def sampled(self, wildcards) -> list[dict[str, str]]:
-        """Wildcards of the samplings that a study shows: both methods, in every fold that is run."""
+        """Wildcards of the samplings that a study shows: both methods, in every fold that is run, of the first seed."""
         study, folds = self._study(wildcards), self.configuration.experiment(wildcards.experiment).folds.run
         return [
             {"experiment": wildcards.experiment, "fold": str(fold), "method": getattr(study, role)}
@@ -42,6 +42,7 @@ class ReaderStudies:
     def settings(self, wildcards) -> str:
         """Settings of a study, and what its texts say of where the images come from."""
         study, cohort = self._study(wildcards), self.configuration.cohort
+        experiment = self.configuration.experiment(wildcards.experiment)
         methods = [getattr(study, role) for role in ROLES]
         return as_json(
             study.plain()
@@ -49,6 +50,7 @@ class ReaderStudies:
                 "experiment": wildcards.experiment,
                 "cohort": cohort.name,
                 "phantom": cohort.simulate is not None,
+                "training_seed": experiment.seeds[0],
                 "labels": {name: label_of(self.configuration, name) for name in methods},
             }
         )

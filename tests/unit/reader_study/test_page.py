@@ -185,9 +185,20 @@ def test_the_methods_text_states_randomisation_blinding_and_wash_out(study):
     for words in (
         "drawn with equal chances from the 4", "2 slices at each of 8×8, 4×4", "Images are not labelled",
         "at least 4 weeks of wash-out", "simulated phantoms", "experiment toy", "protocol clean", "folds 1, 2",
-        "quadratic weights", "8 pairs of images",
+        "quadratic weights", "8 pairs of images", "2 slices were drawn among its slices",
     ):  # fmt: skip
         assert words in text, words
+
+
+def test_the_methods_text_says_that_only_some_slices_were_sampled(study, tmp_path):
+    made = evaluated.write(tmp_path / "samples", folds=(1, 2), participants=2)
+    for folder in made["samples"].values():
+        record = json.loads((folder / "provenance.json").read_text())
+        evaluated.record(folder, settings=record["settings"] | {"subset": {"slices": 3}})
+    reader_study.make(made, tmp_path, training_seed=5)
+    text = (tmp_path / "methods.md").read_text()
+    assert "drawn among the 3 with the largest lesion, then the most brain" in text
+    assert "folds 1, 2, training seed 5" in text
 
 
 def test_the_key_of_each_page_is_kept_where_another_page_takes_its_place(tmp_path):

@@ -26,6 +26,8 @@ def planned(raw, repository, tmp_path, monkeypatch):
     def planned(change=lambda raw: None, **changes) -> Plan:
         study = {"participants": 2, "sizes": [8, 16], "low_resolution": "zero_filled", "super_resolved": "munet"}
         toy = copy.deepcopy(raw)
+        toy["methods"]["swept"] = toy["methods"]["munet"] | {"sweep": {"key": "conditioned_size", "values": [8, 16]}}
+        toy["experiments"]["toy"]["methods"].append("swept")
         toy["experiments"]["toy"]["folds"] = {"number": 5, "run": [1, 3]}
         toy["experiments"]["toy"]["reader_studies"] = {"readers": study | changes}
         change(toy)
@@ -87,7 +89,8 @@ def test_the_target_says_what_is_missing_where_there_is_no_study_at_all(planned)
     ("changes", "words"),
     [
         ({"super_resolved": "munett"}, r'reader_studies\.readers\.super_resolved "munett" is not known'),
-        ({"sizes": [8, 6]}, r"reader_studies\.readers\.sizes: the size 6 is not known"),
+        ({"sizes": [8, 6]}, r"reader_studies\.readers\.sizes: the size of zero_filled 6 is not known"),
+        ({"super_resolved": "swept"}, r"super_resolved is swept, which has a sweep"),
         ({"slices": 2}, r"slices is not a known key"),
         ({"participants": 2, "slices_per_participant": 1, "sizes": [8, 16, 32]}, "3 sizes do not divide"),
     ],
