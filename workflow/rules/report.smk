@@ -142,3 +142,25 @@ rule figure:
     shell:
         "python workflow/scripts/figure.py {params.content} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"
+
+
+rule evidence:
+    input:
+        tables=plan.numbers(),
+        figures=plan.figures(),
+        published="config/published.yaml",
+    output:
+        report("results/evidence.md", category="Evidence", caption="../report/evidence.rst"),
+    log:
+        "logs/evidence.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        code=plan.code_hash("evidence"),
+        lineage=plan.lineage("evidence"),
+    shell:
+        "python workflow/scripts/evidence.py --published {input.published:q} --tables {input.tables:q}"
+        " --figures {input.figures:q} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -60,6 +60,7 @@ class Lineage:
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
+            "table": [plan.table_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
@@ -119,6 +120,8 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "evidence":
+                return [("table", place) for place in plan.all_tables()]
             case "shown_maps":
                 places = plan.places_of_figure(wildcards)
                 return [*_data(wildcards), *((each, place) for each in ("sample", "evaluate") for place in places)]

@@ -171,6 +171,15 @@ class ReportPlan(ExperimentPlan):
                 targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
         return targets
 
+    def all_tables(self) -> list[Place]:
+        """Wildcards of the tables of the planned experiments."""
+        experiments = self.configuration.studied.items()
+        return [{"experiment": name, "table": table} for name, each in experiments for table in each.tables]
+
+    def numbers(self) -> list[str]:
+        """Tables of the planned experiments, as CSV."""
+        return ["results/{experiment}/tables/{table}.csv".format(**place) for place in self.all_tables()]
+
     def figures(self) -> list[str]:
         """Figures of the planned experiments."""
         experiments = self.configuration.studied.items()
