@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -76,6 +77,16 @@ def test_ratings_and_the_keys_of_all_pages_are_found_where_they_lie(planned, tmp
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "c.csv").touch()
     assert planned(ratings="elsewhere").reader_studies.ratings(PLACE) == ["elsewhere/c.csv"]
+
+
+def test_a_study_of_more_participants_than_are_tested_is_refused_before_anything_is_sampled(planned):
+    """The demo has five participants; two folds test two of them. Other targets do not mind."""
+    assert start.pages_if_participants(planned())(SimpleNamespace()) == [f"{FOLDER}/page.html"]
+    plan = planned(participants=4)
+    words = "experiments.toy.reader_studies.readers.participants is 4, but the folds that are run test 2: sub-0"
+    with pytest.raises(WorkflowError, match=re.escape(words)):
+        start.pages_if_participants(plan)(SimpleNamespace())
+    plan.check_against_cohort()
 
 
 def test_the_target_says_what_is_missing_where_there_is_no_study_at_all(planned):
