@@ -75,7 +75,7 @@ class ReaderStudies:
                 raise UserError(
                     "experiments.{experiment}.reader_studies.{study}.participants".format(**place)
                     + f" is {wanted}, but the folds that are run test {len(names)}: {listed(names)}\n"
-                    "  run more folds (folds.run), or set it lower: to a number whose slices the number of sizes divides"
+                    "  run more folds (folds.run), or set it lower, with as many slices at each size"
                 )
 
     def pages(self) -> list[str]:
