@@ -81,7 +81,7 @@ wildcard_constraints:
     figure="[A-Za-z0-9_]+",
     study="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
-    fold=r"\d+",
+    fold=r"\d+(-seed-\d+)?",
 
 
 report: "workflow/report/workflow.rst"
@@ -109,7 +109,7 @@ include: "workflow/rules/status.smk"
 rule all:
     default_target: True
     input:
-        start.if_cohort_fits(plan, plan.tables_and_figures()),
+        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures()]),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -144,6 +144,18 @@ rule ratings:
 rule scans:
     input:
         start.scans_if_any(plan),
+
+
+# From scores alone: scans, networks and samples are not needed where scores are there.
+rule tables:
+    input:
+        start.if_cohort_fits(plan, plan.tables()),
+
+
+# From scores, and from the maps that were kept for them.
+rule figures:
+    input:
+        start.if_cohort_fits(plan, plan.figures()),
 
 
 rule networks:

@@ -1,7 +1,7 @@
 """Drawing of docs/pipeline.svg: the way of the data from LCModel output to tables, with pictures of a phantom.
 
 Run as `python docs/draw_pipeline.py`. The workflow's scripts simulate the phantom and prepare its slices; nothing is
-trained. docs/result.png is drawn by workflow/scripts/qualitative.py from samples of the demo (zero_filled and
+trained. docs/result.png is drawn by workflow/scripts/figure.py from samples of the demo (zero_filled and
 munet_fs_cwgan, tCho, size 16).
 """
 
@@ -33,7 +33,7 @@ STAGES = (  # title, explanation, rules
     ("Train", "MUNets, diffusion models, flows\non the training participants", "folds, train"),
     ("Sample", "super-resolved map from low-\nresolution map, T1 and FLAIR", "sample"),
     ("Score", "error against the ground truth:\nNRMSE, PSNR, SSIM, LPIPS", "evaluate"),
-    ("Tables and figures", "means, tests between methods,\nmaps and errors", "table, compare, qualitative"),
+    ("Tables and figures", "means, tests between methods,\nmaps and errors", "table, compare, figure"),
 )
 LABELS = {0: "For each participant", 4: "For each fold, network and method", 7: "For each experiment"}
 WIDTH, HEIGHT, BOX, GAP, HEADER = style.PAGE_INCH, 3.7, (1.62, 1.54), 0.17, 0.3  # inch

@@ -63,8 +63,9 @@ def table(run_script, metrics, folder, **changes):
 
 def compare(run_script, files, out, **changes):
     records = [file.with_suffix(".provenance.json") for file in files]
+    outs = [word for end in ("csv", "md", "tex") for word in (f"--out-{end}", out.with_suffix(f".{end}"))]
     settings = json.dumps(SETTINGS | changes)
-    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, "--out", out)
+    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, *outs)
 
 
 def refused(done, message):
@@ -163,12 +164,17 @@ def test_compare_tests_each_pair_over_participants(metrics, run_script, tmp_path
     psnr = tests.query("metric == 'psnr'").iloc[0]
     assert psnr.better == "munet" and psnr.p == pytest.approx(0.03125) and psnr.rank_biserial == -1
     assert tests.query("metric == 'lpips_alex'").note.str.contains("not available").all()
+    assert (
+        set(tests.folds) == {"folds 1, 2 of 2"} and set(tests.cohort) == {"toys"} and tests.configuration.nunique() == 1
+    )
+    assert "Hodges-Lehmann difference" in (tmp_path / "tests.md").read_text()
+    assert "\\begin{longtable}" in (tmp_path / "tests.tex").read_text()
 
 
 def test_compare_names_a_fold_that_one_method_lacks(metrics, run_script, tmp_path):
     done = compare(run_script, metrics[0][1:], tmp_path / "tests.csv")
-    refused(done, "munet has no values for")
-    assert "fold-1-zero_filled.parquet" in done.stderr and not (tmp_path / "tests.csv").exists()
+    refused(done, "munet, fold 1, seed 1: missing")
+    assert "results/demo/fold-1/metrics/munet.parquet" in done.stderr and not (tmp_path / "tests.csv").exists()
 
 
 def test_table_comes_in_three_formats(metrics, run_script, tmp_path):
@@ -184,9 +190,10 @@ def test_table_comes_in_three_formats(metrics, run_script, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"experiment": "ftddm"}, "is of the experiment 'demo'"),
-        ({"folds": [1, 2, 3]}, "of fold 1, 2, the settings ask for 1, 2, 3"),
-        ({"methods": ["munet", "ddpm"]}, "no method ddpm"),
+        ({"experiment": "ftddm"}, "4 of 4 metrics files are not of the experiment 'ftddm'"),
+        ({"folds": [1, 2, 3]}, "zero_filled, fold 3, seed 1: missing"),
+        ({"methods": ["munet", "ddpm"]}, "ddpm, fold 1, seed 1: missing"),
+        ({"seeds": [1, 2]}, "munet, fold 2, seed 2: missing"),
         ({"metric": ["nrmse"]}, "did you mean metrics?"),
     ],
 )
@@ -221,7 +228,7 @@ def test_tables_and_tests_refuse_folds_of_different_settings_until_told(metrics,
     assert table(run_script, mixed, out, mix_folds=True).returncode == 0
     assert compare(run_script, mixed[0], out / "tests.csv", mix_folds=True).returncode == 0
     assert said in (out / "table.md").read_text()
-    assert set(pd.read_csv(out / "tests.csv").mixed_folds) == {said}
+    assert set(pd.read_csv(out / "tests.csv").mixed) == {said}
 
 
 def test_tables_refuse_scores_of_another_configuration(metrics, run_script, tmp_path):

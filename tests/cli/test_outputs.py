@@ -14,6 +14,7 @@ from mrsi_sr.results.outputs import MARK, facts_of
 ZERO_FILLED, NETWORK = (
     json.dumps(settings, separators=(",", ":")) for settings in ({"sampler": {"kind": "zero_filled"}}, MUNET.plain())
 )
+FIGURE = '{"figure":{"kind":"qualitative"}}'
 HANDED = {
     "experiment": "a", "cohort": "a", "protocol": "clean", "low_resolution": "masked", "sizes": [8], "folds": [1],
     "methods": {"a": {"label": "a", "sampler": {"kind": "zero_filled"}}}, "networks": {},
@@ -43,10 +44,12 @@ SCRIPTS = {
     " --out OUT --provenance OUT.provenance.json",
     "lpips_weights": "--archive IN/lpips.tar.gz --out OUT",
     "losses": "--networks IN/network --out OUT",
-    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out OUT",
+    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md"
+    " --out-tex OUT.tex",
     "table": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
-    "qualitative": "--samples IN/samples --slices IN/slices.npz --low-resolution IN/low.npz --out-png OUT"
-    " --out-pdf OUT.pdf",
+    "shown_maps": "--samples IN/samples --metrics IN/a.parquet --provenance IN/a.provenance.json --slices IN/slices.npz"
+    f" --low-resolution IN/low.npz --settings {FIGURE} --out OUT",
+    "figure": f"--maps IN/shown.npz --settings {FIGURE} --out-png OUT --out-pdf OUT.pdf",
 }
 SCRIPTS["reader_study"] = (
     "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
@@ -66,7 +69,7 @@ FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample",
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "lpips.tar.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
-    "scan/provenance.json", "scan/trust.json",
+    "scan/provenance.json", "scan/trust.json", "shown.npz",
 )  # fmt: skip
 
 

@@ -1,15 +1,13 @@
 """A browser without a window, for tests that open pages: Debian's chromium, driven by selenium."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from required import skip_or_fail
 
-REQUIRED = "MRSI_SR_BROWSER_TESTS"  # set to 'required' where a browser is installed: then none of its tests is skipped
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "chromedriver": ("chromedriver",)}
 
 
@@ -21,10 +19,7 @@ def opened(profile: Path | None = None) -> Iterator:
     """
     found = {name: next(filter(None, map(shutil.which, names)), None) for name, names in PROGRAMS.items()}
     if missing := [name for name, path in found.items() if path is None]:
-        words = f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)"
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(f"{words}, but {REQUIRED} is required")
-        pytest.skip(words)
+        skip_or_fail(f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

@@ -1,4 +1,4 @@
-"""Samples of two methods on a tiny cohort, as sampling leaves them, for the scripts that score and show them."""
+"""Samples of methods on a tiny cohort, as sampling leaves them, for the scripts that score and show them."""
 
 import json
 from pathlib import Path
@@ -6,19 +6,29 @@ from pathlib import Path
 import numpy as np
 from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate
 
+from mrsi_sr.evaluation.fold import score_fold
 from mrsi_sr.results.files import checksum
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.method import MethodSettings
 
 SIZES = (4, 8)
 METHODS = {"zero_filled": (1.0, 0), "munet": (0.3, 967_601)}  # error in mM, parameters
+FURTHER = {"sharpness": (0.4, 967_601), "repeated": (0.5, 967_601)}  # a method with a sweep, one with several samples
+MUNETS = {"sampler": {"kind": "single_pass"}, "networks": {"network": "munet"}}
 SETTINGS = {
-    method: MethodSettings.of(sampler={"kind": kind}, networks=networks).plain()
-    for method, kind, networks in (("zero_filled", "zero_filled", {}), ("munet", "single_pass", {"network": "munet"}))
+    name: MethodSettings.of(**settings).plain()
+    for name, settings in {
+        "zero_filled": {"sampler": {"kind": "zero_filled"}},
+        "munet": MUNETS,
+        "sharpness": MUNETS | {"sweep": {"key": "adversarial_weight", "values": [0.0, 0.03]}},
+        "repeated": MUNETS | {"samples": 4},
+    }.items()
 }
 
 
-def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int = 3, frame: int = FRAME) -> dict:
+def write(
+    folder: Path, protocol: str = "clean", folds=(1,), participants: int = 3, frame: int = FRAME, methods=METHODS
+) -> dict:
     """Write slices, k-space and samples of each fold's test participants; returns their paths."""
     folder.mkdir(exist_ok=True)
     made = {"slices": [], "low_resolution": [], "samples": {}}
@@ -30,10 +40,24 @@ def write(folder: Path, protocol: str = "clean", folds=(1,), participants: int =
             truth.save(made["slices"][-1])
             path = folder / f"{truth.participant}.low_resolution.npz"
             made["low_resolution"].append(truncate(truth, path, protocol, list(SIZES)))
-        for method in METHODS:
+        for method in methods:
             place = folder / f"fold-{fold}" / method
             made["samples"][method, fold] = _samples(place, truths, made["slices"], method, fold, protocol)
     return made
+
+
+def score(made: dict, folder: Path, protocol: str = "clean") -> dict:
+    """Score all samples that `write` has written; returns the paths of metrics files and their records."""
+    scored = {"metrics": [], "provenance": []}
+    for (method, fold), samples in made["samples"].items():
+        scored["metrics"].append(folder / f"{method}-{fold}.parquet")
+        scored["provenance"].append(folder / f"{method}-{fold}.provenance.json")
+        score_fold(
+            samples, method=method, fold=fold, seed=1, protocol=protocol, experiment="toy", slices=made["slices"],
+            metrics=["nrmse", "psnr", "ssim", "lpips_alex"], weights={}, out=scored["metrics"][-1],
+            record=scored["provenance"][-1], code={},
+        )  # fmt: skip
+    return scored
 
 
 def record(folder: Path, **changes) -> None:
@@ -47,15 +71,24 @@ def _samples(
     folder: Path, truths: list[ParticipantSlices], slices: list[Path], method: str, fold: int, protocol: str
 ) -> Path:
     folder.mkdir(parents=True)
-    error, parameters = METHODS[method]
+    error, parameters = (METHODS | FURTHER)[method]
+    settings = MethodSettings.checked(SETTINGS[method])
     for truth in truths:
         random = np.random.default_rng(int(truth.participant[4:]))
-        rows = [(s, m, n) for n in SIZES for s in range(len(truth.slices)) for m in range(len(METABOLITES))]
+        rows = [
+            (s, m, n, sample, point)
+            for point in settings.points
+            for n in SIZES
+            for s in range(len(truth.slices))
+            for m in range(len(METABOLITES))
+            for sample in range(settings.samples)
+        ]
         np.savez_compressed(
             folder / f"{truth.participant}.npz",
-            maps=np.stack([truth.maps[s, m] + error * random.normal(size=truth.maps.shape[2:]) for s, m, _ in rows]),
-            slice=truth.slices[[s for s, _, _ in rows]], metabolite=np.array([METABOLITES[m] for _, m, _ in rows]),
-            size=np.array([n for *_, n in rows], np.int16), sample=np.zeros(len(rows), np.int16),
+            maps=np.stack([truth.maps[s, m] + error * random.normal(size=truth.maps.shape[2:]) for s, m, *_ in rows]),
+            slice=truth.slices[[s for s, *_ in rows]], metabolite=np.array([METABOLITES[m] for _, m, *_ in rows]),
+            size=np.array([n for _, _, n, *_ in rows], np.int16),
+            sample=np.array([sample for *_, sample, _ in rows], np.int16), point=np.array([each for *_, each in rows]),
         )  # fmt: skip
     content = {
         "method": method, "sampler": SETTINGS[method]["sampler"], "nfe": 1, "seconds_per_slice": 0.05,

@@ -70,7 +70,7 @@ def titled(configuration):
 
 
 def another_metabolite(configuration):
-    configuration["experiments"]["toy"]["figures"]["qualitative"]["metabolite"] = "NAA"
+    configuration["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"metabolite": "NAA"}]
 
 
 BY_DEFAULT = [("train", trained_faster), ("evaluate", fewer_metrics), ("table", titled)]

@@ -56,17 +56,17 @@ def test_a_metric_scores_but_samples_nothing(changed):
 
 def test_a_figure_is_drawn_but_nothing_scored(changed):
     def change(configuration):
-        configuration["experiments"]["toy"]["figures"]["qualitative"]["metabolite"] = "NAA"
+        configuration["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"metabolite": "NAA"}]
 
     assert changed(change) == {"qualitative toy qualitative", "all"}
 
 
-def test_a_title_and_a_label_are_written_but_nothing_tested_or_sampled(changed):
+def test_a_title_and_a_label_are_written_but_nothing_scored_or_sampled(changed):
     def change(configuration):
         configuration["methods"]["ddpm"]["label"] = "DDPM, our own"
         configuration["experiments"]["toy"]["tables"]["comparison"]["title"] = "Another title"
 
-    assert changed(change) == {"table toy comparison", "qualitative toy qualitative", "all"}
+    assert changed(change) == DRAWN
 
 
 def test_how_often_is_saved_and_how_much_is_sampled_at_once_change_no_result(changed):
@@ -179,7 +179,11 @@ MONTAGES = {f"montage toy sub-0{k}" for k in (1, 2, 3)}
 @pytest.mark.parametrize(
     ("module", "edit", "expected"),
     [
-        ("report/tables.py", ("Time (s)", "Time [s]"), {"table toy comparison", "all"}),
+        (
+            "report/layout.py",
+            ("Time (s)", "Time [s]"),
+            {"table toy comparison", "compare toy comparison", "all"},
+        ),
         (
             "report/figures/style.py",
             ('"savefig.dpi": 300', '"savefig.dpi": 200'),

@@ -18,12 +18,14 @@ rule evaluate:
         lineage=plan.lineage("evaluate"),
         slices=plan.slices,
         metrics=plan.metrics,
+        fold=plan.fold,
+        seed=plan.seed,
         protocol=plan.protocol,
         lpips=lambda wildcards, input: [f"--lpips-weights={path}" for path in input.lpips],
         samples=subpath(input.samples, parent=True),
     shell:
         "python workflow/scripts/evaluate.py --samples {params.samples:q} --slices {params.slices:q}"
-        " --experiment {wildcards.experiment} --fold {wildcards.fold} --method {wildcards.method}"
+        " --experiment {wildcards.experiment} --fold {params.fold} --seed {params.seed} --method {wildcards.method}"
         " --protocol {params.protocol} --metrics {params.metrics}"
         " {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"
         " 2>&1 | tee -a {log:q}"

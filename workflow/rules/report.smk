@@ -30,13 +30,15 @@ rule compare:
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
-        report(
+        csv=report(
             "results/{experiment}/tables/{table}.tests.csv",
             category="Tables",
             subcategory="{experiment}",
             caption="../report/statistics.rst",
             labels={"table": "{table}", "kind": "tests between methods"},
         ),
+        md="results/{experiment}/tables/{table}.tests.md",
+        tex="results/{experiment}/tables/{table}.tests.tex",
     log:
         "logs/{experiment}/compare-{table}.log",
     conda:
@@ -47,10 +49,11 @@ rule compare:
     params:
         code=plan.code_hash("compare"),
         lineage=plan.lineage("compare"),
-        settings=plan.test_settings,
+        settings=plan.table_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --settings {params.settings:q} --out-csv {output.csv:q} --out-md {output.md:q} --out-tex {output.tex:q}"
+        " 2>&1 | tee -a {log:q}"
 
 
 rule table:
@@ -84,16 +87,43 @@ rule table:
         " 2>&1 | tee -a {log:q}"
 
 
-rule qualitative:
+rule shown_maps:
     input:
         samples=plan.figure_samples,
+        metrics=plan.figure_scores,
+        provenance=plan.figure_records,
         inventory="results/{experiment}/inventory.csv",
+    output:
+        "results/{experiment}/figures/{figure}.npz",
+    log:
+        "logs/{experiment}/shown-maps-{figure}.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=4000,
+    params:
+        code=plan.code_hash("shown_maps"),
+        lineage=plan.lineage("shown_maps"),
+        settings=plan.shown_settings,
+        samples=plan.figure_folders,
+        slices=plan.slices,
+        low_resolution=plan.low_resolution,
+    shell:
+        "python workflow/scripts/shown_maps.py --samples {params.samples:q} --metrics {input.metrics:q}"
+        " --provenance {input.provenance:q} --slices {params.slices:q} --low-resolution {params.low_resolution:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+
+
+rule figure:
+    input:
+        plan.figure_content,
     output:
         png=report(
             "results/{experiment}/figures/{figure}.png",
             category="Figures",
             subcategory="{experiment}",
-            caption="../report/qualitative.rst",
+            caption="../report/figure.rst",
             labels={"figure": "{figure}"},
         ),
         pdf="results/{experiment}/figures/{figure}.pdf",
@@ -105,13 +135,32 @@ rule qualitative:
         runtime=10,
         mem_mb=4000,
     params:
-        code=plan.code_hash("qualitative"),
-        lineage=plan.lineage("qualitative"),
+        code=plan.code_hash("figure"),
+        lineage=plan.lineage("figure"),
         settings=plan.figure_settings,
-        samples=plan.figure_folders,
-        slices=plan.slices,
-        low_resolution=plan.low_resolution,
+        content=plan.figure_flags,
     shell:
-        "python workflow/scripts/qualitative.py --samples {params.samples:q} --slices {params.slices:q}"
-        " --low-resolution {params.low_resolution:q} --settings {params.settings:q} --out-png {output.png:q}"
+        "python workflow/scripts/figure.py {params.content} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"
+
+
+rule evidence:
+    input:
+        tables=plan.numbers(),
+        figures=plan.figures(),
+        published="config/published.yaml",
+    output:
+        report("results/evidence.md", category="Evidence", caption="../report/evidence.rst"),
+    log:
+        "logs/evidence.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        code=plan.code_hash("evidence"),
+        lineage=plan.lineage("evidence"),
+    shell:
+        "python workflow/scripts/evidence.py --published {input.published:q} --tables {input.tables:q}"
+        " --figures {input.figures:q} --out {output:q} 2>&1 | tee -a {log:q}"

@@ -23,12 +23,13 @@ rule sample:
         weights=plan.weight_flags,
         networks=plan.networks_of_method,
         sizes=plan.evaluation_sizes,
+        fold=plan.fold,
         protocol=plan.protocol,
         out=subpath(output[0], parent=True),
         batch_size=plan.untracked(plan.sampling_batch),
     shell:
         "python workflow/scripts/sample.py --method {wildcards.method} --settings {params.settings:q}"
         " --network-settings {params.networks:q} {params.weights} --slices {params.slices:q}"
-        " --low-resolution {params.low_resolution:q} --folds {input.folds:q} --fold {wildcards.fold}"
+        " --low-resolution {params.low_resolution:q} --folds {input.folds:q} --fold {params.fold}"
         " --protocol {params.protocol} --sizes {params.sizes} --batch-size {params.batch_size} --threads {threads}"
         " --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -22,13 +22,14 @@ rule train:
         sizes=plan.training_sizes,
         protocol=plan.protocol,
         low_resolution=plan.low_resolution_of_training,
+        fold=plan.fold,
         seed=plan.seed,
         needs=plan.needs_flags,
         out=subpath(output[0], parent=True),
         checkpoint_every=plan.untracked(plan.checkpoint_every),
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {params.slices:q}"
-        " --folds {input.folds:q} --fold {wildcards.fold} --protocol {params.protocol}"
+        " --folds {input.folds:q} --fold {params.fold} --protocol {params.protocol}"
         " --low-resolution {params.low_resolution} --sizes {params.sizes}"
         " --seed {params.seed} {params.needs} --checkpoint-every {params.checkpoint_every} --threads {threads}"
         " --out {params.out:q} 2>&1 | tee -a {log:q}"

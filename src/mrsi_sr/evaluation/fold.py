@@ -19,6 +19,7 @@ from mrsi_sr.evaluation.samples import (
 from mrsi_sr.results.outputs import check_outputs
 from mrsi_sr.results.provenance import Provenance, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.settings.method import at_point
 
 COPIED = ("networks", "nfe", "seconds_per_slice", "parameters", "training")  # keys copied from the samples' provenance
 
@@ -59,7 +60,8 @@ def score_fold(
         truth = ParticipantSlices.load(truths[each.participant])
         check_complete(each, truth, sampled)
         parts.append(evaluate(each, truth, protocol, metrics, lpips))
-    table = pd.concat(parts, ignore_index=True).assign(method=method, fold=fold, seed=seed, protocol=protocol)
+    table = pd.concat(parts, ignore_index=True).assign(fold=fold, seed=seed, protocol=protocol)
+    table["method"] = [at_point(method, point) for point in table.point]
     facts = {name: sampled[name] for name in COPIED} | {
         "method": method, "fold": fold, "seed": seed, "protocol": protocol, "experiment": experiment,
         "frame": samples[0].maps.shape[-1], "sampling_device": sampled["device"],

@@ -16,15 +16,21 @@ from mrsi_sr.results.npz import read_npz
 from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.results.reading import reading
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.subset import usable
 from mrsi_sr.settings.experiment import REGIONS
+from mrsi_sr.settings.method import MethodSettings
 
-ARRAYS = {"maps": "f3", "slice": "iu1", "metabolite": "U1", "size": "iu1", "sample": "iu1"}
+ARRAYS = {"maps": "f3", "slice": "iu1", "metabolite": "U1", "size": "iu1", "sample": "iu1", "point": "U1"}
+IDENTITY = ("slice", "metabolite", "size", "sample", "point")  # arrays that identify a map
 SHOWN = 5  # maximum number of maps listed in an error text
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of one participant by one method: maps [N, H, W] with slice, metabolite, size and sample number, [N]."""
+    """Samples of one participant by one method: maps [N, H, W] with what each is of, [N].
+
+    That is its slice, metabolite, low-resolution size, sample number, and point of the method's sweep ("" without one).
+    """
 
     path: Path
     participant: str
@@ -33,6 +39,7 @@ class Samples:
     metabolite: np.ndarray
     size: np.ndarray
     sample: np.ndarray
+    point: np.ndarray
 
     @classmethod
     def load(cls, path: str | Path) -> "Samples":
@@ -49,7 +56,7 @@ class Samples:
         """Description of the i-th map, for error texts."""
         return (
             f"{self.participant}, slice {self.slice[i]}, {self.metabolite[i]}, size {self.size[i]}, "
-            f"sample {self.sample[i]}"
+            f"sample {self.sample[i]}" + (f", point {self.point[i]}" if self.point[i] else "")
         )
 
 
@@ -89,17 +96,22 @@ def check_sampled_from(record: dict, folder: Path, slices: Iterable[Path]) -> No
 
 
 def check_complete(samples: Samples, truth: ParticipantSlices, record: dict) -> None:
-    """Raise UserError unless each usable map of the truth is there once for each size and repetition.
+    """Raise UserError unless each map that the method samples is there once for each size, point and repetition.
 
     record: provenance of the samples.
     """
-    used, _ = truth.usable(record["protocol"])
+    with reading(samples.path.with_name(RECORD), "a record of samples", "run sample.py again"):
+        settings = MethodSettings.checked(record["settings"])
+    used, _ = usable(truth, record["protocol"], settings.subset)
     maps = [(int(truth.slices[s]), truth.metabolites[m]) for s, m in np.argwhere(used)]
-    repetitions = range(record["settings"]["samples"])
-    expected = {(*each, size, sample) for each in maps for size in record["sizes"] for sample in repetitions}
-    found = Counter(
-        zip(*(getattr(samples, name).tolist() for name in ("slice", "metabolite", "size", "sample")), strict=True)
-    )
+    each_size = [
+        (size, sample, point)
+        for size in record["sizes"]
+        for point in settings.points_at(size)
+        for sample in range(settings.samples)
+    ]
+    expected = {(*each, *further) for each in maps for further in each_size}
+    found = Counter(zip(*(getattr(samples, name).tolist() for name in IDENTITY), strict=True))
     wrong = {
         "are missing": expected - found.keys(),
         "are not expected": found.keys() - expected,
@@ -107,7 +119,10 @@ def check_complete(samples: Samples, truth: ParticipantSlices, record: dict) -> 
     }
     for what, keys in wrong.items():
         if keys:
-            shown = [f"  slice {k}, {name}, size {size}, sample {sample}" for k, name, size, sample in sorted(keys)]
+            shown = [
+                f"  slice {k}, {name}, size {size}, sample {sample}" + (f", point {point}" if point else "")
+                for k, name, size, sample, point in sorted(keys)
+            ]
             raise UserError(
                 f"{len(keys)} maps of {samples.participant} {what} in {samples.path}:\n"
                 + "\n".join(shown[:SHOWN])
@@ -145,7 +160,7 @@ def evaluate(
 ) -> pd.DataFrame:
     """Scores of one participant's samples, and their intensity bias.
 
-    Columns: participant, slice, metabolite, size, sample, region, metric, value.
+    Columns: participant, slice, metabolite, size, sample, point, region, metric, value.
     lpips: metric -> a callable such as lpips.Lpips; values of an LPIPS metric that is not among them are missing.
     Raises UserError with the maps whose voxels or scores are not finite.
     """
@@ -156,9 +171,7 @@ def evaluate(
             f"{_descriptions(samples, bad)}\n  run sample.py again; if they return, look at the network's loss curve"
         )
     maps, valid = truth_of(samples, truth)
-    identity = {"participant": samples.participant} | {
-        name: getattr(samples, name) for name in ("slice", "metabolite", "size", "sample")
-    }
+    identity = {"participant": samples.participant} | {name: getattr(samples, name) for name in IDENTITY}
     bias = intensity_bias(samples.maps, maps, valid)
     _check_finite(samples, bias)
     perceptual = _lpips_by_region(lpips, samples.maps, maps, valid, protocol)

@@ -19,6 +19,7 @@ from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.scan.subset import participants_in
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
 
@@ -40,6 +41,7 @@ def sample_fold(
     participants = folds.participants_of(folds.read(table), fold, "test")
     if not participants:
         raise UserError(f"fold {fold} of {table} has no test participants")
+    participants = _in_subset(settings, files_of(participants, slices))
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
@@ -63,6 +65,13 @@ def sample_fold(
             parameters=method.parameters,
             threads=torch.get_num_threads(), training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
+
+
+def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str]:
+    """Test participants that a method samples. slices: files of all of them; read where the method names a number."""
+    if settings.subset.participants is None:
+        return list(slices)
+    return participants_in(settings.subset, {name: ParticipantSlices.load(path) for name, path in slices.items()})
 
 
 def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:

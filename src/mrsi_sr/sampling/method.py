@@ -11,6 +11,7 @@ from mrsi_sr import samplers
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.scale import ScaleFactors
+from mrsi_sr.sampling.conditioned import conditioned_on
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.method import (
@@ -42,6 +43,7 @@ class Method:
         between roles.
         """
         self.name, self.settings, self.device, self.batch_size = name, settings, device, batch_size
+        self.points = settings.points
         self._check(network_settings, weights, sizes)
         loaded = {
             role: load_network(
@@ -55,17 +57,21 @@ class Method:
         self.metabolites = {role: each.metabolites for role, each in loaded.items()}  # that it was trained on
         check_same_scale({f"the weights of {role}": each.factors for role, each in loaded.items()})
         self.factors = next((each.factors for each in loaded.values()), None)
+        self._check_conditioned()
         self.networks = {role: each.network for role, each in loaded.items()}
         if "denoiser" in loaded:  # imported by name: chains are part of the code of their own samplers' methods alone
             denoiser = import_module("mrsi_sr.samplers.denoiser").Denoiser
             self.networks["denoiser"] = denoiser.trained(loaded["denoiser"].network, network_settings["denoiser"])
 
-    def __call__(self, condition: Condition, noise) -> tuple[Tensor, int]:
+    def __call__(self, condition: Condition, noise, point: str = "") -> tuple[Tensor, int]:
         """Super-resolve a batch: maps [B, 1, H, W] in the condition's scale, and the number of network evaluations.
 
-        noise(x): standard normal noise of x's shape, type and device.
+        noise(x): standard normal noise of x's shape, type and device. point: of the sweep, where the method has one.
         """
-        sampler = self.settings.sampler
+        sampler = self.points[point]
+        named = sampler.conditioned_metabolite
+        metabolite = None if named is None else next(iter(self.metabolites.values())).index(named)
+        condition = conditioned_on(condition, sampler.conditioned_size, metabolite)
         return samplers.sampler_of(sampler.kind)(self.networks, condition, noise, **sampler.own)
 
     def factors_for(self, slices: ParticipantSlices) -> ScaleFactors:
@@ -88,6 +94,17 @@ class Method:
                 f"{factors.frame}x{factors.frame}\n  make the slices with slices.frame: {factors.frame}"
             )
         return factors.to(self.device)
+
+    def _check_conditioned(self) -> None:
+        """Raise UserError where a sampler conditions networks on a metabolite that they do not know."""
+        for sampler in self.points.values():
+            named = sampler.conditioned_metabolite
+            for role, known in self.metabolites.items():
+                if named is not None and named not in known:
+                    raise UserError(
+                        f"the sampler of {self.name} conditions on the metabolite {named}, but the weights of {role}"
+                        f" were trained on {listed(known)}\n  choose one of these"
+                    )
 
     def _check(self, network_settings: dict, weights: dict, sizes: Sequence[int]) -> None:
         """Raise UserError unless every role has settings and weights, and its network fits the sampler."""

@@ -1,7 +1,7 @@
 """A method's maps of one participant: measured k-space in, super-resolved maps out, each with its own seed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from mrsi_sr.maps.dataset import generator_of
 from mrsi_sr.maps.measured import Batches, Measurements, Task
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.subset import usable
 
 
 class MapNoise:
@@ -45,28 +46,37 @@ def sample_participant(
     Raises UserError when the method's networks were trained on other metabolites, or on maps of another size.
     """
     factors = method.factors_for(slices)
-    used, valid = slices.usable(protocol)
-    tasks = [
-        Task(int(slice_), int(metabolite), size, sample)
-        for slice_, metabolite in np.argwhere(used)
-        for size in sizes
-        for sample in range(method.settings.samples)
-    ]
+    used, valid = usable(slices, protocol, method.settings.subset)
+    tasks = {
+        point: [
+            Task(int(slice_), int(metabolite), size, sample)
+            for slice_, metabolite in np.argwhere(used)
+            for size in sizes
+            if point in method.settings.points_at(size)
+            for sample in range(method.settings.samples)
+        ]
+        for point in method.points
+    }
     frame = slices.maps.shape[-1]
     batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device), factors)
     maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
-    starts = range(0, len(tasks), method.batch_size)
-    for start in progress(starts, f"{method.name}: batches of {slices.participant}{what}"):
+    todo = [
+        (point, of_point[start : start + method.batch_size])
+        for point, of_point in tasks.items()
+        for start in range(0, len(of_point), method.batch_size)
+    ]
+    for point, batch in progress(todo, f"{method.name}: batches of {slices.participant}{what}"):
         tell()
-        batch = tasks[start : start + method.batch_size]
         condition, scale = batches.condition(batch)
+        # All points of a sweep start from the same noise: what differs between them is the key alone.
         noise = MapNoise([_noise_key(method.settings.seed, slices, task) for task in batch])
-        images, nfe, took = _timed(method, condition, noise)
+        images, nfe, took = _timed(method, condition, noise, point)
         seconds += took
         if protocol == "paper":
             images = images.clamp(0, 1)
         maps.append((images.float() * scale)[:, 0].cpu().numpy())
-    return _arrays(np.concatenate(maps), slices, tasks), {"maps": len(tasks), "seconds": seconds, "nfe": nfe}
+    number = sum(map(len, tasks.values()))
+    return _arrays(np.concatenate(maps), slices, tasks), {"maps": number, "seconds": seconds, "nfe": nfe}
 
 
 def _noise_key(seed: int, slices: ParticipantSlices, task: Task) -> tuple:
@@ -74,21 +84,26 @@ def _noise_key(seed: int, slices: ParticipantSlices, task: Task) -> tuple:
     return seed, slices.participant, number, metabolite, task.size, task.sample
 
 
-def _timed(method: Method, condition: Condition, noise: MapNoise) -> tuple[Tensor, int, float]:
+def _timed(method: Method, condition: Condition, noise: MapNoise, point: str) -> tuple[Tensor, int, float]:
     """The method's maps [B, 1, H, W], the number of network evaluations, and the seconds that they took."""
     devices.wait(method.device)
     started = time.monotonic()
-    images, nfe = method(condition, noise)
+    images, nfe = method(condition, noise, point)
     devices.wait(method.device)
     return images, nfe, time.monotonic() - started
 
 
-def _arrays(maps: np.ndarray, slices: ParticipantSlices, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
-    """The arrays of a participant's file of samples: the maps, and of each map its slice, metabolite, size, sample."""
+def _arrays(maps: np.ndarray, slices: ParticipantSlices, tasks: Mapping[str, Sequence[Task]]) -> dict[str, np.ndarray]:
+    """The arrays of a participant's file of samples: the maps, and what each is of.
+
+    That is its slice, metabolite, size, sample, and point of the sweep ("" without one).
+    """
+    all_tasks = [(point, task) for point, of_point in tasks.items() for task in of_point]
     return {
         "maps": maps,
-        "slice": np.array([slices.slices[task.slice] for task in tasks], np.int16),
-        "metabolite": np.array([str(slices.metabolites[task.metabolite]) for task in tasks], str),
-        "size": np.array([task.size for task in tasks], np.int16),
-        "sample": np.array([task.sample for task in tasks], np.int16),
+        "slice": np.array([slices.slices[task.slice] for _, task in all_tasks], np.int16),
+        "metabolite": np.array([str(slices.metabolites[task.metabolite]) for _, task in all_tasks], str),
+        "size": np.array([task.size for _, task in all_tasks], np.int16),
+        "sample": np.array([task.sample for _, task in all_tasks], np.int16),
+        "point": np.array([point for point, _ in all_tasks], str),
     }

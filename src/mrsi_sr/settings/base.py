@@ -2,7 +2,7 @@
 
 import json
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,8 @@ from mrsi_sr.settings.errors import explained, listed
 from mrsi_sr.settings.text import as_json, read_object
 
 NAME = r"^[A-Za-z0-9_]{1,100}$"  # of networks, methods, experiments, tables, figures: parts of file names
+METHOD_POINT = r"^[A-Za-z0-9_]{1,100}(@[A-Za-z0-9_.+-]{1,100})?$"  # a method, or one point of its sweep: NAME@VALUE
+MOST_FOLDS = 1000
 
 
 @cache
@@ -117,4 +119,15 @@ Words = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_
 File = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_path)]
 FileOfParticipant = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_usable_pattern)]
 Metabolite = Annotated[str, AfterValidator(_metabolite)]
+Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
+Metrics = Annotated[list[Metric], Field(min_length=1), Different]
+FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+MAGNITUDE = 1e6  # bound of a swept number
+SweptValue = (
+    Annotated[int, Field(ge=-MAGNITUDE, le=MAGNITUDE)]
+    | Annotated[float, Field(ge=-MAGNITUDE, le=MAGNITUDE)]
+    | Annotated[str, Field(min_length=1, max_length=100)]
+)
+MethodPoint = Annotated[str, Field(pattern=METHOD_POINT)]
+MethodPoints = Annotated[list[MethodPoint], Field(min_length=1, max_length=1000), Different]
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$")]  # of cohorts and participants

@@ -13,6 +13,7 @@ from mrsi_sr.settings import (
     architecture,
     cohort,
     experiment,
+    figure,
     lpips,
     method,
     network,
@@ -24,17 +25,21 @@ from mrsi_sr.settings import (
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings
 from mrsi_sr.settings.editor import editor_schema
+from mrsi_sr.settings.figure import FIGURES
 from mrsi_sr.settings.help import default_of, keys_of
 from mrsi_sr.settings.objective import OBJECTIVES
 from mrsi_sr.settings.sampler import SAMPLERS
 
 CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
-MODULES = (architecture, cohort, experiment, lpips, method, network, objective, reader_study, sampler, scans)
+MODULES = (
+    architecture, cohort, experiment, figure, lpips, method, network, objective, reader_study, sampler, scans,
+)  # fmt: skip
 KINDS = {  # heading of each kind, and its class
     "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),
     "OBJECTIVES": ("### objective: {}", OBJECTIVES),
     "SAMPLERS": ("#### {}", SAMPLERS),
+    "FIGURES": ("#### kind: {}", FIGURES),
 }
 TABLE = re.compile(r"(<!-- settings: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 RANGE = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
@@ -45,7 +50,7 @@ def tables(text: str) -> str:
     """A text in which the tables of settings are replaced by those that the classes give.
 
     A table stands between `<!-- settings: CLASS, CLASS -->` and `<!-- end -->`. In place of classes, ARCHITECTURES,
-    OBJECTIVES and SAMPLERS stand for a section for each kind, and SAMPLERS for an overview of the kinds before them.
+    OBJECTIVES, SAMPLERS and FIGURES stand for a section for each kind, and SAMPLERS for an overview before them.
     """
     return TABLE.sub(lambda found: f"{found[1]}{_content(found[2])}\n{found[3]}", text)
 

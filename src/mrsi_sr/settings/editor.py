@@ -25,11 +25,14 @@ def editor_schema() -> dict:
     A network may have the keys of every architecture and objective, a sampler those of every kind: which of them go
     together is checked when the configuration is read.
     """
-    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings, ScansSettings, LpipsSettings)]
+    classes = (CohortSettings, ExperimentSettings, ScansSettings, LpipsSettings, PlannedMethod)
+    models = [(each, "validation") for each in classes]
     nested = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]
+    for sampler in SAMPLERS.values():
+        del nested[sampler.__name__]  # of a method, which has the keys of all of them
     network = _keys({"network": NetworkSettings, "configuration": PlannedKeys} | ARCHITECTURES | OBJECTIVES)
     network |= {"like": LIKE, "folds": network["folds"] | {"anyOf": [_by_name("network")]}}
-    method = _keys({"method": PlannedMethod})
+    method = _of_kinds({"method": nested.pop("PlannedMethod")})
     method |= {"like": LIKE, "sampler": {"description": method["sampler"]["description"], **_object(_keys(SAMPLERS))}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -5,35 +5,40 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mrsi_sr.settings.base import (
+    MOST_FOLDS,
     Different,
     FolderName,
-    Metabolite,
+    FoldNumber,
+    MethodPoints,
+    Metric,
+    Metrics,
     Name,
     Names,
     Settings,
-    Size,
     Sizes,
+    SweptValue,
     Words,
 )
-from mrsi_sr.settings.errors import rule
+from mrsi_sr.settings.errors import listed, rule
+from mrsi_sr.settings.figure import AnyFigure
 from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
-Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
+Test = Literal["signed_rank", "paired_t"]
+TestUnit = Literal["participant", "map"]
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
-Metrics = Annotated[list[Metric], Field(min_length=1), Different]
 ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
-MOST_FOLDS = 1000
-MOST_PANELS = 40  # methods side by side that a page has room for
-FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
 # Voxels that metrics are computed on, by protocol; the first is the one that tables show.
 REGIONS: dict[str, tuple[str, ...]] = {"paper": ("frame",), "clean": ("mask", "frame")}
+TEST_UNITS: dict[str, TestUnit] = {"paper": "map", "clean": "participant"}  # of the protocol's tests
 SIZES = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32]  # low-resolution matrix sizes of FTDDM, section 3.1
 
 
@@ -102,7 +107,11 @@ class Table(Settings):
         description="columns of cost, in the order shown; parameters and training_hours are sums over the method's"
         " networks",
     )
-    methods: Names | None = Field(None, description="methods, in the order shown; null: all of the experiment")
+    methods: MethodPoints | None = Field(
+        None,
+        description="methods, in the order shown; NAME@VALUE is one point of a swept method, NAME all of them; null:"
+        " all of the experiment",
+    )
     labels: dict[str, Words] = Field(
         {}, description="labels of methods in this table by name; others have their method's label"
     )
@@ -116,16 +125,60 @@ class Table(Settings):
         description="average over folds of a method that were made with different settings; the caption then says what"
         " differs",
     )
+    allow_partial: bool = Field(
+        False,
+        description="table of the scores that there are, where some are missing or of other settings; its caption and"
+        " its rows say what is missing. false: no table then",
+    )
+    marks: dict[Words, Names] = Field(
+        {}, description="columns of check marks after the methods' names: heading, and the methods that have one"
+    )
+    grid: dict[Words, dict[Words, str]] | None = Field(
+        None,
+        description="methods by row and column, of one metric at one size: {ROW: {COLUMN: METHOD, ..}, ..}; null: a row"
+        " for each method",
+    )
+    test: Test = Field(
+        "signed_rank", description="test of a difference between two methods: Wilcoxon's signed-rank, or paired t-test"
+    )
+    test_unit: TestUnit | None = Field(
+        None,
+        description="unit of a test's pairs: map, as published, or participant, with Holm's correction over all tests"
+        " of the table and bootstrap intervals over participants; null: participant in protocol clean, map in paper",
+    )
+    reference: str | None = Field(
+        None, description="method that each other one is tested against; null: each pair of methods is tested"
+    )
+    mark_significance: bool = Field(
+        False,
+        description="a star where a method differs significantly from the reference, or from the best of the column",
+    )
+
+    @model_validator(mode="after")
+    def _grid_has_one_number_for_a_method(self) -> Self:
+        """A grid shows one metric at one size and no costs; its methods are the table's."""
+        if self.grid is None:
+            return self
+        shown = list(dict.fromkeys(method for row in self.grid.values() for method in row.values()))
+        if len(self.metrics) > 1 or (len(self.sizes) > 1 and not self.pool_sizes) or self.costs or self.marks:
+            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks {}")
+        if self.methods and set(self.methods) != set(shown):
+            raise rule("grid", f"shows {listed(shown)}: expected the methods of the table, {listed(self.methods)}")
+        return self if self.methods else self.model_copy(update={"methods": shown})
 
 
 class TableSettings(Shown, Table):
     """A table, and what its caption says of where the numbers come from."""
 
     cohort: str = Field("not named", description="name of the cohort")
+    unit: str = Field("mM", description="unit of the concentrations")
     folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
         None, description="folds that must be present; null: the folds in the files"
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000), Different] | None = Field(
+        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
+    )
     expected: dict[str, dict[str, str]] | None = Field(
         None,
         description="fingerprint of the settings that the metrics must have been made with, by method and fold; null:"
@@ -133,36 +186,38 @@ class TableSettings(Shown, Table):
     )
 
     @model_validator(mode="after")
-    def _region_of_protocol(self) -> Self:
-        return with_region(self, self.protocol, "region")
+    def _choices_of_protocol(self) -> Self:
+        return of_protocol(self, self.protocol, "region")
 
 
-class Figure(Settings):
-    """The qualitative figure of one map. By default it shows the test participant and slice with the largest lesion."""
+class FigureSettings(Shown):
+    """A figure, and what its caption says of where maps and scores come from."""
 
-    size: Size = Field(16, description="low-resolution matrix size")
-    metabolite: Metabolite | None = Field(
-        None, description="metabolite; null: tCho, or else the first with a map there"
+    figure: AnyFigure = Field(description="kind of the figure, and the keys of that kind")
+    cohort: str = Field("not named", description="name of the cohort")
+    unit: str = Field("mM", description="unit of the concentrations")
+    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
+        None, description="folds that are shown; null: those in the files"
     )
-    participant: FolderName | None = Field(None, description="participant; null: the one with the largest lesion")
-    slice: Annotated[int, Field(ge=0, le=255)] | None = Field(
-        None, description="index of the slice in the scan; null: the one with the largest lesion"
+    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
+    values: dict[str, dict[str, SweptValue]] = Field(
+        {}, description="value of each point of a swept method, by the method's name and the point"
     )
-    fold: FoldNumber | None = Field(None, description="fold; null: the first that is run")
-    methods: Annotated[Names, Field(max_length=MOST_PANELS)] | None = Field(
-        None, description="methods, in the order shown; null: all of the experiment"
+    expected: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="fingerprint of the settings that scores must have been made with, by method and fold; null: files"
+        " are only compared with each other",
     )
-
-
-class FigureSettings(Shown, Figure):
-    """A qualitative figure, and what its caption says of where the maps come from."""
 
 
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of training")
+    seeds: Seeds = Field(
+        [1], description="seeds of training; each fold is run with each of them, as repeated measurements"
+    )
     participants: FirstSoMany | Participants | None = Field(
         None,
         description="participants: their names, or the first so many of the table in order of names; null: all",
@@ -180,7 +235,7 @@ class ExperimentSettings(Settings):
         ["nrmse", "psnr", "ssim"], description="metrics of the samples; LPIPS needs the weights of the section `lpips`"
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
-    figures: dict[Name, Figure] = Field({}, description="figures by name")
+    figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
     reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
     hand_over: bool = Field(
         False,
@@ -219,19 +274,20 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _regions_of_protocol(self) -> Self:
+    def _choices_of_protocol(self) -> Self:
         tables = {
-            name: with_region(table, self.protocol, f"tables.{name}.region") for name, table in self.tables.items()
+            name: of_protocol(table, self.protocol, f"tables.{name}.region") for name, table in self.tables.items()
         }
         return self.model_copy(update={"tables": tables})
 
 
-def with_region(table: Table, protocol: str, key: str) -> Table:
-    """A table with the region that it shows: its own, or the protocol's first.
+def of_protocol(table: Table, protocol: str, key: str) -> Table:
+    """A table with its region and the unit of its tests: its own, or the protocol's first.
 
     Raises a rule's error for a region that the protocol does not score.
     """
     if table.region is not None and table.region not in REGIONS[protocol]:
         allowed = ", ".join(REGIONS[protocol])
         raise rule(key, f"is {table.region}, expected one of {allowed} in protocol {protocol}")
-    return table.model_copy(update={"region": table.region or REGIONS[protocol][0]})
+    region, unit = table.region or REGIONS[protocol][0], table.test_unit or TEST_UNITS[protocol]
+    return table.model_copy(update={"region": region, "test_unit": unit})

@@ -12,14 +12,54 @@ from pydantic import Field, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import cosine_betas, solvable_steps
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import Settings, Words
+from mrsi_sr.settings.base import Different, Metabolite, Settings, Sizes, SweptValue, Words
 from mrsi_sr.settings.errors import join, listed, rule
 from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
 from mrsi_sr.settings.sampler import SAMPLERS, Sampler
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
 Weights = Literal["best", "last"]
+COSTLY = (
+    "kind",
+    "steps",
+    "solver",
+    "spacing",
+)  # keys of samplers of which a sweep's points would differ in cost or meaning
 AnySampler = Annotated[reduce(or_, SAMPLERS.values()), Field(discriminator="kind")]
+
+
+class Sweep(Settings):
+    """Values of one key of a method's sampler: every map is sampled with each, in one job."""
+
+    key: str = Field(description="key of the sampler, such as temperature, adversarial_weight or conditioned_size")
+    values: Annotated[list[SweptValue], Field(min_length=2, max_length=100)] = Field(
+        description="values of the key, in the order of tables and figures; of conditioned_metabolite, the"
+        " configuration takes the cohort's metabolites where none are given"
+    )
+    nearest: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="number of values that are sampled of a map, those nearest to its own size (conditioned_size);"
+        " null: all",
+    )
+
+
+class Subset(Settings):
+    """Part of the test participants' maps that a method samples."""
+
+    participants: int | None = Field(
+        None, ge=1, le=100_000, description="number of participants, those with the largest lesions first; null: all"
+    )
+    slices: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="number of slices of each participant: the largest lesion first, then the most brain; null: all",
+    )
+    metabolites: Annotated[list[Metabolite], Field(min_length=1, max_length=100), Different] | None = Field(
+        None, description="metabolites; null: all"
+    )
 
 
 class MethodSettings(Settings):
@@ -34,6 +74,25 @@ class MethodSettings(Settings):
     )
     samples: int = Field(1, ge=1, le=10_000, description="number of samples of each map")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
+    sweep: Sweep | None = Field(None, description="values of one key of the sampler; null: the sampler as it is")
+    subset: Subset = Field(Subset.of(), description="part of the test participants' maps that is sampled")
+
+    @model_validator(mode="after")
+    def _sweeps_over_a_key_of_the_sampler(self) -> Self:
+        if self.sweep is None:
+            return self
+        known = [key for key in type(self.sampler).model_fields if key not in COSTLY]
+        if self.sweep.key not in known:
+            raise rule("sweep.key", f"is {self.sweep.key}, expected one of {listed(known)}")
+        if self.sweep.nearest is not None and self.sweep.key != "conditioned_size":
+            raise rule("sweep.nearest", f"is given, but the key is {self.sweep.key}: only sizes are near a map's size")
+        try:
+            names = list(self.points)
+        except UserError as error:
+            raise rule("sweep.values", f"are not all allowed: {error}") from None
+        if len(names) < len(self.sweep.values):
+            raise rule("sweep.values", f"are {listed(self.sweep.values)}, expected values that differ in six digits")
+        return self
 
     @model_validator(mode="after")
     def _roles_are_the_samplers(self) -> Self:
@@ -56,6 +115,22 @@ class MethodSettings(Settings):
             raise rule("weights", f"names the roles {listed(self.weights)}, expected {listed(self.networks)}")
         return self
 
+    @property
+    def points(self) -> dict[str, Sampler]:
+        """Sampler of each point of the sweep by the point's name; of a method without a sweep, its sampler by ""."""
+        if self.sweep is None:
+            return {"": self.sampler}
+        return {point_of(value): self.sampler | {self.sweep.key: value} for value in self.sweep.values}
+
+    def points_at(self, size: int) -> list[str]:
+        """Points that are sampled of a map of this low-resolution size, in the order of the sweep."""
+        points = self.points
+        if self.sweep is None or self.sweep.nearest is None:
+            return list(points)
+        distance = {point: abs(sampler.conditioned_size - size) for point, sampler in points.items()}
+        near = sorted(points, key=distance.__getitem__)[: self.sweep.nearest]
+        return [point for point in points if point in near]
+
     def weights_of(self, role: str) -> str:
         """Weights that are used of a role's network, best or last."""
         return self.weights if isinstance(self.weights, str) else self.weights[role]
@@ -64,7 +139,13 @@ class MethodSettings(Settings):
 class PlannedMethod(MethodSettings):
     """A method of the configuration: its settings, and keys that change no map."""
 
-    label: Words = Field(description="name of the method in tables and figures")
+    label: Words = Field(
+        description="name of the method in tables and figures; {truncation}, {diffusion_steps}, {steps} and other keys"
+        " of its sampler and networks stand for their values, {value} for a sweep's"
+    )
+    sizes: Sizes | None = Field(
+        None, description="low-resolution sizes that it is sampled and scored at; null: the experiment's evaluate_sizes"
+    )
     batch_size: int = Field(
         64, ge=1, le=10_000, description="number of maps sampled at a time; the maps do not depend on it"
     )
@@ -78,18 +159,25 @@ class PlannedMethod(MethodSettings):
 Networks = Mapping[str, NetworkSettings]  # by role
 
 
-def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:
-    """A short hash of the settings that decide a method's maps: its own and its networks'."""
-    return fingerprint(method.plain(), {role: network.plain() for role, network in networks.items()})
+def point_of(value: float | str) -> str:
+    """Name of a point of a sweep, as in METHOD@0.2: its value with up to six digits."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def at_point(method: str, point: str) -> str:
+    """Name of a method at one point of its sweep: METHOD@VALUE, or METHOD where it has none."""
+    return f"{method}@{point}" if point else method
 
 
 def split_point(name: str) -> tuple[str, str]:
-    """Method and point of a sweep in the name of a row of scores: sharpness and 0.03 of sharpness@0.03.
-
-    The point of a method without a sweep is empty.
-    """
+    """Method and point in METHOD@VALUE; the point is "" where there is none."""
     method, _, point = name.partition("@")
     return method, point
+
+
+def sampling_fingerprint(method: MethodSettings, networks: Networks) -> str:
+    """A short hash of the settings that decide a method's maps: its own and its networks'."""
+    return fingerprint(method.plain(), {role: network.plain() for role, network in networks.items()})
 
 
 def size_of_role(role: str) -> int | None:

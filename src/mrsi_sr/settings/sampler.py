@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.base import Metabolite, Settings, Size
 from mrsi_sr.settings.errors import rule
 
 Roles = dict[str, tuple[str, ...]]  # role of a network -> what the network may have learned
@@ -18,6 +18,7 @@ Clip = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_len
 Variance = Literal["posterior", "beta"]
 Spacing = Literal["time", "log_snr"]
 
+CONDITIONED = ("conditioned_size", "conditioned_metabolite")  # keys of all samplers that change the condition
 TEMPERATURE = "factor of the standard deviation of each step's noise"
 VARIANCE = "variance of a reverse step's noise"
 CLIP = (
@@ -40,10 +41,17 @@ class Sampler(Settings):
     starts: ClassVar[Literal["noise", "draw"] | None] = None
     evaluations: ClassVar[str]  # number of network evaluations, in words
 
+    conditioned_size: Size | None = Field(
+        None, description="low-resolution size that networks are conditioned on; null: the map's own"
+    )
+    conditioned_metabolite: Metabolite | None = Field(
+        None, description="metabolite that networks are conditioned on; null: the map's own"
+    )
+
     @property
     def own(self) -> dict:
         """Keyword arguments of the sampler's function."""
-        return {key: getattr(self, key) for key in type(self).model_fields if key != "kind"}
+        return {key: getattr(self, key) for key in type(self).model_fields if key not in ("kind", *CONDITIONED)}
 
 
 class ZeroFilled(Sampler):

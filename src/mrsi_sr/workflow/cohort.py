@@ -160,6 +160,7 @@ class CohortPlan:
         """
         experiments = self.configuration.experiments | self.configuration.others
         asked = {size for each in experiments.values() for size in each.evaluate_sizes}
+        asked |= {size for each in self.configuration.methods.values() for size in each.sizes or []}
         return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
 
     def excluded(self, wildcards) -> str:

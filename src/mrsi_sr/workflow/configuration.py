@@ -13,6 +13,7 @@ from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import Bias, ExperimentSettings
+from mrsi_sr.settings.figure import Figure
 from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
@@ -22,6 +23,7 @@ from mrsi_sr.settings.method import (
     check_needs,
     check_role,
     check_sizes_covered,
+    split_point,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
 from mrsi_sr.settings.scans import ScansSettings
@@ -29,14 +31,15 @@ from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.consistency import (
     check_circle,
     check_cohort,
+    check_conditioned,
     check_levels,
+    check_metabolites_of_method,
     check_metrics,
     check_panels,
-    check_readers_images,
-    check_shown,
     check_sizes_fit,
 )
 from mrsi_sr.workflow.layers import layered
+from mrsi_sr.workflow.runs import Run, runs_of
 
 
 class _Whole(Settings):
@@ -96,7 +99,7 @@ class Configuration:
         experiments = {
             name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in planned
         }
-        methods = _used_methods(raw.methods, experiments)
+        methods = _used_methods(raw.methods, experiments, cohort.metabolites)
         networks = _used_networks(raw.networks, methods, cohort.metabolites)
         others = {}
         for name in [name for name in raw.experiments if name not in planned]:
@@ -130,6 +133,13 @@ class Configuration:
         """Settings that a method samples with."""
         return self.planned_method(name).settings
 
+    def sizes_of(self, experiment: str, method: str) -> list[int]:
+        """Low-resolution sizes that a method is sampled at in an experiment: its own, or the experiment's."""
+        return self._sizes_of(method, self.experiment(experiment))
+
+    def _sizes_of(self, method: str, experiment: ExperimentSettings) -> list[int]:
+        return self.planned_method(method).sizes or experiment.evaluate_sizes
+
     def networks_of(self, experiment: str) -> list[str]:
         """Networks that an experiment trains in each fold: those of its methods, and those that they need."""
         check_known(experiment, self._trained, "among the planned experiments")
@@ -139,16 +149,16 @@ class Configuration:
         """Low-resolution sizes that a network is trained on in a fold: its own, or the experiment's."""
         return sorted(self.network(network, fold).sizes or self.experiment(experiment).sizes)
 
-    def homes_of(self, experiment: str, network: str, fold: int) -> tuple[list[str], list[str]]:
-        """Experiments, by name, with an equal training of a network on an equal fold: one of them does it for all.
+    def homes_of(self, experiment: str, network: str, run: Run) -> tuple[list[str], list[str]]:
+        """Experiments, by name, with an equal training of a network in an equal run: one of them does it for all.
 
-        First those that are planned (of a fold that none of them runs, the experiment itself), then the others.
+        First those that are planned (of a run that none of them has, the experiment itself), then the others.
         """
-        key = self._training(experiment, network, fold)
+        key = self._training(experiment, network, run)
         others = [
             name
             for name, each in self.others.items()
-            if fold in each.folds.run and self._training(name, network, fold) == key
+            if run in runs_of(each) and self._training(name, network, run) == key
         ]
         return self._homes.get(key, [experiment]), sorted(others)
 
@@ -165,18 +175,18 @@ class Configuration:
         """Planned experiments of every training that one of them runs."""
         homes = defaultdict(list)
         for experiment in sorted(self.experiments):
-            for fold in self.experiments[experiment].folds.run:
+            for run in runs_of(self.experiments[experiment]):
                 for network in self.networks_of(experiment):
-                    homes[self._training(experiment, network, fold)].append(experiment)
+                    homes[self._training(experiment, network, run)].append(experiment)
         return dict(homes)
 
-    def _training(self, experiment: str, network: str, fold: int) -> str:
-        """What makes the training of a network in a fold differ from one experiment to the next, as text."""
+    def _training(self, experiment: str, network: str, run: Run) -> str:
+        """What makes the training of a network in a run differ from one experiment to the next, as text."""
         each = self.experiment(experiment)
-        sizes = {name: self.training_sizes(experiment, name, fold) for name in self._with_needed([network])}
+        sizes = {name: self.training_sizes(experiment, name, run.fold) for name in self._with_needed([network])}
         return as_json(
-            [network, fold, each.participants, each.protocol, each.low_resolution, each.seed, each.folds.number,
-             each.folds.seed, each.folds.test, sizes]
+            [network, run, each.participants, each.protocol, each.low_resolution, each.folds.number, each.folds.seed,
+             each.folds.test, sizes]
         )  # fmt: skip
 
     def _with_needed(self, networks: Iterable[str]) -> list[str]:
@@ -201,26 +211,50 @@ class Configuration:
 
     def _check_experiment(self, experiment: ExperimentSettings, where: str) -> None:
         for method in experiment.methods:
-            check_sizes_covered(self.methods[method], experiment.evaluate_sizes, f"methods.{method}.networks")
+            check_sizes_covered(self.methods[method], self._sizes_of(method, experiment), f"methods.{method}.networks")
         for key in ("sizes", "evaluate_sizes"):
             check_sizes_fit(getattr(experiment, key), self.cohort.slices.frame, f"{where}.{key}")
         for name, table in experiment.tables.items():
-            check_shown(table.methods, table.sizes, experiment, f"{where}.tables.{name}")
+            shown = table.methods or experiment.methods
+            self._check_shown(shown, table.sizes, experiment, f"{where}.tables.{name}")
             for method in table.labels:
-                check_known(method, table.methods or experiment.methods, f"{where}.tables.{name}.labels")
+                check_known(method, shown, f"{where}.tables.{name}.labels")
             for metric in table.metrics:
                 check_known(metric, [*experiment.metrics, *get_args(Bias)], f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
-            check_shown(figure.methods, [figure.size], experiment, f"{where}.figures.{name}")
-            check_panels(figure.methods or experiment.methods, f"{where}.figures.{name}")
-            for key, known in (("metabolite", self.cohort.metabolites), ("fold", experiment.folds.run)):
-                if getattr(figure, key) is not None:
-                    check_known(getattr(figure, key), known, f"{where}.figures.{name}.{key}")
+            self._check_figure(figure, experiment, f"{where}.figures.{name}")
         for name, study in experiment.reader_studies.items():
-            check_readers_images(study, experiment, f"{where}.reader_studies.{name}")
+            methods = [study.low_resolution, study.super_resolved]
+            self._check_shown(methods, study.sizes, experiment, f"{where}.reader_studies.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")
+
+    def _check_figure(self, figure: Figure, experiment: ExperimentSettings, where: str) -> None:
+        """A figure shows what its experiment samples and scores."""
+        sizes = [shown.size for shown in figure.shown_maps] or getattr(figure, "sizes", None) or []
+        methods = figure.all_methods or experiment.methods
+        self._check_shown(methods, sizes, experiment, where)
+        check_panels(methods, where)
+        for shown in figure.shown_maps:
+            if shown.metabolite is not None:
+                check_known(shown.metabolite, self.cohort.metabolites, f"{where}: the metabolite")
+        if figure.fold is not None:
+            check_known(figure.fold, experiment.folds.run, f"{where}.fold")
+        if figure.kind == "conditions":
+            check_conditioned(self.methods[figure.method], f"{where}.method: {figure.method}")
+        for metric in figure.all_metrics:
+            check_known(metric, experiment.metrics, f"{where}: the metric")
+
+    def _check_shown(self, names: list[str], sizes: list[int], experiment: ExperimentSettings, where: str) -> None:
+        """A table or figure shows methods, points of their sweeps and sizes that its experiment samples."""
+        for name in names:
+            method, point = split_point(name)
+            check_known(method, experiment.methods, f"{where}.methods")
+            if point:
+                check_known(point, self.methods[method].points, f"{where}: the point of {method}")
+            for size in sizes:
+                check_known(size, self._sizes_of(method, experiment), f"{where}: the size of {method}")
 
     def _check_network(self, name: str) -> None:
         """What a network needs exists and fits, and is not needed in a circle; so do its sizes and folds."""
@@ -241,8 +275,10 @@ class Configuration:
                 raise UserError(f"{where} is given, but no experiment has fold {fold}: expected 1 to {last}")
 
     def _check_method(self, name: str) -> None:
-        """The networks of a method fit its sampler and each other, in every fold."""
+        """The networks of a method fit its sampler and each other, in every fold; its sizes and metabolites exist."""
         method = self.methods[name]
+        check_sizes_fit(method.sizes or [], self.cohort.slices.frame, f"methods.{name}.sizes")
+        check_metabolites_of_method(method, self.cohort, f"methods.{name}")
         for fold in self._differing_folds(*method.networks.values()):
             where = f"methods.{name}" if fold is None else f"fold {fold} of methods.{name}"
             used = {role: self.network(network, fold) for role, network in method.networks.items()}
@@ -257,14 +293,28 @@ class Configuration:
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
 
 
-def _used_methods(raw: dict[str, Any], experiments: dict[str, ExperimentSettings]) -> dict[str, PlannedMethod]:
+def _used_methods(
+    raw: dict[str, Any], experiments: dict[str, ExperimentSettings], metabolites: list[str]
+) -> dict[str, PlannedMethod]:
     """The methods that experiments compare, in the configuration's order."""
     used = set()
     for name, experiment in experiments.items():
         for method in experiment.methods:
             check_known(method, raw, f"experiments.{name}.methods")
             used.add(method)
-    return {name: PlannedMethod.checked(raw[name], f"methods.{name}") for name in raw if name in used}
+    return {
+        name: PlannedMethod.checked(_over_all_metabolites(raw[name], metabolites), f"methods.{name}")
+        for name in raw
+        if name in used
+    }
+
+
+def _over_all_metabolites(method: Any, metabolites: list[str]) -> Any:
+    """A raw method with the cohort's metabolites in a sweep over conditioned_metabolite that names no values."""
+    match method:
+        case {"sweep": {"key": "conditioned_metabolite", **others}} if "values" not in others and len(metabolites) > 1:
+            return method | {"sweep": method["sweep"] | {"values": metabolites}}
+    return method
 
 
 def _used_networks(

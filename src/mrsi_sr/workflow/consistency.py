@@ -6,10 +6,11 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.metabolites import metabolite_parts
 from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
-from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import MOST_PANELS, ExperimentSettings
+from mrsi_sr.settings.errors import check_known, listed
+from mrsi_sr.settings.figure import MOST_PANELS
+from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
-from mrsi_sr.settings.reader_study import ReaderStudy
+from mrsi_sr.settings.sampler import CONDITIONED
 
 SMALLEST_OF_ALEXNET = 32  # side of an image in voxels; of a smaller one its layers leave nothing
 
@@ -57,20 +58,21 @@ def check_circle(chain: list[str], needs: Mapping[str, Mapping[str, str]]) -> No
         check_circle([*chain, needed], needs)
 
 
-def check_shown(methods: list[str] | None, sizes: list[int], experiment: ExperimentSettings, where: str) -> None:
-    """A table or figure shows what its experiment samples and scores."""
-    for method in methods or []:
-        check_known(method, experiment.methods, f"{where}.methods")
-    for size in sizes:
-        check_known(size, experiment.evaluate_sizes, f"{where}: the size")
+def check_metabolites_of_method(method: MethodSettings, cohort: CohortSettings, where: str) -> None:
+    """Raise UserError for a metabolite or size in a method's settings that the cohort's maps do not have."""
+    for name in method.subset.metabolites or []:
+        check_known(name, cohort.metabolites, f"{where}.subset.metabolites")
+    for sampler in method.points.values():
+        if sampler.conditioned_metabolite is not None:
+            check_known(sampler.conditioned_metabolite, cohort.metabolites, f"{where}: conditioned_metabolite")
+        if sampler.conditioned_size is not None:
+            check_sizes_fit([sampler.conditioned_size], cohort.slices.frame, f"{where}: conditioned_size")
 
 
-def check_readers_images(study: ReaderStudy, experiment: ExperimentSettings, where: str) -> None:
-    """The methods and sizes that readers see are sampled by the experiment."""
-    for key in ("low_resolution", "super_resolved"):
-        check_known(getattr(study, key), experiment.methods, f"{where}.{key}")
-    for size in study.sizes:
-        check_known(size, experiment.evaluate_sizes, f"{where}.sizes: the size")
+def check_conditioned(method: MethodSettings, where: str) -> None:
+    """Raise UserError unless a method's sweep is one over conditions, which a figure of the kind conditions shows."""
+    if method.sweep is None or method.sweep.key not in CONDITIONED:
+        raise UserError(f"{where} has no sweep over {listed(CONDITIONED)}, which the figure shows")
 
 
 def check_panels(methods: list[str], where: str) -> None:

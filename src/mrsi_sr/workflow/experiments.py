@@ -8,9 +8,11 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
+from mrsi_sr.settings.figure import ShownMap
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.runs import Run, fold_of, folder_of, run_of
 
 
 class ExperimentPlan(CohortPlan):
@@ -19,7 +21,7 @@ class ExperimentPlan(CohortPlan):
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None):
         """raw: whole configuration. rows: of the participants table, which is read where they are not given."""
         super().__init__(Configuration.resolve(raw), rows)
-        self._chosen_homes: dict[tuple[str, str, int], str] = {}
+        self._chosen_homes: dict[tuple[str, str, Run], str] = {}
 
     def check_against_cohort(self, fold: int | None = None) -> None:
         """Raise UserError unless the cohort has what the planned experiments ask of it: participants, folds, slices.
@@ -45,8 +47,12 @@ class ExperimentPlan(CohortPlan):
     def low_resolution_of_training(self, wildcards) -> str:
         return self._experiment(wildcards).low_resolution
 
+    def fold(self, wildcards) -> int:
+        return fold_of(wildcards.fold)
+
     def seed(self, wildcards) -> int:
-        return self._experiment(wildcards).seed
+        """Seed of training."""
+        return self._run(wildcards).seed
 
     def fold_settings(self, wildcards) -> str:
         return _division(self._experiment(wildcards)).as_json()
@@ -70,18 +76,19 @@ class ExperimentPlan(CohortPlan):
         return [f"{self.folder}/{participant}" for participant in self.participants_of(wildcards.experiment)]
 
     def training_sizes(self, wildcards) -> str:
-        return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, int(wildcards.fold)))
+        fold = fold_of(wildcards.fold)
+        return comma(self.configuration.training_sizes(wildcards.experiment, wildcards.network, fold))
 
     def evaluation_sizes(self, wildcards) -> str:
-        return comma(self._experiment(wildcards).evaluate_sizes)
+        return comma(self.configuration.sizes_of(wildcards.experiment, wildcards.method))
 
     # --- networks and methods
 
     def network_settings(self, wildcards) -> str:
-        return self.configuration.network(wildcards.network, int(wildcards.fold)).as_json()
+        return self.configuration.network(wildcards.network, fold_of(wildcards.fold)).as_json()
 
     def checkpoint_every(self, wildcards) -> int:
-        return self.configuration.checkpoint_every(wildcards.network, int(wildcards.fold))
+        return self.configuration.checkpoint_every(wildcards.network, fold_of(wildcards.fold))
 
     def needed_networks(self, wildcards) -> list[str]:
         """Provenance of the networks that a training needs; it exists when they are complete."""
@@ -90,7 +97,7 @@ class ExperimentPlan(CohortPlan):
     def needs_flags(self, wildcards) -> str:
         """`--needs role=WEIGHTS` for each needed network, and their settings."""
         needs = self.configuration.network(wildcards.network, None).needs
-        settings = _plain(self._networks(needs, int(wildcards.fold)))
+        settings = _plain(self._networks(needs, fold_of(wildcards.fold)))
         weights = {role: f"{folder}/best.safetensors" for role, folder in self._folders_of_needed(wildcards).items()}
         flags = [f"--needs {role}={shlex.quote(path)}" for role, path in weights.items()]
         return " ".join([*flags, f"--needs-settings {shlex.quote(as_json(settings))}"] if needs else [])
@@ -103,7 +110,7 @@ class ExperimentPlan(CohortPlan):
 
     def networks_of_method(self, wildcards) -> str:
         roles = self.configuration.planned_method(wildcards.method).networks
-        return as_json(_plain(self._networks(roles, int(wildcards.fold))))
+        return as_json(_plain(self._networks(roles, fold_of(wildcards.fold))))
 
     def trained_networks(self, wildcards) -> list[str]:
         """Provenance of a method's networks."""
@@ -132,17 +139,16 @@ class ExperimentPlan(CohortPlan):
         for figure_name, figure in experiment.figures.items():
             fold = figure.fold or experiment.folds.run[0]
             tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
-            if figure.participant not in (None, *tested):
-                raise UserError(
-                    f"{where}.figures.{figure_name}.participant is {figure.participant}, but fold {fold} tests"
-                    f" {listed(tested)}"
-                )
-            first, last = self.fitted_slices()
-            if figure.slice is not None and not first <= figure.slice <= last:
-                raise UserError(
-                    f"{where}.figures.{figure_name}.slice is {figure.slice}, but the scans have the slices {first} to"
-                    f" {last}"
-                )
+            for shown in figure.shown_maps:
+                self._check_shown_map(shown, tested, f"{where}.figures.{figure_name}", fold)
+
+    def _check_shown_map(self, shown: ShownMap, tested: list[str], where: str, fold: int) -> None:
+        """Raise UserError where a figure shows a participant who is not tested, or a slice that no scan has."""
+        if shown.participant not in (None, *tested):
+            raise UserError(f"{where}: the participant is {shown.participant}, but fold {fold} tests {listed(tested)}")
+        first, last = self.fitted_slices()
+        if shown.slice is not None and not first <= shown.slice <= last:
+            raise UserError(f"{where}: the slice is {shown.slice}, but the scans have the slices {first} to {last}")
 
     def _experiment(self, wildcards) -> ExperimentSettings:
         return self.configuration.experiment(wildcards.experiment)
@@ -161,23 +167,29 @@ class ExperimentPlan(CohortPlan):
 
     def _network_folders(self, wildcards, networks: dict[str, str]) -> dict[str, str]:
         """Folders of networks by role, sorted by role: the order in a file makes no difference."""
-        place = wildcards.experiment, int(wildcards.fold)
+        place = wildcards.experiment, self._run(wildcards)
         return {role: self._network_folder(*place, network) for role, network in sorted(networks.items())}
 
-    def _network_folder(self, experiment: str, fold: int, network: str) -> str:
-        """Folder of a network: in the experiment that trains it for all that have an equal one."""
-        return f"results/{self._home(experiment, fold, network)}/fold-{fold}/networks/{network}"
+    def _run(self, wildcards) -> Run:
+        return run_of(wildcards.fold, self._experiment(wildcards))
 
-    def _home(self, experiment: str, fold: int, network: str) -> str:
+    def _network_folder(self, experiment: str, run: Run, network: str) -> str:
+        """Folder of a network: in the experiment that trains it for all that have an equal one."""
+        return self._folder_in(self._home(experiment, run, network), run, network)
+
+    def _folder_in(self, experiment: str, run: Run, network: str) -> str:
+        return f"results/{experiment}/{folder_of(run, self.configuration.experiment(experiment))}/networks/{network}"
+
+    def _home(self, experiment: str, run: Run, network: str) -> str:
         """Experiment that trains a network for all that have an equal one: one that has begun to, else the first.
 
         So an experiment that is added later takes nothing over. Looked up once: results of a running workflow do not
         change its own plan.
         """
-        asked = experiment, network, fold
+        asked = experiment, network, run
         if asked not in self._chosen_homes:
             planned, others = self.configuration.homes_of(*asked)
-            folders = {home: Path(f"results/{home}/fold-{fold}/networks/{network}") for home in planned + others}
+            folders = {home: Path(self._folder_in(home, run, network)) for home in planned + others}
             begun = [home for home, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]
             self._chosen_homes[asked] = (begun or planned)[0]
         return self._chosen_homes[asked]

@@ -50,18 +50,20 @@ class Lineage:
             "folds": [plan.participants, plan.fold_settings],
             "train": [
                 plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.low_resolution_of_training,
-                plan.seed, plan.needs_flags,
+                plan.fold, plan.seed, plan.needs_flags,
             ],
             "sample": [
                 plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
-                plan.evaluation_sizes, plan.protocol,
+                plan.evaluation_sizes, plan.fold, plan.protocol,
             ],
             "hand_over": [plan.hand_over_settings, plan.hand_over_flags, plan.scans_of_experiment],
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
+            "table": [plan.table_settings],
+            "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
-            "evaluate": [plan.slices, plan.metrics, plan.protocol],
+            "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
         }  # fmt: skip
 
     def before(self, rule: str, wildcards) -> str:
@@ -118,11 +120,18 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "evidence":
+                return [("table", place) for place in plan.all_tables()]
+            case "shown_maps":
+                places = plan.places_of_figure(wildcards)
+                return [*_data(wildcards), *((each, place) for each in ("sample", "evaluate") for place in places)]
+            case "figure" if plan.figure_shows(wildcards) == "maps":
+                return [("shown_maps", {key: getattr(wildcards, key) for key in ("experiment", "figure")})]
+            case "figure":
+                return [("evaluate", place) for place in plan.places_of_figure(wildcards)]
             case "reader_study":
                 places = plan.reader_studies.sampled(wildcards)
                 return [*_data(wildcards), *(("sample", place) for place in places)]
-            case "qualitative":
-                return [*_data(wildcards), *(("sample", place) for place in plan.sampled_in_figure(wildcards))]
         raise ValueError(f"no lineage of {rule}")
 
     def _of_participant(self, rule: str, participant: str) -> list[str]:

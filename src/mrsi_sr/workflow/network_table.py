@@ -16,6 +16,7 @@ from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.runs import runs_of
 
 SIZE = 16  # low-resolution matrix size of the map that is evaluated; no network's cost depends on it
 COLUMNS = ("network", "parameters", "critic_parameters", "gflop_per_map", "architecture", "objective", "needs")
@@ -100,9 +101,9 @@ def as_text(rows: list[dict], configuration: Configuration) -> str:
         for name, experiment in configuration.experiments.items()
     ]
     trained = {
-        (configuration.homes_of(name, network, fold)[0][0], fold, network)
+        (configuration.homes_of(name, network, run)[0][0], run, network)
         for name, experiment in configuration.experiments.items()
-        for fold in experiment.folds.run
+        for run in runs_of(experiment)
         for network in configuration.networks_of(name)
     }
     counts.append(f"in all: {len(trained)} trainings, equal networks of two experiments on equal folds counted once")

@@ -9,8 +9,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.results.names import check_name
 from mrsi_sr.results.reading import reading
-from mrsi_sr.settings.base import unusable_in_paths
-from mrsi_sr.settings.experiment import MOST_FOLDS
+from mrsi_sr.settings.base import MOST_FOLDS, unusable_in_paths
 from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import MOST_BYTES
 

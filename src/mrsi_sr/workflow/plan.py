@@ -8,24 +8,22 @@ from mrsi_sr import sampling, training
 from mrsi_sr.results.code import PACKAGE, code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.method import sampling_fingerprint
 from mrsi_sr.workflow import participants
-from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
 from mrsi_sr.workflow.reader_studies import ReaderStudies
+from mrsi_sr.workflow.reports import ReportPlan
+from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
 
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
-SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
-SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
 # Rules whose script has another name: `snakemake check` is a target.
 SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check"}
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
-class Plan(ExperimentPlan):
+class Plan(ReportPlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None):
@@ -57,94 +55,16 @@ class Plan(ExperimentPlan):
         """Check of each scan of both tables."""
         return [*self.cohort_files("check.json"), *self.new_scans.checks()]
 
-    # --- scores, tables and figures
-
-    def metrics(self, wildcards) -> str:
-        return ",".join(self._experiment(wildcards).metrics)
-
-    def metric_files(self, wildcards) -> list[str]:
-        return [f"{SCORES.format(**place)}.parquet" for place in self.scored_in_table(wildcards)]
-
-    def metric_provenance(self, wildcards) -> list[str]:
-        return [f"{SCORES.format(**place)}.provenance.json" for place in self.scored_in_table(wildcards)]
-
-    def test_settings(self, wildcards) -> str:
-        """Settings of the tests between a table's methods: which scores there must be, made with which settings."""
-        experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
-        table = experiment.tables[wildcards.table]
-        return as_json(
-            {key: getattr(table, key) for key in ("sizes", "pool_sizes", "metrics", "region", "mix_folds")}
-            | {
-                "methods": methods,
-                "experiment": wildcards.experiment,
-                "protocol": experiment.protocol,
-                "folds": experiment.folds.run,
-                "expected": self._expected(methods, experiment.folds.run),
-            }
-        )
-
-    def table_settings(self, wildcards) -> str:
-        """Settings of a table, and what its caption says of where the numbers come from."""
-        experiment, methods = self._experiment(wildcards), self._methods_of("tables", wildcards.table, wildcards)
-        return as_json(
-            experiment.tables[wildcards.table].plain()
-            | {
-                "methods": methods,
-                "labels": self._labels(methods) | experiment.tables[wildcards.table].labels,
-                "experiment": wildcards.experiment,
-                "cohort": self.cohort.name,
-                "phantom": self.cohort.simulate is not None,
-                "protocol": experiment.protocol,
-                "folds": experiment.folds.run,
-                "folds_in_all": experiment.folds.number,
-                "expected": self._expected(methods, experiment.folds.run),
-            }
-        )
-
-    def figure_settings(self, wildcards) -> str:
-        experiment, methods = self._experiment(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
-        return as_json(
-            experiment.figures[wildcards.figure].plain()
-            | {
-                "fold": self._fold_of_figure(wildcards),
-                "methods": methods,
-                "labels": self._labels(methods),
-                "experiment": wildcards.experiment,
-                "phantom": self.cohort.simulate is not None,
-                "protocol": experiment.protocol,
-            }
-        )
-
-    def figure_samples(self, wildcards) -> list[str]:
-        """Provenance of the samples that a figure shows."""
-        return [f"{folder}/provenance.json" for folder in self.figure_folders(wildcards)]
-
-    def figure_folders(self, wildcards) -> list[str]:
-        return [SAMPLES.format(**place) for place in self.sampled_in_figure(wildcards)]
-
-    def sampled_in_figure(self, wildcards) -> list[dict[str, str]]:
-        """Wildcards of the samplings that a figure shows."""
-        fold, methods = self._fold_of_figure(wildcards), self._methods_of("figures", wildcards.figure, wildcards)
-        return [{"experiment": wildcards.experiment, "fold": str(fold), "method": method} for method in methods]
-
-    def scored_in_table(self, wildcards) -> list[dict[str, str]]:
-        """Wildcards of the scorings that a table shows."""
-        return [
-            {"experiment": wildcards.experiment, "fold": str(fold), "method": method}
-            for method in self._methods_of("tables", wildcards.table, wildcards)
-            for fold in self._experiment(wildcards).folds.run
-        ]
-
     def code(self, rule: str, wildcards) -> dict[str, str]:
         """Code that can change the result of a rule's job: a hash of each module, by its name."""
         if rule == "train":
             needs = self.configuration.network(wildcards.network, None).needs
-            needed = self._networks(needs, int(wildcards.fold)).values()
-            network = self.configuration.network(wildcards.network, int(wildcards.fold))
+            needed = self._networks(needs, fold_of(wildcards.fold)).values()
+            network = self.configuration.network(wildcards.network, fold_of(wildcards.fold))
             return training.code(network, needed, self._experiment(wildcards).low_resolution)
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
-            return sampling.code(method, self._networks(method.networks, int(wildcards.fold)).values())
+            return sampling.code(method, self._networks(method.networks, fold_of(wildcards.fold)).values())
         if rule == "super_resolve" and not self.new_scans.experiment:
             return code_of(SCRIPTS / f"{rule}.py", *_loaded_by_name())  # the networks' folder is not read for a plan
         if rule == "super_resolve":
@@ -152,6 +72,8 @@ class Plan(ExperimentPlan):
             method = self.configuration.method(self.new_scans.settings.method)
             fold = self.configuration.experiment(experiment).folds.run[0]
             return sampling.code(method, self._networks(method.networks, fold).values(), SCRIPTS / f"{rule}.py")
+        if rule == "figure":
+            return code_of(SCRIPTS / "figure.py", f"mrsi_sr.report.figures.{self.figure_kind(wildcards)}")
         return code_of(SCRIPTS / f"{SCRIPT_OF.get(rule, rule)}.py")
 
     def code_hash(self, rule: str) -> Callable:
@@ -199,28 +121,20 @@ class Plan(ExperimentPlan):
 
     # --- targets
 
-    def tables_and_figures(self) -> list[str]:
-        """Tables, tests between the methods of those that have more than one, and figures."""
-        targets = []
-        for name, experiment in self.configuration.studied.items():
-            for table, settings in experiment.tables.items():
-                compared = len(settings.methods or experiment.methods) > 1
-                targets += [f"results/{name}/tables/{table}.csv"]
-                targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
-            targets += [f"results/{name}/figures/{figure}.png" for figure in experiment.figures]
-        return targets
-
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""
-        return sorted({path for name, fold in self._folds_with_networks() for path in self._networks_of(name, fold)})
+        return sorted({path for name, run in self._runs_with_networks() for path in self._networks_of(name, run)})
 
     def networks_of_fold(self, wildcards) -> list[str]:
         """Provenance of the networks of one fold of an experiment, wherever they are trained."""
-        return self._networks_of(wildcards.experiment, int(wildcards.fold))
+        return self._networks_of(wildcards.experiment, self._run(wildcards))
 
     def losses(self) -> list[str]:
         """Loss curves of every fold of every planned experiment with networks."""
-        return [f"results/{name}/fold-{fold}/losses.png" for name, fold in self._folds_with_networks()]
+        experiments = self.configuration.experiments
+        return [
+            f"results/{name}/{folder_of(run, experiments[name])}/losses.png" for name, run in self._runs_with_networks()
+        ]
 
     def folds(self) -> list[int]:
         """Folds that some experiment runs."""
@@ -228,55 +142,40 @@ class Plan(ExperimentPlan):
 
     def of_fold(self, fold: int) -> list[str]:
         """Scores of every method in one fold of each experiment that runs it, and the loss curves of its networks."""
+        experiments = self.configuration.studied
         scores = [
-            f"results/{name}/fold-{fold}/metrics/{method}.parquet"
-            for name, experiment in self.configuration.studied.items()
-            if fold in experiment.folds.run and experiment.folds.test
+            f"results/{name}/{folder_of(run, experiment)}/metrics/{method}.parquet"
+            for name, experiment in experiments.items()
+            for run in runs_of(experiment)
+            if run.fold == fold and experiment.folds.test
             for method in experiment.methods
         ]
-        return scores + [picture for picture in self.losses() if f"/fold-{fold}/" in picture]
+        folders = {folder_of(run, each) for each in experiments.values() for run in runs_of(each) if run.fold == fold}
+        return scores + [picture for picture in self.losses() if Path(picture).parent.name in folders]
 
     # --- inside
 
     def _folders_handed_over(self, wildcards) -> dict[tuple[int, str], str]:
-        """Folders of the networks of an experiment's methods, by fold and network."""
+        """Folders of the networks of an experiment's methods, by fold and network; those of the first seed."""
         experiment = self._experiment(wildcards)
         methods = [self.configuration.planned_method(name) for name in experiment.methods]
         names = sorted({network for method in methods for network in method.networks.values()})
         place = wildcards.experiment
         return {
-            (fold, name): self._network_folder(place, fold, name) for fold in experiment.folds.run for name in names
+            (fold, name): self._network_folder(place, Run(fold, experiment.seeds[0]), name)
+            for fold in experiment.folds.run
+            for name in names
         }
 
-    def _folds_with_networks(self) -> list[tuple[str, int]]:
-        """Planned experiments with networks, and their folds."""
+    def _runs_with_networks(self) -> list[tuple[str, Run]]:
+        """Planned experiments with networks, and their runs."""
         planned = self.configuration.studied
         with_networks = [name for name in planned if self.configuration.networks_of(name)]
-        return [(name, fold) for name in with_networks for fold in planned[name].folds.run]
+        return [(name, run) for name in with_networks for run in runs_of(planned[name])]
 
-    def _networks_of(self, experiment: str, fold: int) -> list[str]:
+    def _networks_of(self, experiment: str, run: Run) -> list[str]:
         names = sorted(self.configuration.networks_of(experiment))
-        return [f"{self._network_folder(experiment, fold, network)}/provenance.json" for network in names]
-
-    def _methods_of(self, kind: str, name: str, wildcards) -> list[str]:
-        """Methods that a table or figure shows: its own list, or all of the experiment."""
-        experiment = self._experiment(wildcards)
-        return getattr(experiment, kind)[name].methods or experiment.methods
-
-    def _labels(self, methods: list[str]) -> dict[str, str]:
-        return {name: self.configuration.planned_method(name).label for name in methods}
-
-    def _fold_of_figure(self, wildcards) -> int:
-        experiment = self._experiment(wildcards)
-        return experiment.figures[wildcards.figure].fold or experiment.folds.run[0]
-
-    def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
-        """Fingerprint of the settings of a method's maps, by method and fold."""
-        settings = {name: self.configuration.method(name) for name in methods}
-        return {
-            name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
-            for name, each in settings.items()
-        }
+        return [f"{self._network_folder(experiment, run, network)}/provenance.json" for network in names]
 
 
 def _loaded_by_name() -> list[str]:

@@ -9,6 +9,7 @@ from mrsi_sr.reader_study.scale import ROLES
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.reader_study import ReaderStudy
 from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.labels import label_of
 
 FOLDER = "results/{experiment}/reader_study/{study}"
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
@@ -48,7 +49,7 @@ class ReaderStudies:
                 "experiment": wildcards.experiment,
                 "cohort": cohort.name,
                 "phantom": cohort.simulate is not None,
-                "labels": {name: self.configuration.planned_method(name).label for name in methods},
+                "labels": {name: label_of(self.configuration, name) for name in methods},
             }
         )
 

@@ -7,7 +7,7 @@ import pytest
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.experiment import MOST_PANELS
+from mrsi_sr.settings.figure import MOST_PANELS
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.plan import Plan
 
@@ -121,7 +121,7 @@ def test_a_metric_that_has_no_value_in_the_frame_is_refused(raw):
         "evaluate_sizes": [8],
     }
     raw["experiments"]["toy"]["tables"]["comparison"]["sizes"] = [8]
-    raw["experiments"]["toy"]["figures"]["qualitative"]["size"] = 8
+    raw["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"size": 8}]
     Configuration.resolve(change(raw, ["cohort", "slices"], {"frame": 32}))
     with pytest.raises(UserError, match=r"experiments\.toy\.metrics has lpips_alex, which needs a frame of 32"):
         Configuration.resolve(change(raw, ["cohort", "slices"], {"frame": 16}))

@@ -43,7 +43,7 @@ def test_an_experiment_that_is_added_takes_over_nothing_that_was_begun(two, tmp_
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 2}, {"protocol": "paper"}, {"participants": 5}, {"sizes": [8]}, {"folds": {"number": 5, "seed": 2}},
+    [{"seeds": [2]}, {"protocol": "paper"}, {"participants": 5}, {"sizes": [8]}, {"folds": {"number": 5, "seed": 2}},
      {"folds": {"number": 5, "run": [2]}}],
     ids=lambda change: "-".join(change),
 )  # fmt: skip

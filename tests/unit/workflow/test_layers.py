@@ -101,7 +101,7 @@ def test_what_is_overridden_is_left_as_it_was():
     [
         ({}, ["one"]),
         ({"experiments": {"mine": {"methods": ["ddpm"]}}}, ["mine"]),
-        ({"experiments": {"two": {"seed": 3}}}, ["two"]),
+        ({"experiments": {"two": {"seeds": [3]}}}, ["two"]),
         ({"experiments": {"two": None}}, ["one"]),
         ({"experiments": {"mine": {"methods": ["ddpm"]}}, "run": ["two", "mine"]}, ["two", "mine"]),
     ],
@@ -115,7 +115,7 @@ def test_what_no_planned_experiment_uses_is_not_checked_against_the_cohort():
     user["cohort"] |= {"slices": {"frame": 16}, "metabolites": ["NAA"]}
     user["experiments"]["mine"] |= {"sizes": [8], "evaluate_sizes": [8]}
     assert list(Configuration.resolve(layered(user)).experiments) == ["mine"]
-    with pytest.raises(UserError, match=r"experiments\.ftddm\.sizes has 16"):
+    with pytest.raises(UserError, match=r"methods\.ftddm_100_deviation\.sizes has 16"):
         Configuration.resolve(layered(user | {"run": ["ftddm"]}))
 
 

@@ -19,7 +19,7 @@ from mrsi_sr.workflow.scan_files import Contents
 
 OF_RAW = ("strip", "register")  # rules of participants whose MRI is raw
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
-OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "qualitative", "hand_over")
+OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "shown_maps", "figure", "hand_over")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
     table="comparison", figure="qualitative", scan="sub-02",
@@ -140,9 +140,9 @@ BEHIND = {
     "slices": AFTER_SLICES,
     "truncate": {"inventory", *OF_NETWORKS},
     "folds": set(OF_NETWORKS),
-    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "qualitative"},
-    "sample": {"evaluate", "compare", "table", "qualitative"},
-    "evaluate": {"compare", "table"},
+    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "shown_maps", "figure"},
+    "sample": {"evaluate", "compare", "table", "shown_maps", "figure"},
+    "evaluate": {"compare", "table", "shown_maps", "figure"},
 }
 EXPERIMENT = ("experiments", "toy")
 
@@ -158,7 +158,7 @@ EXPERIMENT = ("experiments", "toy")
         ("truncate", setting(*EXPERIMENT, "evaluate_sizes", value=[4, 8, 16, 32])),
         ("folds", setting(*EXPERIMENT, "folds", "seed", value=7)),
         ("train", setting("networks", "munet", "learning_rate", value=2e-3)),
-        ("train", setting(*EXPERIMENT, "seed", value=9)),
+        ("train", setting(*EXPERIMENT, "seeds", value=[9])),
         ("sample", setting("methods", "munet", "seed", value=9)),
         ("evaluate", setting(*EXPERIMENT, "metrics", value=["nrmse", "psnr"])),
     ],

@@ -127,12 +127,11 @@ def set_methods(raw):
                 "plan.hand_over_settings",
             },
         ),
-        (set_metrics, {"plan.table_settings", "plan.test_settings"}),
+        (set_metrics, {"plan.table_settings"}),
         (
             set_methods,
             {
                 "plan.table_settings",
-                "plan.test_settings",
                 "plan.metric_files",
                 "plan.metric_provenance",
                 'plan.lineage("compare")',
@@ -190,9 +189,9 @@ def test_the_settings_of_what_is_needed_are_those_of_the_fold(papers):
 
 def test_a_table_of_one_method_has_no_tests(papers):
     table = "results/multiscale/tables/table1"
-    assert {f"{table}.csv", f"{table}.tests.csv"} <= set(Plan(papers).tables_and_figures())
+    assert {f"{table}.csv", f"{table}.tests.csv"} <= set(Plan(papers).tables())
     papers["experiments"]["multiscale"]["tables"]["table1"]["methods"] = ["munet"]
-    targets = Plan(papers).tables_and_figures()
+    targets = Plan(papers).tables()
     assert f"{table}.csv" in targets and f"{table}.tests.csv" not in targets
 
 

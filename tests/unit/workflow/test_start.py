@@ -172,14 +172,14 @@ def test_the_column_fold_is_checked_before_anything_runs(cohort, folds, said):
 @pytest.mark.parametrize(
     ("figure", "said"),
     [
-        ({"participant": "p9"}, "figures.qualitative.participant is p9, but fold 1 tests p0, p5"),
-        ({"participant": "p1"}, "figures.qualitative.participant is p1, but fold 1 tests p0, p5"),
-        ({"slice": 39}, "figures.qualitative.slice is 39, but the scans have the slices 0 to 38"),
+        ({"participant": "p9"}, "figures.qualitative: the participant is p9, but fold 1 tests p0, p5"),
+        ({"participant": "p1"}, "figures.qualitative: the participant is p1, but fold 1 tests p0, p5"),
+        ({"slice": 39}, "figures.qualitative: the slice is 39, but the scans have the slices 0 to 38"),
         ({"participant": "p0", "slice": 38}, None),
     ],
 )
 def test_a_figure_shows_a_test_participant_of_its_fold_and_a_slice_of_the_scan(cohort, raw, figure, said):
-    raw["experiments"]["toy"]["figures"]["qualitative"] |= figure
+    raw["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [figure]
     plan = cohort(**{f"p{k}": {"fold": str(k % 5 + 1)} for k in range(6)})
     if said:
         assert said in refused(plan.check_against_cohort)

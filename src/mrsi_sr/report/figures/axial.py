@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import Normal, Stroke
 
 from mrsi_sr.report.figures import style
 
@@ -32,7 +33,13 @@ def left_side(affine: np.ndarray) -> str:
 def name_side(axes: Axes, affine: np.ndarray) -> None:
     """Write the side of the head that is on the left of an image, L or R, into its corner."""
     if side := left_side(affine):
-        axes.text(0.02, 0.02, side, color="white", transform=axes.transAxes, va="bottom", fontsize=6)
+        write(axes, 0.02, 0.02, side, va="bottom")
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how) -> None:
+    """Write words into an image, white with a dark edge: read on any grey. x, y: in parts of the image."""
+    drawn = axes.text(x, y, text, color="white", transform=axes.transAxes, fontsize=6, **how)
+    drawn.set_path_effects([Stroke(linewidth=1.2, foreground="black"), Normal()])
 
 
 def window(inside: np.ndarray) -> tuple[slice, slice]:
@@ -55,6 +62,7 @@ def outline(axes: Axes, mask: np.ndarray, factor: int = 1) -> None:
     """Draw the outline of a mask [x, y] that `shown` has cut out, where it has a voxel."""
     if mask.any():
         x, y = ((np.arange(size) + 0.5) * factor - 0.5 for size in mask.shape)
-        axes.contour(
+        drawn = axes.contour(
             x, y, mask.T, levels=[0.5], colors=style.LESION_COLOUR, linewidths=0.7, linestyles=[(0, (2.5, 1.5))]
         )
+        drawn.set_path_effects([Stroke(linewidth=1.5, foreground=style.LESION_EDGE_COLOUR), Normal()])

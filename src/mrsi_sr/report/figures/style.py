@@ -17,11 +17,20 @@ from matplotlib.figure import Figure
 from mrsi_sr.results.files import writing
 
 COLUMN_INCH, PAGE_INCH = 3.5, 7.16  # widths of one and of two columns of a journal page
+PAGE_HEIGHT_INCH = 9.5
+WIDTH_INCH = {"single": COLUMN_INCH, "double": PAGE_INCH}
 METABOLITE_COLOUR_MAP = "viridis"  # perceptually uniform, readable in print and with colour blindness
 ERROR_COLOUR_MAP = "magma"  # for absolute errors: zero is black
 MRI_COLOUR_MAP = "gray"
 LESION_COLOUR = "#ff4f4f"
+LESION_EDGE_COLOUR = "#000000"  # on both sides of the outline: seen in grey, and on red
+FRAME_COLOUR = "#e00000"
 INVALID_COLOUR = "#1b1b1f"  # of invalid voxels in a map
+# Lines of a plot: colours that are distinct with colour blindness (Okabe and Ito 2008), and for grey prints markers and
+# dashes.
+LINE_COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+DASHES = ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
 def apply(formulas: bool = False) -> None:
@@ -67,6 +76,16 @@ def show(axes: Axes, image, colour_map: str, low: float = 0.0, high: float = 1.0
     drawn = axes.imshow(image.T, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="nearest")
     no_ticks(axes)
     return drawn
+
+
+def line(number: int) -> dict:
+    """Colour, marker and dashes of a plot's line, counted from 0."""
+    return {
+        "color": LINE_COLOURS[number % len(LINE_COLOURS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": DASHES[number % len(DASHES)],
+        "markersize": 4,
+    }
 
 
 def no_ticks(axes: Axes) -> None:

@@ -51,7 +51,7 @@ PLACES = {
     ("train", "settings"): "networks.{network}",
     ("train", "sizes"): "experiments.{experiment}.sizes",
     ("train", "low-resolution"): "experiments.{experiment}.low_resolution",
-    ("train", "seed"): "experiments.{experiment}.seed",
+    ("train", "seed"): "experiments.{experiment}.seeds",
     ("sample", "settings"): "methods.{method}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
@@ -60,7 +60,8 @@ PLACES = {
     ("*", "protocol"): "experiments.{experiment}.protocol",
     ("compare", "settings"): "experiments.{experiment}.tables.{table}",
     ("table", "settings"): "experiments.{experiment}.tables.{table}",
-    ("qualitative", "settings"): "experiments.{experiment}.figures.{figure}",
+    ("shown_maps", "settings"): "experiments.{experiment}.figures.{figure}",
+    ("figure", "settings"): "experiments.{experiment}.figures.{figure}",
 }
 # Keys of a script's settings that come from elsewhere in the configuration.
 OTHER_PLACES = {
@@ -78,7 +79,7 @@ OTHER_PLACES = {
     ("report", "phantom"): "cohort.simulate",
     ("report", "cohort"): "cohort.name",
 }
-REPORT = ("compare", "table", "qualitative")
+REPORT = ("compare", "table", "shown_maps", "figure")
 PARTICIPANT = re.compile(r"results/cohorts/[A-Za-z0-9_-]+/([A-Za-z0-9_-]+)(?:/.*)?")
 
 

@@ -9,6 +9,7 @@ from mrsi_sr.results.outputs import record_of
 from mrsi_sr.results.ownership import Owner
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.configuration import Configuration
+from mrsi_sr.workflow.runs import fold_of, runs_of, text_of
 
 STAGES = ("train", "sample", "evaluate")  # rules of a method's scores, in order
 NAMED_BY = ("network", "method", "table", "figure", "participant")  # wildcard that gives a job its name
@@ -83,7 +84,7 @@ class Status:
 
     def network_of(self, job: Job) -> NetworkSettings | None:
         """Today's settings of the network that a job trains; None of other jobs."""
-        return self.configuration.network(job.name, int(job.wildcards["fold"])) if job.rule == "train" else None
+        return self.configuration.network(job.name, fold_of(job.wildcards["fold"])) if job.rule == "train" else None
 
     def report(self) -> str:
         """The whole report as text."""
@@ -104,16 +105,16 @@ class Status:
     def table(self, experiment: str) -> str:
         """Table of an experiment: a row for each method, or network where nobody is tested, a column for each fold."""
         settings = self.configuration.experiments[experiment]
-        folds, tested = settings.folds.run, settings.folds.test
+        runs, tested = [text_of(run, settings) for run in runs_of(settings)], settings.folds.test
         rule, kind = ("evaluate", "method") if tested else ("train", "network")
         last = {
-            (job.wildcards[kind], int(job.wildcards["fold"])): position
+            (job.wildcards[kind], job.wildcards["fold"]): position
             for position, job in enumerate(self.jobs)
             if job.rule == rule and job.wildcards["experiment"] == experiment
         }
-        rows = [[experiment, *(f"fold {fold}" for fold in folds)]]
+        rows = [[experiment, *(f"fold {run.replace('-seed-', ', seed ')}" for run in runs)]]
         for name in settings.methods if tested else self.configuration.networks_of(experiment):
-            cells = (last.get((name, fold)) for fold in folds)
+            cells = (last.get((name, run)) for run in runs)
             rows.append([name, *("not planned" if cell is None else self.cell(cell) for cell in cells)])
         return "\n".join(aligned(rows))
 
@@ -195,7 +196,7 @@ class Status:
         for job in jobs:
             experiment = job.wildcards.get("experiment") if len(self.configuration.experiments) > 1 else None
             folds = of_rule.setdefault((experiment, job.rule), {}).setdefault(job.name, set())
-            folds.update([int(job.wildcards["fold"])] if "fold" in job.wildcards else [])
+            folds.update([fold_of(job.wildcards["fold"])] if "fold" in job.wildcards else [])
         parts = []
         for (experiment, rule), names in of_rule.items():
             of_folds: dict[str, list[str]] = {}

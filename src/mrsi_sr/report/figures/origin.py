@@ -1,0 +1,43 @@
+"""Sentence of a figure's caption on where its maps and scores come from."""
+
+from collections.abc import Sequence
+
+from mrsi_sr.settings.experiment import REGIONS, FigureSettings
+
+REGION_IN_WORDS = {"mask": "inside the quality mask", "frame": "over the whole frame"}
+
+
+def origin(
+    settings: FigureSettings,
+    *,
+    folds: Sequence[int],
+    seeds: Sequence[int],
+    configuration: str,
+    participants: int | None = None,
+    maps: int | None = None,
+) -> str:
+    """Origin of a figure: experiment, protocol and region, cohort, folds, seeds, what was counted, configuration.
+
+    folds, seeds: those that the figure shows. configuration: fingerprint of the settings of what is shown.
+    participants, maps: their numbers, where the figure shows means over them.
+    """
+    experiment = f"Experiment {settings.experiment}, protocol" if settings.experiment else "Protocol"
+    region = settings.region or REGIONS[settings.protocol][0]
+    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
+    facts = [
+        f"{experiment} {settings.protocol}: metrics {REGION_IN_WORDS[region]}",
+        f"cohort {settings.cohort}{phantom}",
+        _numbered("fold", folds) + (f" of {settings.folds_in_all}" if settings.folds_in_all else ""),
+        _numbered("training seed", seeds),
+        _counted("participant", participants),
+        _counted("map", maps),
+    ]
+    return f"{'; '.join(filter(None, facts))}. Configuration {configuration}."
+
+
+def _numbered(noun: str, numbers: Sequence[int]) -> str:
+    return f"{noun}{'s' * (len(numbers) != 1)} {', '.join(map(str, sorted(numbers)))}"
+
+
+def _counted(noun: str, number: int | None) -> str:
+    return "" if number is None else f"{number:,} {noun}{'s' * (number != 1)}"

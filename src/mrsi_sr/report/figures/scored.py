@@ -1,0 +1,145 @@
+"""Scores that a figure is drawn of: metrics files and their provenance, checked as those of a table are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation import scores
+from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.report.agreement import check_agreement, read_records
+from mrsi_sr.report.caption import terms
+from mrsi_sr.report.figures.origin import origin
+from mrsi_sr.report.shared import on_shared_maps
+from mrsi_sr.results.provenance import fingerprint, origin_of
+from mrsi_sr.settings.experiment import FigureSettings, TableSettings
+from mrsi_sr.settings.figure import Conditions, Curves
+from mrsi_sr.settings.method import split_point
+
+WITHOUT_WEIGHTS = "not available:\nscored without LPIPS weights"  # the reason of all missing values
+UNITS = {"psnr": "dB"}  # of metrics that have one
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a figure.
+
+    values: a row for each map and metric, as scores.select has them: the mean over repeated samples and seeds, missing
+    where the metric is not available. methods: in the order of the figure, points of a sweep as METHOD@VALUE. records:
+    provenance of one metrics file of each method, by the method's name without a point. frame: voxels of a map along
+    each axis. origin, terms: the caption's sentences on where the scores come from, and on the terms that methods
+    without a sweep are compared on.
+    """
+
+    values: pd.DataFrame
+    methods: list[str]
+    records: dict[str, dict]
+    frame: int
+    origin: str
+    terms: str
+
+    def factor(self, size: int) -> str:
+        """Upscaling factor of a size, as printed."""
+        return f"{self.frame / size:.1f}".removesuffix(".0")
+
+    def nfe(self, method: str) -> float:
+        """Number of network evaluations of a map by a method or by each point of its sweep."""
+        return self.records[split_point(method)[0]]["nfe"]
+
+    def swept(self, method: str) -> str:
+        """Key of the sampler that a method sweeps over. Raises UserError where it has no sweep."""
+        name = split_point(method)[0]
+        if not (sweep := self.records[name]["sampling_settings"].get("sweep")):
+            raise UserError(
+                f"the method {name} has no sweep, and the figure shows the values of one\n  name swept methods only"
+            )
+        return sweep["key"]
+
+    def value(self, method: str) -> float:
+        """Value of a method's point of its sweep. Raises UserError where it is no number."""
+        key, point = self.swept(method), split_point(method)[1]
+        try:
+            return float(point)
+        except ValueError:
+            raise UserError(f"{method} has no value of {key} along an axis\n  name METHOD@NUMBER") from None
+
+
+def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: FigureSettings) -> Scored:
+    """Scores of the methods, metrics and sizes that a figure shows.
+
+    metrics: metrics files (Parquet) of evaluate.py. provenance: their records. Where a method is sampled on a declared
+    subset of the maps, all methods are compared on the maps that they share.
+    Raises UserError for what a table refuses too: files of two protocols or experiments, missing folds, methods that
+    are not scored on the same maps, scores of other settings than the configuration's or of mixed ones.
+    """
+    table = scores.read(metrics, settings.protocol, settings.experiment)
+    records = read_records(provenance, metrics)
+    methods = _as_of_a_table(table, settings).methods
+    shown = [each for each in records if each["method"] in {split_point(method)[0] for method in methods}]
+    conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
+    table = table if conditions else on_shared_maps(table, shown, methods)
+    asked = _as_of_a_table(table, settings)
+    by_name = table.assign(method=[split_point(method)[0] for method in table.method])
+    check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
+    _check_one_cost(shown)
+    values = _select_by_size(table, asked) if conditions else scores.select(table, asked)
+    facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
+    said = origin(
+        settings,
+        folds=sorted(map(int, values.fold.unique())),
+        seeds=sorted({each["seed"] for each in shown}),
+        configuration=fingerprint(*facts),
+        participants=values.participant.nunique(),
+        maps=len(values[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
+    )
+    fixed = terms([each for each in shown if not each["sampling_settings"].get("sweep")], settings.labels)
+    by_method = {each["method"]: each for each in reversed(shown)}
+    return Scored(values, methods, by_method, shown[0]["frame"], said, f"Settings: {fixed}." if fixed else "")
+
+
+def label_of(metric: str) -> str:
+    """Metric with its unit and the arrow in the direction of better values."""
+    unit = f" ({UNITS[metric]})" if metric in UNITS else ""
+    return f"{METRICS[metric].label}{unit} {METRICS[metric].arrow}"
+
+
+def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettings:
+    """Settings of a table of what the figure shows, by which its scores are chosen and checked."""
+    figure = settings.figure
+    match figure:
+        case Curves():
+            methods = list(dict.fromkeys(method for line in figure.lines for method in line.methods))
+            metrics = list(dict.fromkeys([*figure.metrics, *({figure.x} & set(METRICS))]))
+        case Conditions():
+            points = [point for point in dict.fromkeys(table.method) if split_point(point)[0] == figure.method]
+            methods, metrics = points or [figure.method], [figure.metric]
+    same = ("protocol", "experiment", "region", "folds", "folds_in_all", "expected")
+    keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
+    own = table[table.method.isin(methods)]
+    there = (table if own.empty else own)["size"].unique()
+    return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, there)))
+
+
+def _select_by_size(table: pd.DataFrame, asked: TableSettings) -> pd.DataFrame:
+    """Values at each size of the methods that are scored there: a sweep may have other points at each size."""
+    parts = []
+    for size in asked.sizes:
+        there = set(table.method[table["size"] == size])
+        methods = [method for method in asked.methods if method in there] or asked.methods
+        parts.append(scores.select(table, asked | {"sizes": [size], "methods": methods}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _check_one_cost(records: list[dict]) -> None:
+    """Raise a UserError where folds of a method differ in their number of network evaluations."""
+    first: dict[str, dict] = {}
+    for each in records:
+        before = first.setdefault(each["method"], each)
+        if each["nfe"] != before["nfe"]:
+            raise UserError(
+                f"{each['method']} differs between folds in its number of network evaluations: {before['nfe']} in fold"
+                f" {before['fold']}, {each['nfe']} in fold {each['fold']}\n"
+                "  the files come from different configurations: sample and evaluate all folds again"
+            )
