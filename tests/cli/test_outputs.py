@@ -49,6 +49,7 @@ SCRIPTS = {
     "table": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
     "shown_maps": "--samples IN/samples --metrics IN/a.parquet --provenance IN/a.provenance.json --slices IN/slices.npz"
     f" --low-resolution IN/low.npz --settings {FIGURE} --out OUT",
+    "evidence": "--published IN/folds.csv --tables IN/volumes/counts.csv --out OUT",
     "figure": f"--maps IN/shown.npz --settings {FIGURE} --out-png OUT --out-pdf OUT.pdf",
 }
 SCRIPTS["reader_study"] = (

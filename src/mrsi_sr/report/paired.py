@@ -13,7 +13,8 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 1  # of the resamples
 FEWEST = 6  # pairs that an interval needs: with fewer no interval reaches 95 %
-LISTED = 1_000_000  # number of pairs of differences up to which their averages are listed
+LISTED = 20_000  # number of pairs of differences up to which their averages are listed
+AT_A_TIME = 1_000_000  # averages of pairs of many sets of differences that are in memory together
 EXACT_UP_TO = 50  # number of pairs; with more, the signed-rank distribution is approximated as normal, as in SciPy
 
 
@@ -64,13 +65,14 @@ def hodges_lehmann(differences: np.ndarray) -> float:
     if len(differences) == 0:
         return np.nan
     ordered, number = np.sort(differences), len(differences) * (len(differences) + 1) // 2
-    return (walsh_average(ordered, (number - 1) // 2) + walsh_average(ordered, number // 2)) / 2
+    lower = walsh_average(ordered, (number - 1) // 2)
+    return lower if number % 2 else (lower + walsh_average(ordered, number // 2)) / 2
 
 
 def hodges_lehmann_of_each(differences: np.ndarray) -> np.ndarray:
     """Hodges-Lehmann difference of each of many small sets of differences, [B, N] -> [B]."""
     first, second = np.triu_indices(differences.shape[1])
-    step = max(1, LISTED // len(first))
+    step = max(1, AT_A_TIME // len(first))
     parts = [differences[start : start + step] for start in range(0, len(differences), step)]
     return np.concatenate([np.median((each[:, first] + each[:, second]) / 2, axis=1) for each in parts])
 

@@ -44,18 +44,25 @@ def absent_scores(scores: Sequence[FoldScores], methods: Sequence[str], settings
     return sorted(absent, key=lambda each: (methods.index(each.method), each.fold, each.seed))
 
 
-def refuse(absent: Sequence[Absent]) -> None:
-    """Raise a UserError that names all scores that are missing or stale, and the one command that makes them again."""
+def refuse(absent: Sequence[Absent], what: str = "table") -> None:
+    """Raise a UserError that names all scores that are missing or stale, and the one command that makes them again.
+
+    what: table, which may be partial, or figure.
+    """
     lines = [f"{each.place}: {each.why}" for each in absent]
     stale_ones = [each for each in absent if each.why != MISSING]
     raise UserError(
         "\n  ".join(
             [
-                f"the scores of {len(absent)} of the table's methods, folds and seeds are missing or stale:",
+                f"the scores of {len(absent)} of the {what}'s methods, folds and seeds are missing or stale:",
                 *lines,
                 renewing(each.file for each in absent),
                 *(["or use the --configfile that the stale ones were made with"] if stale_ones else []),
-                "or set allow_partial: true in the table, which then says what it lacks",
+                *(
+                    ["or set allow_partial: true in the table, which then says what it lacks"]
+                    if what == "table"
+                    else []
+                ),
             ]
         )
     )
