@@ -294,6 +294,6 @@ def test_lpips_weights_reach_the_evaluations_of_experiments_with_lpips_alone_and
     real |= {"lpips": {"download": True}}
     real["experiments"]["toy"]["metrics"] = ["nrmse", "psnr", "ssim", "lpips_vgg"]
     assert reached(real, setting("lpips", value={"archive": "archive.tar.gz"})) == set()
-    behind = {"evaluate", "compare", "table"}
+    behind = {"evaluate", *BEHIND["evaluate"]}
     assert reached(real, lambda _: Path("archive.tar.gz").write_bytes(b"other weights")) == behind
     assert reached(real, setting("lpips", value=None)) == behind
