@@ -55,14 +55,16 @@ def sheet_of_tests(tests: pd.DataFrame, collected: Collected) -> Sheet:
 
 def _rows(table: Table) -> Sheet:
     settings = table.settings
-    columns = [Column(heading) for heading in settings.marks] + [Column(COST[key], align="r") for key in settings.costs]
+    columns = [Column(mark.heading) for mark in settings.marks] + [
+        Column(COST[key], align="r") for key in settings.costs
+    ]
     for metric, group in table.columns:
         heading = f"{_label(metric, settings.unit)} {METRICS[metric].arrow}"
         columns.append(Column(heading, *_group(table, group)))
     rows, scored = [], {each.method for each in table.collected.scores}
     for row in table.rows.to_dict("records"):
         method = row["method"]
-        marks = [Cell(WITH if method in methods else WITHOUT) for methods in settings.marks.values()]
+        marks = [Cell(WITH if method in mark.methods else WITHOUT) for mark in settings.marks]
         costs = [Cell(PRINTED[key](row[key]) if method in scored else MISSING) for key in settings.costs]
         rows.append((_name(table, row), [*marks, *costs, *(_cell(table, method, *each) for each in table.columns)]))
     return Sheet("Method", columns, rows, table.caption)

@@ -87,7 +87,7 @@ class Grid(Settings):
 
     rows: list[Words] = Field(min_length=1, max_length=100, description="headings of the rows")
     columns: list[Words] = Field(min_length=1, max_length=100, description="headings of the columns")
-    methods: list[list[str | None]] = Field(
+    methods: list[Annotated[list[str | None], Field(min_length=1, max_length=100)]] = Field(
         min_length=1, max_length=100, description="methods of each row, from the first column to the last; null: none"
     )
 
@@ -102,6 +102,13 @@ class Grid(Settings):
         if not all(map(any, [*self.methods, *zip(*self.methods, strict=True)])):
             raise rule("methods", "has an empty row or column: expected a method in each")
         return self
+
+
+class Mark(Settings):
+    """Column of check marks of a table."""
+
+    heading: Words = Field(description="heading of the column")
+    methods: Names = Field(description="methods that have a check mark; the others have a cross")
 
 
 class Table(Settings):
@@ -152,9 +159,7 @@ class Table(Settings):
         description="table of the scores that there are, where some are missing or of other settings; its caption and"
         " its rows say what is missing. false: no table then",
     )
-    marks: dict[Words, Names] = Field(
-        {}, description="columns of check marks after the methods' names: heading, and the methods that have one"
-    )
+    marks: list[Mark] = Field([], max_length=100, description="columns of check marks, after the methods' names")
     grid: Grid | None = Field(
         None, description="methods by row and column, of one metric at one size; null: a row for each method"
     )
@@ -177,7 +182,7 @@ class Table(Settings):
     @property
     def named(self) -> list[tuple[str, str]]:
         """Methods that a key beside `methods` names: key, method."""
-        marked = [("marks", method) for methods in self.marks.values() for method in methods]
+        marked = [("marks", method) for mark in self.marks for method in mark.methods]
         labelled = [("labels", method) for method in self.labels]
         return [*labelled, *marked, *([("reference", self.reference)] if self.reference else [])]
 
@@ -188,7 +193,7 @@ class Table(Settings):
             return self
         shown = list(dict.fromkeys(method for row in self.grid.methods for method in row if method))
         if len(self.metrics) > 1 or (len(self.sizes) > 1 and not self.pool_sizes) or self.costs or self.marks:
-            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks {}")
+            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks []")
         if self.methods and set(self.methods) != set(shown):
             raise rule("grid", f"shows {listed(shown)}: expected the methods of the table, {listed(self.methods)}")
         return self if self.methods else self.model_copy(update={"methods": shown})

@@ -21,7 +21,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_check_marks_say_which_method_has_what():
-    marks = {"Mask": ["munet"], "L_guide": ["munet", "zero_filled"]}
+    marks = [{"heading": "Mask", "methods": ["munet"]}, {"heading": "L_guide", "methods": ["munet", "zero_filled"]}]
     table = build(long_table(), RECORDS, SETTINGS | {"marks": marks, "costs": []})
     head, _, zero_filled, munet = rows_of(markdown(table))
     assert head[:3] == ["Method", "Mask", "L_guide"] and zero_filled[1:3] == ["×", "✓"] and munet[1:3] == ["✓", "✓"]
