@@ -91,7 +91,8 @@ def test_a_papers_figure_has_its_panels_and_colour_bars_and_can_be_read(name):
     assert illegible(figure) == [] and on_panels(figure) == []
     assert [len(row) for row in panels(figure)] == in_rows
     assert sorted(colour_bars(figure)) == sorted(bars)
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()) >= 5
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) >= 5 and max(sizes) <= 7
     width, height = figure.get_size_inches()
     assert width == style.PAGE_INCH and height <= style.PAGE_HEIGHT_INCH
 
