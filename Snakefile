@@ -79,6 +79,7 @@ wildcard_constraints:
     method="[A-Za-z0-9_]+",
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
+    study="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
     fold=r"\d+(-seed-\d+)?",
 
@@ -96,8 +97,10 @@ include: "workflow/rules/truncate.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
+include: "workflow/rules/lpips.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/reader_study.smk"
 include: "workflow/rules/hand_over.smk"
 include: "workflow/rules/super_resolve.smk"
 include: "workflow/rules/status.smk"
@@ -124,6 +127,17 @@ rule cohort:
         plan.all_slices(),
         plan.montages(),
         plan.cohort_summary(),
+
+
+# Pages of image pairs that radiologists rate blind; and, when their ratings are there, what they gave them.
+rule reader_studies:
+    input:
+        start.if_cohort_fits(plan, plan.reader_studies.pages()),
+
+
+rule ratings:
+    input:
+        start.ratings_if_any(plan),
 
 
 # New scans, super-resolved with trained networks: those of the configuration's section `scans`.

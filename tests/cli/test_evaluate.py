@@ -8,7 +8,12 @@ import evaluated
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pyarrow import parquet
+
+from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.lpips import Lpips
+from mrsi_sr.evaluation.lpips_networks import BACKBONES
 
 SETTINGS = {
     "title": "Methods", "experiment": "demo", "cohort": "toys", "phantom": True, "protocol": "clean", "folds": [1, 2],
@@ -26,7 +31,7 @@ def cohort(tmp_path_factory):
 def flags(cohort, folder, method="munet", fold=1, **changes):
     flags = {
         "--samples": cohort["samples"][method, fold], "--fold": fold, "--method": method, "--protocol": "clean",
-        "--metrics": "nrmse,psnr,ssim,lpips_alex", "--experiment": "demo", "--lpips-weights": "{}",
+        "--metrics": "nrmse,psnr,ssim,lpips_alex", "--experiment": "demo",
         "--out": folder / f"fold-{fold}-{method}.parquet",
         "--provenance": folder / f"fold-{fold}-{method}.provenance.json",
     } | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}  # fmt: skip
@@ -43,7 +48,7 @@ def metrics(cohort, run_script, repository):
     folder = cohort["folder"] / "metrics"
     done = evaluate(run_script, cohort, folder)
     assert done.returncode == 0, done.stderr
-    assert "lpips_alex is not available" in done.stderr
+    assert "lpips_alex is not available: the configuration has no section lpips" in done.stderr
     script = runpy.run_path(str(repository / "workflow" / "scripts" / "evaluate.py"))
     for method, fold in [("munet", 2), ("zero_filled", 1), ("zero_filled", 2)]:
         script["main"](script["parser"]().parse_args([str(word) for word in flags(cohort, folder, method, fold)]))
@@ -58,8 +63,9 @@ def table(run_script, metrics, folder, **changes):
 
 def compare(run_script, files, out, **changes):
     records = [file.with_suffix(".provenance.json") for file in files]
+    outs = [word for end in ("csv", "md", "tex") for word in (f"--out-{end}", out.with_suffix(f".{end}"))]
     settings = json.dumps(SETTINGS | changes)
-    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, "--out", out)
+    return run_script("compare", "--metrics", *files, "--provenance", *records, "--settings", settings, *outs)
 
 
 def refused(done, message):
@@ -87,19 +93,37 @@ def test_evaluate_writes_the_long_table_and_carries_the_methods_cost(metrics):
     assert len(record["inputs_sha256"]) == 6 and record["frame"] == 16
 
 
-def test_evaluate_uses_lpips_weights_that_are_named(run_script, tmp_path):
-    import torch
-
-    shapes = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
-    alexnet = {f"features.{i}.weight": 0.05 * torch.randn(shape) for i, shape in shapes.items()}
-    alexnet |= {f"features.{i}.bias": torch.zeros(shape[0]) for i, shape in shapes.items()}
-    torch.save(alexnet, tmp_path / "alexnet.pth")
-    weights = json.dumps({"lpips_alex": {"backbone": str(tmp_path / "alexnet.pth")}})
-    cohort = evaluated.write(tmp_path / "cohort", participants=1, frame=64)
-    done = evaluate(run_script, cohort, tmp_path, lpips_weights=weights)
+def test_evaluate_uses_lpips_weights_that_are_named(run_script, tmp_path, monkeypatch, repository):
+    make_weights(tmp_path, tmp_path / "weights", monkeypatch, repository)
+    cohort, index = evaluated.write(tmp_path / "cohort", participants=1, frame=64), tmp_path / "weights/weights.json"
+    metrics = "nrmse,lpips_alex,lpips_vgg"
+    done = evaluate(run_script, cohort, tmp_path, metrics=metrics, lpips_weights=index)
     assert done.returncode == 0, done.stderr
-    values = pd.read_parquet(tmp_path / "fold-1-munet.parquet").query("metric == 'lpips_alex'").value
+    scores = pd.read_parquet(tmp_path / "fold-1-munet.parquet")
+    values = scores.query("metric == 'lpips_alex'").value
     assert len(values) == 3 * 2 * 2 * 2 and (values > 0).all()
+    assert scores.query("metric == 'lpips_vgg'").value.isna().all()
+    settings = json.loads((tmp_path / "fold-1-munet.provenance.json").read_text())["settings"]
+    assert settings["lpips_weights"] == json.loads(index.read_text())["sha256"]
+    assert settings["lpips_reason"] == "no weights of it are given"
+    changed = tmp_path / "weights/lpips_alex.safetensors"
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"lpips_alex\.safetensors is damaged"):
+        Lpips("lpips_alex", changed)
+
+
+def make_weights(folder, out, monkeypatch, repository):
+    """Weights of LPIPS from files of random weights of AlexNet, as torchvision and lpips save them."""
+    shapes = BACKBONES["lpips_alex"].shapes
+    tensors = {name: 0.05 * torch.rand(shape) for name, shape in shapes.items()}
+    tensors["classifier.1.weight"] = torch.zeros(2, 2)  # torchvision's files have the whole network
+    torch.save({name: each for name, each in tensors.items() if name[0] != "l"}, folder / "alexnet.pth")
+    torch.save({name: each for name, each in tensors.items() if name[0] == "l"}, folder / "alex.pth")
+    files = [f"--backbone=lpips_alex={folder / 'alexnet.pth'}", f"--linear=lpips_alex={folder / 'alex.pth'}"]
+    path = repository / "workflow" / "scripts" / "lpips_weights.py"
+    monkeypatch.setattr("sys.argv", [str(path)])
+    script = runpy.run_path(str(path))
+    script["main"](script["parser"]().parse_args([*files, f"--out={out}"]))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +132,7 @@ def test_evaluate_uses_lpips_weights_that_are_named(run_script, tmp_path):
         ({"metrics": "nrmse,rmse"}, "unknown metric 'rmse'"),
         ({"samples": "nowhere"}, "no samples in nowhere"),
         ({"protocol": "paper"}, "samples of protocol 'clean', asked for is 'paper'"),
-        ({"lpips_weights": '{"lpips_alex": {"backbone": "absent.pth"}}'}, "no LPIPS weights file absent.pth"),
+        ({"lpips_weights": "absent.json"}, "no file absent.json, expected an index of LPIPS weights"),
     ],
 )
 def test_evaluate_refuses(cohort, run_script, tmp_path, changes, message):
@@ -140,12 +164,17 @@ def test_compare_tests_each_pair_over_participants(metrics, run_script, tmp_path
     psnr = tests.query("metric == 'psnr'").iloc[0]
     assert psnr.better == "munet" and psnr.p == pytest.approx(0.03125) and psnr.rank_biserial == -1
     assert tests.query("metric == 'lpips_alex'").note.str.contains("not available").all()
+    assert (
+        set(tests.folds) == {"folds 1, 2 of 2"} and set(tests.cohort) == {"toys"} and tests.configuration.nunique() == 1
+    )
+    assert "Hodges-Lehmann difference" in (tmp_path / "tests.md").read_text()
+    assert "\\begin{longtable}" in (tmp_path / "tests.tex").read_text()
 
 
 def test_compare_names_a_fold_that_one_method_lacks(metrics, run_script, tmp_path):
     done = compare(run_script, metrics[0][1:], tmp_path / "tests.csv")
-    refused(done, "munet has no values for")
-    assert "fold-1-zero_filled.parquet" in done.stderr and not (tmp_path / "tests.csv").exists()
+    refused(done, "munet, fold 1, seed 1: missing")
+    assert "results/demo/fold-1/metrics/munet.parquet" in done.stderr and not (tmp_path / "tests.csv").exists()
 
 
 def test_table_comes_in_three_formats(metrics, run_script, tmp_path):
@@ -161,9 +190,10 @@ def test_table_comes_in_three_formats(metrics, run_script, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"experiment": "ftddm"}, "is of the experiment 'demo'"),
-        ({"folds": [1, 2, 3]}, "of fold 1, 2, the settings ask for 1, 2, 3"),
-        ({"methods": ["munet", "ddpm"]}, "no method ddpm"),
+        ({"experiment": "ftddm"}, "4 of 4 metrics files are not of the experiment 'ftddm'"),
+        ({"folds": [1, 2, 3]}, "zero_filled, fold 3, seed 1: missing"),
+        ({"methods": ["munet", "ddpm"]}, "ddpm, fold 1, seed 1: missing"),
+        ({"seeds": [1, 2]}, "munet, fold 2, seed 2: missing"),
         ({"metric": ["nrmse"]}, "did you mean metrics?"),
     ],
 )
@@ -198,7 +228,7 @@ def test_tables_and_tests_refuse_folds_of_different_settings_until_told(metrics,
     assert table(run_script, mixed, out, mix_folds=True).returncode == 0
     assert compare(run_script, mixed[0], out / "tests.csv", mix_folds=True).returncode == 0
     assert said in (out / "table.md").read_text()
-    assert set(pd.read_csv(out / "tests.csv").mixed_folds) == {said}
+    assert set(pd.read_csv(out / "tests.csv").mixed) == {said}
 
 
 def test_tables_refuse_scores_of_another_configuration(metrics, run_script, tmp_path):

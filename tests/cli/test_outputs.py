@@ -42,13 +42,23 @@ SCRIPTS = {
     " --folds IN/folds.csv --fold 1 --protocol clean --sizes 8 --out OUT",
     "evaluate": "--samples IN/samples --slices IN/slices.npz --fold 1 --method a --protocol clean --metrics nrmse"
     " --out OUT --provenance OUT.provenance.json",
+    "lpips_weights": "--archive IN/lpips.tar.gz --out OUT",
     "losses": "--networks IN/network --out OUT",
-    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out OUT",
+    "compare": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md"
+    " --out-tex OUT.tex",
     "table": "--metrics IN/a.parquet --provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md --out-tex OUT.tex",
     "shown_maps": "--samples IN/samples --metrics IN/a.parquet --provenance IN/a.provenance.json --slices IN/slices.npz"
     f" --low-resolution IN/low.npz --settings {FIGURE} --out OUT",
+    "evidence": "--published IN/folds.csv --tables IN/volumes/counts.csv --out OUT",
     "figure": f"--maps IN/shown.npz --settings {FIGURE} --out-png OUT --out-pdf OUT.pdf",
 }
+SCRIPTS["reader_study"] = (
+    "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
+)
+SCRIPTS["reader_ratings"] = (
+    "--ratings IN/folds.csv --keys IN/volumes/counts.csv --out-table OUT --out-completeness OUT.complete.csv"
+    " --out-agreement OUT.agreement.csv --out-png OUT.png --out-pdf OUT.pdf"
+)
 SCRIPTS["scans_page"] = "--scans IN/scan --out OUT"
 SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
@@ -56,10 +66,10 @@ SCRIPTS["hand_over"] = (
 )
 WITHOUT_OUTPUT = {"status", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
-FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "hand_over")
+FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "lpips_weights", "hand_over")
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
-    "t1.nii.gz", "flair.nii.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
+    "t1.nii.gz", "flair.nii.gz", "lpips.tar.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
     "scan/provenance.json", "scan/trust.json", "shown.npz",
 )  # fmt: skip
 
@@ -104,7 +114,7 @@ def test_a_place_that_is_somebody_elses_is_refused_and_left_as_it_is(script, run
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("script", ["simulate", "ingest", "mask", "hand_over"])
+@pytest.mark.parametrize("script", ["simulate", "ingest", "mask", "hand_over", "lpips_weights"])
 def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anything_is_read(script, run, tmp_path):
     """What they would read is damaged here, which they do not get to see; the folders of the others are kept."""
     out = tmp_path / "out"

@@ -1,26 +1,25 @@
 """A browser without a window, for tests that open pages: Debian's chromium, driven by selenium."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import pytest
+from required import skip_or_fail
 
-REQUIRED = "MRSI_SR_BROWSER_TESTS"  # set to 'required' where a browser is installed: then none of its tests is skipped
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "chromedriver": ("chromedriver",)}
 
 
 @contextmanager
-def opened() -> Iterator:
-    """selenium's browser; the test is skipped where there is none, or fails where there has to be one."""
+def opened(profile: Path | None = None) -> Iterator:
+    """selenium's browser; the test is skipped where there is none, or fails where there has to be one.
+
+    profile: folder in which the browser keeps what pages store, for a browser that is opened again.
+    """
     found = {name: next(filter(None, map(shutil.which, names)), None) for name, names in PROGRAMS.items()}
     if missing := [name for name, path in found.items() if path is None]:
-        words = f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)"
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(f"{words}, but {REQUIRED} is required")
-        pytest.skip(words)
+        skip_or_fail(f"{' and '.join(missing)} not installed (Debian: apt-get install chromium chromium-driver)")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -28,6 +27,8 @@ def opened() -> Iterator:
     # A container has no sandbox for root, and little shared memory.
     for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-gpu", "window-size=1300,1000"):
         options.add_argument(f"--{flag}")
+    if profile:
+        options.add_argument(f"--user-data-dir={profile}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(found["chromedriver"]))
     driver.set_script_timeout(60)

@@ -78,7 +78,8 @@ SLOW = [
     ("simulate", simulated), ("ingest", flipped), ("mask", masked), ("montage", masked), ("slices", fewer_slices),
     ("truncate", other_sizes), ("inventory", flipped), ("cohort_summary", flipped), ("folds", other_folds),
     ("losses", trained_faster), ("sample", sampled_otherwise), ("compare", fewer_metrics),
-    ("qualitative", another_metabolite),
+    ("shown_maps", another_metabolite),
+    ("figure", another_metabolite),
 ]  # fmt: skip
 ROWS = [*BY_DEFAULT, *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW)]
 

@@ -10,7 +10,8 @@ from clone import REPOSITORY, Clone
 
 TOY = ("--configfile", "toy.yaml")
 ADDED = ("\n\n\ndef ", "\n\n\nADDED = 1\n\n\ndef ")
-DRAWN = {"compare toy comparison", "table toy comparison", "qualitative toy qualitative", "all"}
+SHOWN, FIGURE = "shown_maps toy qualitative", "figure toy qualitative"
+DRAWN = {"compare toy comparison", "table toy comparison", SHOWN, FIGURE, "all"}
 
 
 def of_method(method):
@@ -51,22 +52,29 @@ def test_a_metric_scores_but_samples_nothing(changed):
 
     methods = ("zero_filled", "munet", "ddpm")
     scored = {f"evaluate toy 2 {method}" for method in methods}
-    assert changed(change) == scored | DRAWN - {"qualitative toy qualitative"}
+    assert changed(change) == scored | DRAWN
 
 
 def test_a_figure_is_drawn_but_nothing_scored(changed):
     def change(configuration):
         configuration["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"metabolite": "NAA"}]
 
-    assert changed(change) == {"qualitative toy qualitative", "all"}
+    assert changed(change) == {SHOWN, FIGURE, "all"}
 
 
-def test_a_title_and_a_label_are_written_but_nothing_tested_or_sampled(changed):
+def test_a_figures_layout_needs_the_kept_maps_alone(changed):
+    def change(configuration):
+        configuration["experiments"]["toy"]["figures"]["qualitative"] |= {"title": "Another title", "errors": False}
+
+    assert changed(change) == {FIGURE, "all"}
+
+
+def test_a_title_and_a_label_are_written_but_nothing_scored_or_sampled(changed):
     def change(configuration):
         configuration["methods"]["ddpm"]["label"] = "DDPM, our own"
         configuration["experiments"]["toy"]["tables"]["comparison"]["title"] = "Another title"
 
-    assert changed(change) == {"table toy comparison", "qualitative toy qualitative", "all"}
+    assert changed(change) == DRAWN - {SHOWN}
 
 
 def test_how_often_is_saved_and_how_much_is_sampled_at_once_change_no_result(changed):
@@ -84,7 +92,7 @@ def test_one_fold_is_brought_up_to_date_and_the_others_left(changed):
 
     planned = changed(change, "fold_3")
     assert {"train toy 3 munet", "train toy 3 ddpm", "evaluate toy 3 zero_filled", "losses toy 3"} < planned
-    assert not {job for job in planned if " toy 2" in job or job.startswith(("table", "qualitative"))}
+    assert not {job for job in planned if " toy 2" in job or job.startswith(("table", "figure"))}
 
 
 @pytest.mark.parametrize("fold", [2, 3])
@@ -179,11 +187,15 @@ MONTAGES = {f"montage toy sub-0{k}" for k in (1, 2, 3)}
 @pytest.mark.parametrize(
     ("module", "edit", "expected"),
     [
-        ("report/tables.py", ("Time (s)", "Time [s]"), {"table toy comparison", "all"}),
+        (
+            "report/layout.py",
+            ("Time (s)", "Time [s]"),
+            {"table toy comparison", "compare toy comparison", "all"},
+        ),
         (
             "report/figures/style.py",
             ('"savefig.dpi": 300', '"savefig.dpi": 200'),
-            {"losses toy 2", "qualitative toy qualitative", "all"} | MONTAGES,
+            {"losses toy 2", FIGURE, "all"} | MONTAGES,
         ),
         ("samplers/zero_filled.py", ADDED, of_method("zero_filled") | DRAWN),
         (

@@ -2,7 +2,7 @@ rule evaluate:
     input:
         samples="results/{experiment}/fold-{fold}/samples/{method}/provenance.json",
         inventory="results/{experiment}/inventory.csv",
-        lpips=plan.lpips_files,
+        lpips=plan.lpips.index,
     output:
         metrics="results/{experiment}/fold-{fold}/metrics/{method}.parquet",
         provenance="results/{experiment}/fold-{fold}/metrics/{method}.provenance.json",
@@ -21,11 +21,11 @@ rule evaluate:
         fold=plan.fold,
         seed=plan.seed,
         protocol=plan.protocol,
-        lpips=plan.lpips_weights,
+        lpips=lambda wildcards, input: [f"--lpips-weights={path}" for path in input.lpips],
         samples=subpath(input.samples, parent=True),
     shell:
         "python workflow/scripts/evaluate.py --samples {params.samples:q} --slices {params.slices:q}"
         " --experiment {wildcards.experiment} --fold {params.fold} --seed {params.seed} --method {wildcards.method}"
         " --protocol {params.protocol} --metrics {params.metrics}"
-        " --lpips-weights {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"
+        " {params.lpips:q} --out {output.metrics:q} --provenance {output.provenance:q}"
         " 2>&1 | tee -a {log:q}"

@@ -30,13 +30,15 @@ rule compare:
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
-        report(
+        csv=report(
             "results/{experiment}/tables/{table}.tests.csv",
             category="Tables",
             subcategory="{experiment}",
             caption="../report/statistics.rst",
             labels={"table": "{table}", "kind": "tests between methods"},
         ),
+        md="results/{experiment}/tables/{table}.tests.md",
+        tex="results/{experiment}/tables/{table}.tests.tex",
     log:
         "logs/{experiment}/compare-{table}.log",
     conda:
@@ -47,10 +49,11 @@ rule compare:
     params:
         code=plan.code_hash("compare"),
         lineage=plan.lineage("compare"),
-        settings=plan.test_settings,
+        settings=plan.table_settings,
     shell:
         "python workflow/scripts/compare.py --metrics {input.metrics:q} --provenance {input.provenance:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
+        " --settings {params.settings:q} --out-csv {output.csv:q} --out-md {output.md:q} --out-tex {output.tex:q}"
+        " 2>&1 | tee -a {log:q}"
 
 
 rule table:
@@ -139,3 +142,25 @@ rule figure:
     shell:
         "python workflow/scripts/figure.py {params.content} --settings {params.settings:q} --out-png {output.png:q}"
         " --out-pdf {output.pdf:q} 2>&1 | tee -a {log:q}"
+
+
+rule evidence:
+    input:
+        tables=plan.numbers(),
+        figures=plan.figures(),
+        published="config/published.yaml",
+    output:
+        report("results/evidence.md", category="Evidence", caption="../report/evidence.rst"),
+    log:
+        "logs/evidence.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        code=plan.code_hash("evidence"),
+        lineage=plan.lineage("evidence"),
+    shell:
+        "python workflow/scripts/evidence.py --published {input.published:q} --tables {input.tables:q}"
+        " --figures {input.figures:q} --out {output:q} 2>&1 | tee -a {log:q}"

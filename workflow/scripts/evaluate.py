@@ -23,9 +23,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--metrics", required=True, help="metrics among nrmse,psnr,ssim,lpips_vgg,lpips_alex")
     p.add_argument(
         "--lpips-weights",
-        default="{}",
-        help='JSON {"lpips_vgg": {"backbone": PATH or "download": true, "linear": PATH, optional}, "lpips_alex": ...}; '
-        "without weights an LPIPS metric is not available",
+        type=Path,
+        metavar="JSON",
+        help="weights.json of lpips_weights.py; without weights an LPIPS metric is not available",
     )
     p.add_argument("--experiment", default="", help="experiment name to record in the table")
     p.add_argument("--out", required=True, type=Path, help="Parquet file to write")
@@ -38,15 +38,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     check_name(arguments.method, "--method")
     from mrsi_sr.evaluation.fold import score_fold
-    from mrsi_sr.evaluation.lpips import weights_of
     from mrsi_sr.results.code import code_of
 
-    metrics = arguments.metrics.split(",")
     score_fold(
         arguments.samples, method=arguments.method, fold=arguments.fold, seed=arguments.seed,
-        protocol=arguments.protocol, experiment=arguments.experiment, slices=arguments.slices, metrics=metrics,
-        weights=weights_of(arguments.lpips_weights, metrics), out=arguments.out, record=arguments.provenance,
-        code=code_of(__file__),
+        protocol=arguments.protocol, experiment=arguments.experiment, slices=arguments.slices,
+        metrics=arguments.metrics.split(","), lpips_weights=arguments.lpips_weights, out=arguments.out,
+        record=arguments.provenance, code=code_of(__file__),
     )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=help_of(TableSettings),
     )
     p.add_argument(
-        "--metrics", required=True, nargs="+", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
+        "--metrics", required=True, nargs="*", help="metrics files (Parquet) of evaluate.py, of all methods and folds"
     )
-    p.add_argument("--provenance", required=True, nargs="+", type=Path, help="provenance.json of each metrics file")
+    p.add_argument("--provenance", required=True, nargs="*", type=Path, help="provenance.json of each metrics file")
     p.add_argument("--settings", default="{}", metavar="JSON|@FILE", help=SETTINGS_FLAG)
     p.add_argument("--out-csv", required=True, help="CSV file to write, one row per method and size")
     p.add_argument("--out-md", required=True, help="Markdown file to write")
@@ -26,8 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mrsi_sr.evaluation import scores
-    from mrsi_sr.report import agreement, tables
+    from mrsi_sr.report import collect, layout, sheet, tables
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.files import writing
     from mrsi_sr.results.outputs import check_outputs
@@ -36,15 +35,14 @@ def main(arguments: argparse.Namespace) -> None:
     outputs = [arguments.out_csv, arguments.out_md, arguments.out_tex]
     inputs = [*arguments.metrics, *arguments.provenance]
     check_outputs(outputs, inputs)
-    table_settings = TableSettings.from_text(arguments.settings)
-    values = scores.read(arguments.metrics, table_settings.protocol, table_settings.experiment)
-    records = agreement.read_records(arguments.provenance, arguments.metrics)
-    table = tables.build(values, records, table_settings)
-    record = Provenance(table_settings.plain(), inputs, code=code_of(__file__)).beside(*outputs)
+    settings = TableSettings.from_text(arguments.settings)
+    table = tables.build(collect.read(arguments.metrics, arguments.provenance, settings))
+    printed = layout.sheet_of(table)
+    record = Provenance(settings.plain(), inputs, code=code_of(__file__)).beside(*outputs)
     with record, writing(arguments.out_csv) as csv, writing(arguments.out_md) as md, writing(arguments.out_tex) as tex:
         tables.csv(table).to_csv(csv, index=False, float_format="%.6g")
-        md.write_text(tables.markdown(table))
-        tex.write_text(tables.latex(table))
+        md.write_text(sheet.markdown(printed))
+        tex.write_text(sheet.latex(printed))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Scoring of a method's samples of one fold, from files to files: the work of evaluate.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.evaluation import scores
-from mrsi_sr.evaluation.lpips import Lpips, weights_files
+from mrsi_sr.evaluation.lpips_index import LpipsIndex, weights_file
 from mrsi_sr.evaluation.samples import (
     check_complete,
     check_metrics,
@@ -19,7 +19,6 @@ from mrsi_sr.evaluation.samples import (
 from mrsi_sr.results.outputs import check_outputs
 from mrsi_sr.results.provenance import Provenance, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
-from mrsi_sr.settings.experiment import LpipsWeights
 from mrsi_sr.settings.method import at_point
 
 COPIED = ("networks", "nfe", "seconds_per_slice", "parameters", "training")  # keys copied from the samples' provenance
@@ -27,31 +26,35 @@ COPIED = ("networks", "nfe", "seconds_per_slice", "parameters", "training")  # k
 
 def score_fold(
     folder: Path, *, method: str, fold: int, seed: int, protocol: str, experiment: str, slices: Sequence[str],
-    metrics: Sequence[str], weights: Mapping[str, LpipsWeights], out: Path, record: Path, code: dict[str, str],
+    metrics: Sequence[str], lpips_weights: Path | None, out: Path, record: Path, code: dict[str, str],
 ) -> None:  # fmt: skip
     """Score a folder of samples against the ground truth, and write the metrics and their provenance.
 
     method, fold, seed (of training), protocol, experiment: recorded with the scores. slices: files of slices, at least
-    those of the sampled participants. weights: of the LPIPS metrics; one without weights is not available. out:
-    Parquet file of metrics. record: JSON file of their provenance. code: hashes of the code that can change the scores.
+    those of the sampled participants. lpips_weights: index of LPIPS weights; an LPIPS metric that it lacks is not
+    available. out: Parquet file of metrics. record: JSON file of their provenance. code: hashes of the code that can
+    change the scores.
     Raises UserError for an unknown metric, for samples of another method, protocol, fold or other slices, for samples
     that are not complete, and as `samples.evaluate` does.
     """
     check_metrics(metrics)
-    check_outputs([out, record], [folder, *slices, *weights_files(weights)])
+    check_outputs([out, record], [folder, *slices, *([lpips_weights] if lpips_weights else [])])
     samples, sampled = load_samples(folder)
     _check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
     truths = files_of([each.participant for each in samples], slices)
     check_sampled_from(sampled, folder, truths.values())
-    lpips = {name: Lpips(name, part) for name, part in weights.items()}
-    named = {name: each.plain() for name, each in weights.items()}
+    index = LpipsIndex.read(lpips_weights)
+    weights = {name: weights_file(lpips_weights, name) for name in metrics if name in index.sha256}
+    lpips = _lpips(weights)
+    named = {name: index.sha256[name] for name in weights}
+    reason = index.reason if (missing := not_available(metrics, lpips)) else ""
     provenance = Provenance(
-        {"metrics": metrics, "protocol": protocol, "lpips_weights": named},
-        [*(each.path for each in samples), *truths.values(), *weights_files(weights)],
+        {"metrics": metrics, "protocol": protocol, "lpips_weights": named, "lpips_reason": reason},
+        [*(each.path for each in samples), *truths.values(), *weights.values()],
         code=code,
     )
-    for name in not_available(metrics, lpips):
-        log.info("%s is not available: --lpips-weights names no weights for it", name)
+    for name in missing:
+        log.info("%s is not available: %s", name, reason)
     parts = []
     for each in progress(samples, "scoring participants"):
         truth = ParticipantSlices.load(truths[each.participant])
@@ -66,6 +69,15 @@ def score_fold(
     }  # fmt: skip
     with provenance.beside(out, record=record, **facts):
         scores.write(table, out, protocol=protocol, experiment=experiment)
+
+
+def _lpips(weights: Mapping[str, Path]) -> dict[str, Callable]:
+    """Function of each LPIPS metric. weights: files by metric."""
+    if not weights:
+        return {}
+    from mrsi_sr.evaluation.lpips import Lpips  # late: torch takes seconds to import
+
+    return {name: Lpips(name, path) for name, path in weights.items()}
 
 
 def _check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:

@@ -1,150 +1,105 @@
-"""LPIPS, the perceptual distance of Zhang et al. (2018), with backbone weights from the configuration."""
+"""LPIPS, the perceptual distance of Zhang et al. (2018), of metabolic maps."""
 
-import sys
-import warnings
-from functools import cache
+import math
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from mrsi_sr.cli import UserError
+from mrsi_sr.evaluation.lpips_networks import BACKBONES, Backbone, check_weights, linear_name
+from mrsi_sr.results.outputs import check_whole
 from mrsi_sr.results.reading import reading
-from mrsi_sr.settings.base import read_object
-from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import LpipsWeights
 
-BACKBONES = {"lpips_vgg": "vgg", "lpips_alex": "alex"}  # metric -> the lpips package's name
-ARCHITECTURES = {"lpips_vgg": "vgg16", "lpips_alex": "alexnet"}  # metric -> torchvision's name
 BATCH = 32
+EPSILON = 1e-10  # beside the length of a voxel's features
+# Mean and standard deviation of ImageNet's colours, for images from -1 to 1.
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
 class Lpips:
-    """An LPIPS network with its weights; a callable that compares maps."""
+    """An LPIPS network with its weights; a callable that compares maps.
 
-    def __init__(self, metric: str, weights: LpipsWeights):
-        """metric: 'lpips_vgg' or 'lpips_alex'.
+    The network and its linear layers are those of the lpips package, version 0.1, which the tests compare it with. Here
+    the features of a true map are computed once for all its estimates.
+    """
 
-        Raises UserError where a file is missing, is a pickle of anything but tensors, or belongs to another network.
+    def __init__(self, metric: str, path: str | Path):
+        """metric: 'lpips_vgg' or 'lpips_alex'. path: file of its weights, which lpips_weights.py wrote.
+
+        Raises UserError for any other file.
         """
-        import torch
-
-        lpips = import_lpips()
-        backbone = _download(metric) if weights.backbone is None else _read_tensors(weights.backbone)
+        weights = _read(path, metric)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torchvision's, about deprecated arguments that lpips uses
-            network = lpips.LPIPS(net=BACKBONES[metric], pnet_rand=True, verbose=False)
-        # lpips cuts torchvision's `features` into slices and keeps the numbers: slice2.5.weight is features.5.weight.
-        wanted = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
-        _load(network.net, wanted, backbone, f"a torchvision {ARCHITECTURES[metric]}", weights.backbone)
-        if weights.linear is not None:
-            wanted = {f"{i}.model.1.weight": f"lin{i}.model.1.weight" for i in range(len(network.lins))}
-            _load(network.lins, wanted, _read_tensors(weights.linear), "LPIPS linear layers", weights.linear)
-        self.network = network.to(self.device)
+        self._compared = BACKBONES[metric].compared
+        self._layers = _layers(BACKBONES[metric], weights).to(self.device)
+        self._linear = [weights[linear_name(i)].to(self.device) for i in range(len(self._compared))]
+        self._shift, self._scale = (torch.tensor(each, device=self.device)[:, None, None] for each in (SHIFT, SCALE))
 
     def __call__(self, estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """LPIPS of each pair of maps, [N, H, W] -> [N]; 0 for maps that are equal up to a factor."""
-        import torch
+        """LPIPS of each pair of maps, [N, H, W] -> [N]; 0 for maps that are equal up to a factor.
 
-        values = []
-        with torch.inference_mode():
-            for start in range(0, len(truth), BATCH):
-                pair = [self._image(maps[start : start + BATCH]) for maps in (estimate, truth)]
-                values.append(self.network(*pair).flatten().cpu().numpy())
-        return np.concatenate(values).astype(np.float64)
+        Each map is an image of three equal channels, scaled from 0 and its own maximum to -1 and 1.
+        """
+        estimate, truth = _images(estimate), _images(truth)
+        number_of = {each.tobytes(): i for i, each in enumerate(truth)}  # equal true maps have one number, the last
+        numbers = np.array([number_of[each.tobytes()] for each in truth])
+        values = np.empty(len(truth))
+        # Estimates of one true map lie side by side, so that few batches share one.
+        for rows in np.array_split(np.argsort(numbers, kind="stable"), math.ceil(len(truth) / BATCH)):
+            different, which = np.unique(numbers[rows], return_inverse=True)
+            values[rows] = self._distance(estimate[rows], truth[different], which)
+        return values
 
-    def _image(self, maps: np.ndarray):
-        """Maps as images with three equal channels [N, 3, H, W], each scaled from 0 and its own maximum to -1 and 1."""
-        import torch
+    @torch.inference_mode()
+    def _distance(self, estimates: np.ndarray, truths: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """LPIPS of estimates [N, H, W] and the truths [M, H, W] that `which` [N] names, [N]."""
+        total = torch.zeros(len(estimates), device=self.device)
+        which = torch.from_numpy(which).to(self.device)
+        for x, y, weights in zip(self._features(estimates), self._features(truths), self._linear, strict=True):
+            difference = (x - y[which]) ** 2
+            total += nn.functional.conv2d(difference, weights).mean(dim=(1, 2, 3))
+        return total.cpu().numpy()
 
-        maximum = maps.max(axis=(1, 2), keepdims=True)
-        scaled = 2 * maps / np.where(maximum > 0, maximum, 1) - 1
-        return torch.from_numpy(scaled.astype(np.float32))[:, None].expand(-1, 3, -1, -1).to(self.device)
-
-
-@cache
-def import_lpips():
-    """The lpips module, also with a torchvision that was built for another torch than the installed CPU-only one.
-
-    Such a torchvision fails at import, since its compiled operators nms and qnms are missing. LPIPS needs only its
-    model definitions: after the two operators' schemas are declared, a second import succeeds.
-    """
-    import torch
-
-    try:
-        import torchvision
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        import torchvision
-
-        torchvision.schemas = library  # the declarations live as long as this object
-    import lpips
-
-    return lpips
+    def _features(self, images: np.ndarray) -> list[Tensor]:
+        """Feature maps of images [N, H, W] that are compared, each voxel's features scaled to length 1."""
+        x = (torch.from_numpy(images).to(self.device)[:, None] - self._shift) / self._scale  # [N, 3, H, W]
+        found = []
+        for number, layer in enumerate(self._layers):
+            x = layer(x)
+            if number in self._compared:
+                found.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + EPSILON))
+        return found
 
 
-def weights_of(text: str, metrics: list[str]) -> dict[str, LpipsWeights]:
-    """Weights of the LPIPS metrics among these, from the value of --lpips-weights: {metric: {backbone: path, ..}, ..}.
-
-    Raises UserError for an unknown metric, and for weights that are not allowed, also of a metric that is not computed.
-    """
-    weights = {}
-    for metric, given in read_object(text, "--lpips-weights").items():
-        check_known(metric, BACKBONES, "the LPIPS weights' metric")
-        weights[metric] = LpipsWeights.checked(given, f"the LPIPS weights of {metric}")
-    return {metric: each for metric, each in weights.items() if metric in metrics}
+def _images(maps: np.ndarray) -> np.ndarray:
+    """Maps scaled from 0 and their own maximum to -1 and 1, float32."""
+    maximum = maps.max(axis=(1, 2), keepdims=True)
+    return (2 * maps / np.where(maximum > 0, maximum, 1) - 1).astype(np.float32)
 
 
-def weights_files(weights: dict[str, LpipsWeights]) -> list[str]:
-    """Weights files of LPIPS metrics, on which the scores depend as on samples and ground truth."""
-    return [path for each in weights.values() for path in (each.backbone, each.linear) if path is not None]
+def _layers(backbone: Backbone, weights: dict[str, Tensor]) -> nn.Sequential:
+    """Layers up to the last that is compared, with their weights."""
+    layers: list[nn.Module] = []
+    for number in range(max(backbone.compared) + 1):
+        if number in backbone.convolutions:
+            shape = backbone.convolutions[number]
+            layer = nn.Conv2d(shape.inputs, shape.outputs, shape.kernel, shape.stride, shape.padding)
+            layer.load_state_dict({name: weights[f"features.{number}.{name}"] for name in ("weight", "bias")})
+            layers.append(layer)
+        elif number in backbone.poolings:
+            layers.append(nn.MaxPool2d(backbone.poolings[number], stride=2))
+        else:
+            layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
-def _read_tensors(path: str) -> dict:
-    import torch
+def _read(path: str | Path, metric: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.numpy import load_file
 
-    to_do = "expected a state dict saved by torch.save or safetensors; pickles of other objects are not loaded"
-    if not Path(path).exists():
-        raise UserError(f"no LPIPS weights file {path}\n  give an existing file, or leave the LPIPS metric out")
-    with reading(path, "a file of tensors", to_do, SafetensorError):
-        state = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
-        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-            raise ValueError(f"it contains a {type(state).__name__} of other things, expected tensors by name")
-    return state
-
-
-def _download(metric: str) -> dict:
-    import torch
-    from torchvision import models
-
-    url = models.get_model_weights(ARCHITECTURES[metric]).IMAGENET1K_V1.url
-    try:
-        return torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
-    except OSError as error:
-        raise UserError(
-            f"the weights of {metric} cannot be downloaded from {url}: {error}\n"
-            "  download them on a machine with internet access, and give the file as the metric's backbone"
-        ) from error
-
-
-def _load(module, wanted: dict[str, str], state: dict, what: str, path: str | None) -> None:
-    """Copy state[wanted[name]] to each parameter of a module; further entries of the state dict are ignored."""
-    missing = [source for source in wanted.values() if source not in state]
-    if missing:
-        raise UserError(f"{path} has no weights of {what}: it lacks {', '.join(missing[:3])}")
-    own = module.state_dict()
-    for name, source in wanted.items():
-        if own[name].shape != state[source].shape:
-            raise UserError(
-                f"{path} has no weights of {what}: {source} is {tuple(state[source].shape)}, "
-                f"expected {tuple(own[name].shape)}"
-            )
-    module.load_state_dict({name: state[source] for name, source in wanted.items()})
+    with reading(path, f"LPIPS weights of {metric}", "run lpips_weights.py again", SafetensorError):
+        check_whole(path)
+        weights = load_file(path)
+        check_weights(weights, metric)
+        return {name: torch.from_numpy(array) for name, array in weights.items()}

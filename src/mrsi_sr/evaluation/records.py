@@ -52,9 +52,10 @@ class SamplesRecord(BaseModel):
 
 
 class ScoringSettings(BaseModel):
-    """Settings of a scoring: files of LPIPS weights by metric."""
+    """Settings of a scoring: SHA-256 of the LPIPS weights by metric, and why other LPIPS metrics are not available."""
 
-    lpips_weights: dict[str, dict[str, str | bool | None]]
+    lpips_weights: dict[str, str]
+    lpips_reason: str
 
 
 class ScoresRecord(BaseModel):

@@ -174,17 +174,30 @@ def evaluate(
     identity = {"participant": samples.participant} | {name: getattr(samples, name) for name in IDENTITY}
     bias = intensity_bias(samples.maps, maps, valid)
     _check_finite(samples, bias)
+    perceptual = _lpips_by_region(lpips, samples.maps, maps, valid, protocol)
     parts = []
     for region in REGIONS[protocol]:
         values = score(samples.maps, maps, valid, region)
         _check_finite(samples, values)
         for metric in metrics:
-            if metric in lpips:
-                values[metric] = lpips[metric](*in_region(samples.maps, maps, valid, region)[:2])
-            value = values.get(metric, np.full(len(maps), np.nan))
+            value = (values | perceptual[region]).get(metric, np.full(len(maps), np.nan))
             parts.append(pd.DataFrame({**identity, "region": region, "metric": metric, "value": value}))
     parts += [pd.DataFrame({**identity, "region": BIAS_REGION, "metric": k, "value": v}) for k, v in bias.items()]
     return pd.concat(parts, ignore_index=True)
+
+
+def _lpips_by_region(
+    lpips: dict, estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray, protocol: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """Values [N] of LPIPS metrics in each region: {region: {metric: values}}.
+
+    All regions go into one call: the true maps are the same in each, and LPIPS computes their features once.
+    """
+    regions = REGIONS[protocol]
+    pairs = [in_region(estimate, truth, valid, region)[:2] for region in regions]
+    together = [np.concatenate(maps) for maps in zip(*pairs, strict=True)]
+    values = {name: np.split(distance(*together), len(regions)) for name, distance in lpips.items()}
+    return {region: {name: parts[i] for name, parts in values.items()} for i, region in enumerate(regions)}
 
 
 def _check_finite(samples: Samples, values: dict[str, np.ndarray]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError, log
+from mrsi_sr.evaluation.metrics import BIAS, BIAS_REGION
 from mrsi_sr.results.files import writing
 from mrsi_sr.results.outputs import check_whole
 from mrsi_sr.results.reading import check_memory, reading
@@ -19,6 +20,7 @@ WHOLE = ("slice", "size", "fold", "seed", "sample")  # columns of whole numbers
 KINDS = dict.fromkeys(WHOLE, "iu") | {"value": "f"}  # NumPy's kind of a column; of others: objects
 BYTES_PER_ROW = 200  # memory that a row takes
 ALL_SIZES = "all"  # group of a table that pools its sizes
+PROFILE = "slurm"  # of the command that makes scores again
 SHOWN = 5  # maximum number of maps listed in an error text
 
 
@@ -40,15 +42,16 @@ def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = No
     settings, a method's fold and seed occurs in two files, or a value is not finite although its metric is available.
     The experiment of a file may be empty.
     """
-    parts, facts = [], {}
+    parts, facts = [], []
     for path in map(str, paths):
         part, metadata = _read(path)
         _check_values(path, part)
-        for fact in ("protocol", "experiment"):
-            facts.setdefault(fact, {}).setdefault(metadata.get(fact, ""), path)
+        facts.append((path, metadata))
         parts.append(part.assign(file=path))
-    _check_one("protocol", facts["protocol"], protocol)
-    _check_one("experiment", facts["experiment"], experiment)
+    if not parts:
+        raise UserError("no metrics file is given\n  run the workflow, or evaluate.py, first")
+    for fact, wanted in (("protocol", protocol), ("experiment", experiment)):
+        _check_one(fact, [(path, metadata.get(fact, "")) for path, metadata in facts], wanted)
     table = pd.concat(parts, ignore_index=True)
     for (method, fold, seed), group in table.groupby(["method", "fold", "seed"]):
         if group.file.nunique() > 1:
@@ -83,20 +86,30 @@ def _read(path: str) -> tuple[pd.DataFrame, dict[str, str]]:
     return table, metadata
 
 
-def _check_one(fact: str, found: dict[str, str], wanted: str | None) -> None:
-    """Raise a UserError unless all files have one value of a fact, the wanted one. found: value -> a file with it."""
-    if len(found) > 1:
-        raise UserError(
-            f"the metrics files are not of one {fact}:\n"
-            + "\n".join(f"  {path}: {value or 'not named'}" for value, path in found.items())
-            + f"\n  give the files of one {fact}"
+def renewing(files: Iterable[str]) -> str:
+    """Advice to make metrics files again: one command where they are the workflow's."""
+    files = list(dict.fromkeys(files))
+    if all(file.startswith("results/") for file in files):
+        return f"make them again: snakemake --profile {PROFILE} {' '.join(files)}"
+    return "sample and evaluate them again with one configuration"
+
+
+def _check_one(fact: str, found: list[tuple[str, str]], wanted: str | None) -> None:
+    """Raise a UserError unless all files have one value of a fact, the wanted one. found: each file with its value."""
+    values = {value for _, value in found}
+    wanted = wanted or found[0][1]
+    if values in ({wanted}, {""}):
+        return
+    wrong = [(path, value) for path, value in found if value != wanted]
+    raise UserError(
+        "\n  ".join(
+            [
+                f"{len(wrong)} of {len(found)} metrics files are not of the {fact} '{wanted}':",
+                *(f"{path}: {value or 'not named'}" for path, value in wrong),
+                f"give the files of {wanted}, or {renewing(path for path, _ in wrong)}",
+            ]
         )
-    ((value, path),) = found.items()
-    if value and wanted and value != wanted:
-        raise UserError(
-            f"{path} is of the {fact} '{value}', the settings ask for '{wanted}'\n"
-            f"  give the files of {wanted}, or run evaluate.py again"
-        )
+    )
 
 
 def _check_values(path: str, table: pd.DataFrame) -> None:
@@ -113,30 +126,23 @@ def _check_values(path: str, table: pd.DataFrame) -> None:
 
 
 def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
-    """Rows of the long table that a table or its tests need, averaged over repeated samples.
+    """Rows of the long table that a table or its tests need, averaged over repeated samples and seeds of training.
 
     Columns: MAP, method, fold, metric, value, group; value is missing where the metric is not available. group is the
-    column of the table that a map belongs to, one of `groups_of`. Raises UserError where a method, metric, region or
-    size is missing, files are of other folds, or the methods were not scored on the same maps.
+    column of the table that a map belongs to, one of `groups_of`. Raises UserError where a metric, region or size is
+    missing, or the methods were not scored on the same maps of a fold that they have.
     """
-    wanted = {"region": [settings.region], "metric": settings.metrics, "size": settings.sizes}
-    wanted["method"] = methods_of(table, settings)
-    for column, values in wanted.items():
-        missing = [value for value in values if value not in set(table[column])]
-        if missing:
-            raise UserError(
-                f"the metrics files have no {column} {', '.join(map(str, missing))}\n"
-                f"  they have: {', '.join(map(str, dict.fromkeys(table[column])))}"
-            )
-        table = table[table[column].isin(values)]
-    _check_same_maps(table, wanted["method"])
-    folds = sorted(int(fold) for fold in table.fold.unique())
-    if settings.folds and folds != sorted(settings.folds):
-        raise UserError(
-            f"the metrics files are of fold {listed(folds)}, the settings ask for {listed(settings.folds)}\n"
-            "  give the metrics files of all these folds"
-        )
-    values = table.groupby([*MAP, "method", "fold", "metric"], as_index=False).value.mean(skipna=False)
+    table = table[table.method.isin(methods_of(table, settings))]
+    for column, values in (("metric", settings.metrics), ("size", settings.sizes)):
+        table = _rows_with(table, column, values)
+    counted = table.region == settings.region
+    if not counted.any() and not set(settings.metrics) <= set(BIAS):
+        table = _rows_with(table, "region", [settings.region])
+    is_bias = table.metric.isin(BIAS)
+    table = table[(is_bias & (table.region == BIAS_REGION)) | (~is_bias & counted)]
+    _check_same_maps(table)
+    values = table.groupby([*MAP, "method", "fold", "metric"], as_index=False, observed=True)
+    values = values.value.mean(skipna=False)
     return values.assign(group=ALL_SIZES if settings.pool_sizes else values["size"])
 
 
@@ -150,24 +156,35 @@ def methods_of(table: pd.DataFrame, settings: TableSettings) -> list[str]:
     return list(settings.methods or dict.fromkeys(table.method))
 
 
-def _check_same_maps(table: pd.DataFrame, methods: list[str]) -> None:
-    """Raise a UserError unless every method has a value for each fold, metric and map that any method has."""
+def _rows_with(table: pd.DataFrame, column: str, values: list) -> pd.DataFrame:
+    """Rows with one of these values. Raises UserError for a value that no row has."""
+    missing = [value for value in values if value not in set(table[column].unique())]
+    if missing:
+        raise UserError(
+            f"the metrics files have no {column} {listed(missing)}\n  they have: {listed(table[column].unique())}"
+        )
+    return table[table[column].isin(values)]
+
+
+def _check_same_maps(table: pd.DataFrame) -> None:
+    """Raise a UserError unless every method, in each fold and seed, has each metric and map that any method has."""
     keys = ["fold", "metric", *MAP]
-    everything = table[keys].drop_duplicates()
-    for method in methods:
-        own = table.loc[table.method == method, [*keys, "file"]].drop_duplicates(keys)
-        missing = everything.merge(own, how="left", on=keys).query("file.isna()")
-        if len(missing):
-            files = table.loc[table.method == method, "file"].unique()
-            others = table.merge(missing[keys], on=keys).file.unique()
-            shown = [
-                f"  fold {row.fold}, {row.participant}, slice {row.slice}, {row.metabolite}, size {row.size_}, "
-                f"{row.metric}"
-                for row in missing.rename(columns={"size": "size_"}).head(SHOWN).itertuples()
-            ]
-            raise UserError(
-                f"{method} has no values for {len(missing)} of the {len(everything)} maps and metrics of all methods:\n"
-                + "\n".join(shown)
-                + f"\n  its files: {', '.join(files)}\n  the files that have them: {', '.join(others)}"
-                "\n  sample and evaluate all methods for the same folds, participants and sizes"
-            )
+    code = table.groupby(keys, observed=True).ngroup()
+    wanted = code.groupby(table.fold).nunique()
+    own = code.groupby([table.method, table.fold, table.seed], observed=True).nunique()
+    for (method, fold, seed), number in own.items():
+        if number == wanted[fold]:
+            continue
+        mine = (table.method == method) & (table.fold == fold) & (table.seed == seed)
+        others = table[(table.fold == fold) & ~code.isin(code[mine])]
+        missing = others.drop_duplicates(keys).rename(columns={"size": "size_"})
+        shown = [
+            f"  fold {row.fold}, {row.participant}, slice {row.slice}, {row.metabolite}, size {row.size_}, {row.metric}"
+            for row in missing.head(SHOWN).itertuples()
+        ]
+        raise UserError(
+            f"{method} has no values for {len(missing)} of the {wanted[fold]} maps and metrics of fold {fold}:\n"
+            + "\n".join(shown)
+            + f"\n  its file: {listed(table.file[mine].unique())}\n  the files that have them:"
+            f" {listed(others.file.unique())}\n  sample and evaluate all methods for the same participants and sizes"
+        )

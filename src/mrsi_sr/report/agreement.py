@@ -10,26 +10,32 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.records import read_scores_record
-from mrsi_sr.evaluation.scores import methods_of
 from mrsi_sr.results.files import checksum
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.method import split_point
 
 ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
 
 
 class FoldScores(NamedTuple):
-    """Scores of one method in one fold: the metrics file, and the provenance record that belongs to it."""
+    """Scores of one method, or point of a sweep, in one fold and seed: the metrics file, and its provenance record."""
 
     method: str
     fold: int
+    seed: int
     file: str
     record: dict
 
     @property
+    def place(self) -> str:
+        """Fold and seed in words; the first seed of many studies, 1, is not said."""
+        return f"fold {self.fold}" if self.seed == 1 else f"fold {self.fold}, seed {self.seed}"
+
+    @property
     def settings(self) -> dict:
         """Settings that decided the maps, of the method and its networks, by their full names in the configuration."""
-        own, method = self.record["sampling_settings"], f"methods.{self.method}"
+        own, method = self.record["sampling_settings"], f"methods.{self.record['method']}"
         parts = {method: {key: value for key, value in own.items() if key != "sampler"}}
         parts[f"{method}.sampler"] = own["sampler"]
         parts |= {f"networks.{name}": self.record["networks"][role] for role, name in own["networks"].items()}
@@ -58,67 +64,74 @@ def read_records(paths: Iterable[Path], metrics: Iterable[str | Path]) -> list[d
     return records
 
 
-def check_agreement(table: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> list[str]:
-    """Differences between the settings of a method's folds, in words; empty where all agree.
+def fold_scores(table: pd.DataFrame, records: Iterable[dict], methods: list[str]) -> list[FoldScores]:
+    """Scores of the methods, in the order of methods, folds and seeds. table: long table of scores.read.
 
-    table: long table of scores.read. records: provenance of its files.
-    Raises UserError where a file does not have the expected settings, a network shared by two methods differs between
-    them, LPIPS weights differ, a method's folds differ and mix_folds is false, or a record is missing.
+    Raises UserError where a file has no record, or two.
     """
-    scores = _fold_scores(table, list(records), methods_of(table, settings))
-    _check_expected(scores, settings.expected or {})
-    _check_cohort(scores)
-    _check_shared(scores)
-    _check_lpips(scores, settings.metrics)
-    mixed = []
-    for method, folds in groupby(scores, key=lambda each: each.method):
-        differences = _differences({f"fold {each.fold}": each.settings for each in folds})
-        if differences and not settings.mix_folds:
-            raise UserError(
-                f"the folds of {method} were made with different settings: {'; '.join(differences)}\n"
-                "  set mix_folds: true in the table to average them nevertheless, or give folds of equal settings only"
-            )
-        mixed += differences
-    return list(dict.fromkeys(mixed))
-
-
-def _fold_scores(table: pd.DataFrame, records: list[dict], methods: list[str]) -> list[FoldScores]:
-    """Scores of the methods, in the order of methods and folds."""
-    by_fold = {(record["method"], record["fold"]): record for record in records}
-    if len(by_fold) < len(records):
+    records = list(records)
+    found = {(record["method"], record["fold"], record["seed"]): record for record in records}
+    if len(found) < len(records):
         raise UserError(
             "a method's fold has two provenance records\n  give the provenance.json of each metrics file once"
         )
-    files = table[table.method.isin(methods)].groupby(["method", "fold"]).file.first()
-    missing = [f"{method}, fold {fold}" for method, fold in files.index if (method, fold) not in by_fold]
+    keys = ["method", "fold", "seed"]
+    files = table.loc[table.method.isin(methods), [*keys, "file"]].drop_duplicates(keys)
+    scores, missing = [], []
+    for method, fold, seed, file in files.itertuples(index=False):
+        record = found.get((split_point(method)[0], fold, seed))
+        if record is None:
+            missing.append(f"{method}, fold {fold}, seed {seed}")
+        else:
+            scores.append(FoldScores(method, int(fold), int(seed), file, record))
     if missing:
         raise UserError(f"no provenance of {'; '.join(missing)}\n  give the provenance.json of each metrics file")
-    order = sorted(files.index, key=lambda each: (methods.index(each[0]), each[1]))
-    return [FoldScores(method, int(fold), files[method, fold], by_fold[method, fold]) for method, fold in order]
+    return sorted(scores, key=lambda each: (methods.index(each.method), each.fold, each.seed))
 
 
-def _check_expected(scores: list[FoldScores], expected: dict[str, dict[str, str]]) -> None:
-    """Raise a UserError for scores of other settings than expected: method -> fold -> fingerprint."""
+def check_agreement(scores: list[FoldScores], settings: TableSettings) -> list[str]:
+    """Differences between the settings of a method's folds, in words; empty where all agree.
+
+    Raises UserError where a network shared by two methods differs between them, LPIPS weights differ, or a method's
+    folds differ and mix_folds is false.
+    """
+    _check_cohort(scores)
+    _check_shared(scores)
+    _check_lpips(scores, settings.metrics)
+    differences = {
+        method: _differences({each.place: each.settings for each in folds})
+        for method, folds in groupby(scores, key=lambda each: each.method)
+    }
+    mixed = {method: words for method, words in differences.items() if words}
+    if mixed and not settings.mix_folds:
+        lines = [
+            f"the folds of {method} were made with different settings: {'; '.join(words)}"
+            for method, words in mixed.items()
+        ]
+        to_do = "set mix_folds: true in the table to average them nevertheless, or give folds of equal settings only"
+        raise UserError("\n  ".join([*lines, to_do]))
+    return list(dict.fromkeys(word for words in mixed.values() for word in words))
+
+
+def stale(scores: list[FoldScores], expected: dict[str, dict[str, str]]) -> list[tuple[FoldScores, str]]:
+    """Scores of other settings than expected, each with what differs, as far as that is known.
+
+    expected: fingerprint by method and fold. The settings that belong to it are known by this hash alone; a fold that
+    has them shows which key differs.
+    """
 
     def wanted(each: FoldScores) -> str | None:
         return expected.get(each.method, {}).get(str(each.fold))
 
+    found = []
     for each in scores:
         if wanted(each) in (None, each.fingerprint):
             continue
-        # The expected settings are known by their hash alone; a fold that has them shows which key differs.
         like = [o for o in scores if o.method == each.method and o.fingerprint == wanted(o) == wanted(each)]
         differences = _differences({"it": each.settings, like[0].file: like[0].settings}) if like else []
-        raise UserError(
-            "\n  ".join(
-                [
-                    f"{each.file} was made with other settings than the configuration has for {each.method} in fold"
-                    f" {each.fold}",
-                    *differences,
-                    "run the workflow again with this configuration, or with the --configfile that it was made with",
-                ]
-            )
-        )
+        words = f"{each.file} was made with other settings than the configuration has"
+        found.append((each, "; ".join([words, *differences])))
+    return found
 
 
 def _check_cohort(scores: list[FoldScores]) -> None:
@@ -144,15 +157,15 @@ def _check_cohort(scores: list[FoldScores]) -> None:
 
 def _check_shared(scores: list[FoldScores]) -> None:
     """Raise a UserError where two methods use different networks of one name in a fold."""
-    seen: dict[tuple[str, int], tuple[FoldScores, dict]] = {}
+    seen: dict[tuple[str, int, int], tuple[FoldScores, dict]] = {}
     for each in scores:
         for role, name in each.record["sampling_settings"]["networks"].items():
             settings = {f"networks.{name}.{key}": value for key, value in each.record["networks"][role].items()}
-            first, before = seen.setdefault((name, each.fold), (each, settings))
+            first, before = seen.setdefault((name, each.fold, each.seed), (each, settings))
             differences = _differences({first.method: before, each.method: settings})
             if differences:
                 raise UserError(
-                    f"{first.method} and {each.method} use {name} in fold {each.fold}, but not the same one:"
+                    f"{first.method} and {each.method} use {name} in {each.place}, but not the same one:"
                     f" {'; '.join(differences)}\n  {first.file}\n  {each.file}\n"
                     "  sample and evaluate both again with one configuration"
                 )
@@ -160,12 +173,7 @@ def _check_shared(scores: list[FoldScores]) -> None:
 
 def _check_lpips(scores: list[FoldScores], metrics: list[str]) -> None:
     """Raise a UserError where an LPIPS metric of the table was computed with different weights."""
-
-    def weights(record: dict) -> dict:
-        named, sums = record["settings"]["lpips_weights"], record["inputs_sha256"]
-        return {name: {key: sums.get(value, value) for key, value in named[name].items()} for name in named}
-
-    used = {each.file: weights(each.record) for each in scores}
+    used = {each.file: each.record["settings"]["lpips_weights"] for each in scores}
     lpips = sorted({name for each in used.values() for name in each} & set(metrics))
     differences = _differences(
         {file: {f"lpips_weights.{name}": each.get(name) for name in lpips} for file, each in used.items()}

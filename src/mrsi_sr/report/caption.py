@@ -16,26 +16,75 @@ CONDITIONED = "U-Nets conditioned on the upscaling factor"
 WITHOUT_NOISE = ("temperature", "variance")  # keys that have no effect where a truncated chain is solved by dpm_solver
 
 
-def caption(settings: TableSettings, facts: dict) -> str:
-    """Caption in full sentences. facts: those of tables.Table."""
-    where = "inside the quality mask" if settings.region == "mask" else "over the whole frame"
-    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
-    sentences = [
-        f"{settings.title}.",
-        f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {where}; cohort"
-        f" {settings.cohort}{phantom}; {facts['folds']}; {_count(facts['participants'], 'participant')},"
-        f" {_count(facts['maps'], 'map')} at each size.",
-        _what(settings),
-    ]
+def caption(settings: TableSettings, facts: dict, family: str) -> str:
+    """Caption in full sentences.
+
+    facts: of collect.Collected. family: test, unit and correction of the stars, empty where there are none.
+    """
+    sentences = [f"{settings.title}.", _place(settings, facts), _what(settings), *_of_bias(settings)]
     if "seconds_per_slice" in settings.costs:
         sentences.append(f"Time is seconds per slice on {facts['device']}.")
     if "training_hours" in settings.costs and facts["training_device"]:
         sentences.append(f"Train time is the hours of all networks of a method on {facts['training_device']}.")
+    if family:
+        than = f"from {_label(settings.reference, settings)}" if settings.reference else "from the best of its column"
+        sentences.append(f"* differs {than} (p < 0.05; {family}).")
+    return " ".join([*sentences, *_origin(facts)])
+
+
+def caption_of_tests(settings: TableSettings, facts: dict, family: str, notes: Iterable[str]) -> str:
+    """Caption of the tests between a table's methods. notes: on the limits of the tests, each said once."""
+    interval = (
+        "; in brackets bootstrap intervals of 95 % over participants" if settings.test_unit == "participant" else ""
+    )
+    sentences = [
+        f"{settings.title}: differences between methods.",
+        _place(settings, facts),
+        f"Hodges-Lehmann difference of the first method minus the second, and rank-biserial correlation as effect"
+        f"{interval}; s is the upscaling factor.",
+        f"* p < 0.05; {family}.",
+        *_of_bias(settings),
+        *(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes) if note),
+    ]
+    return " ".join([*sentences, *_origin(facts)])
+
+
+def _place(settings: TableSettings, facts: dict) -> str:
+    """Experiment, protocol, cohort, folds, seeds and maps of the scores."""
+    where = "inside the quality mask" if settings.region == "mask" else "over the whole frame"
+    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
+    seeds = str(facts["seeds"])
+    trained = f"mean of the training seeds {seeds}" if "," in seeds else f"training seed {seeds}"
+    return (
+        f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {where}; cohort"
+        f" {settings.cohort}{phantom}; {facts['folds']}; {trained}; {_count(facts['participants'], 'participant')},"
+        f" {_count(facts['maps'], 'map')} at each size."
+    )
+
+
+def _of_bias(settings: TableSettings) -> list[str]:
+    """What slope and offset are, where a table has one of them."""
+    if not {"slope", "offset"} & set(settings.metrics):
+        return []
+    return [
+        f"Slope and offset ({settings.unit}) are of the line of estimate against truth over the valid voxels of a map."
+    ]
+
+
+def _origin(facts: dict) -> list[str]:
+    """Terms on which the methods are compared, what is missing, and the configuration."""
+    sentences = []
     if facts["terms"]:
         sentences.append(f"Settings: {facts['terms']}.")
+    if facts["not_available"]:
+        sentences.append(f"Not available is {facts['not_available']}.")
     if facts["mixed"]:
         sentences.append(f"Folds of different settings are averaged: {facts['mixed']}.")
-    return " ".join([*sentences, f"Configuration {facts['configuration']}."])
+    if facts["missing"]:
+        sentences.append(
+            f"Partial († incomplete, of fewer maps than the others, and never the best): {facts['missing']}."
+        )
+    return [*sentences, f"Configuration {facts['configuration']}."]
 
 
 def terms(records: Iterable[dict], labels: dict[str, str]) -> str:
@@ -87,3 +136,12 @@ def _what(settings: TableSettings) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def joined(parts: Iterable) -> str:
+    """Parts with commas between them."""
+    return ", ".join(map(str, parts))
+
+
+def _label(method: str, settings: TableSettings) -> str:
+    return settings.labels.get(method, method)

@@ -12,6 +12,7 @@ _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     **{character: f"{{{character}}}" for character in "[]*"},
     "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "×": r"$\times$", "<": "$<$", ">": "$>$",
+    "→": r"$\rightarrow$", "✓": r"$\checkmark$", "†": r"$\dagger$",
 }  # fmt: skip
 
 
@@ -20,7 +21,12 @@ def markdown(text: str) -> str:
     start = _MARKDOWN_START.match(text)
     if start and start[1].isdigit():
         return start[1] + "\\" + markdown(text[len(start[1]) :])
-    return ("\\" if start else "") + _MARKDOWN.sub(r"\\\g<0>", text)
+    return ("\\" if start else "") + markdown_inside(text)
+
+
+def markdown_inside(text: str) -> str:
+    """Text as it stands, where it cannot begin a line of Markdown: in a table's cell of numbers."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def latex(text: str) -> str:

@@ -1,205 +1,160 @@
-"""Wilcoxon signed-rank tests between each pair of methods, with effect sizes.
+"""Tests between the methods of a table, with effect sizes and confidence intervals.
 
-| protocol | unit of a pair | multiple testing | in addition |
+| unit of a pair | in protocol | multiple testing | in addition |
 |---|---|---|---|
-| paper | map | none, as published | |
-| clean | participant: the mean over its maps | Holm over the family | the test over maps, as a sensitivity analysis |
+| map | paper | none, as published | |
+| participant: the mean over its maps | clean | Holm over the family | bootstrap intervals over participants; the test |
+| | | | over maps, as a sensitivity analysis |
 
-The family is every test of one table: all pairs of methods at all sizes in all metrics, as far as they can be carried
-out. A table that pools its sizes has one test for all of them: each map at each size is a map of its own. Repeated
-samples of a map are averaged first. Differences of zero are excluded from the test and the rank-biserial correlation
-(Wilcoxon's own treatment, zero_method='wilcox' in SciPy), and included in the Hodges-Lehmann median.
+A table may choose the other unit (`test_unit`), and the paired t-test in place of Wilcoxon's signed-rank test (`test`).
+The family is every test of one table, as far as they can be carried out: of each method against the table's reference,
+or without one of all pairs of methods, at all sizes in all metrics. A table that pools its sizes has one test for all
+of them: each map at each size is a map of its own. Repeated samples of a map and seeds of training are averaged first.
 """
 
-from collections.abc import Iterable
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import MAP, groups_of, methods_of, select
+from mrsi_sr.evaluation.scores import MAP, groups_of
+from mrsi_sr.report import paired
+from mrsi_sr.report.collect import Collected
 from mrsi_sr.settings.experiment import TableSettings
 
-UNITS = {"paper": "map", "clean": "participant"}
-CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
-LISTED = 1_000_000  # number of pairs of differences up to which their averages are listed
-EXACT_UP_TO = 50  # number of pairs; with more, the signed-rank distribution is approximated as normal, as in SciPy
+TESTS = {"signed_rank": paired.signed_rank_p, "paired_t": paired.paired_t_p}
+NAMES = {"signed_rank": "Wilcoxon's signed-rank test", "paired_t": "paired t-test"}
 
 
-def compare(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
-    """Tests between each pair of methods, one row per metric, size and pair.
+def compare(collected: Collected, *, intervals: bool = True) -> pd.DataFrame:
+    """Tests between the methods, one row per metric, size and pair.
 
-    table: long table of scores.read. Columns: metric, size (`all` where they are pooled), method_a, method_b, protocol,
-    region, unit, pairs, zeros, median_difference (Hodges-Lehmann, a - b) with its confidence interval, rank_biserial
-    (1: a above b in every pair), better, p, p_adjusted (clean), pairs_maps and p_maps (clean), note.
+    Columns: metric, size (`all` where they are pooled), method_a, method_b, protocol, region, test, unit, pairs, zeros,
+    mean_difference (a - b), median_difference (Hodges-Lehmann), better, p; with the participant as unit p_adjusted,
+    pairs_maps and p_maps, and intervals of 95 %: ci_low and ci_high of the Hodges-Lehmann difference by bootstrap over
+    participants, exact_low and exact_high by inverting the signed-rank test, rank_biserial_low and _high by bootstrap;
+    rank_biserial (1: a above b in every pair), note; and the facts of where the numbers come from.
+    intervals: whether to compute the intervals, which take most of the time.
     Raises UserError for fewer than two methods.
     """
-    unit = UNITS[settings.protocol]
-    values = select(table, settings)
-    methods = methods_of(table, settings)
-    if len(methods) < 2:
-        raise UserError(f"tests need at least two methods, there is {', '.join(methods)}\n  give more metrics files")
+    settings = collected.settings
+    pairs = pairs_of(collected.methods, settings)
+    of_group = dict(iter(collected.values.groupby(["metric", "group"])))
     rows = []
-    for metric in settings.metrics:
-        for group in groups_of(settings):
-            chosen = values[(values.metric == metric) & (values.group == group)]
-            maps = chosen.pivot(index=["fold", *MAP], columns="method", values="value")
-            units = maps if unit == "map" else maps.groupby("participant").mean(skipna=False)
-            for a, b in combinations(methods, 2):
-                row = {"metric": metric, "size": group, "method_a": a, "method_b": b}
-                row |= paired_test((units[a] - units[b]).to_numpy())
-                row["better"] = _better(row["median_difference"], METRICS[metric].lower_is_better, a, b)
-                if unit == "participant":
-                    row |= {"pairs_maps": len(maps), "p_maps": signed_rank_p((maps[a] - maps[b]).to_numpy())}
-                rows.append(row)
+    for metric, group in product(settings.metrics, groups_of(settings)):
+        chosen = of_group[metric, group]
+        folds = {method: set(each.unique()) for method, each in chosen.fold.groupby(chosen.method)}
+        maps = chosen.pivot(index=["fold", *MAP], columns="method", values="value")
+        for a, b in pairs:
+            row = {"metric": metric, "size": group, "method_a": a, "method_b": b, "protocol": settings.protocol}
+            row |= {"region": settings.region, "test": settings.test, "unit": settings.test_unit}
+            of_both = maps.reindex(columns=[a, b])
+            if (common := folds.get(a, set()) & folds.get(b, set())) != set().union(*folds.values()):
+                of_both = of_both[maps.index.get_level_values("fold").isin(common)]
+            rows.append(row | _compared(of_both, metric, settings, intervals))
     result = pd.DataFrame(rows)
-    result.insert(4, "protocol", settings.protocol)
-    result.insert(5, "region", settings.region)
-    result.insert(6, "unit", unit)
-    if settings.protocol == "clean":
-        result.insert(result.columns.get_loc("p") + 1, "p_adjusted", holm(result.p))
+    if settings.test_unit == "participant":
+        result.insert(result.columns.get_loc("p") + 1, "p_adjusted", paired.holm(result.p))
         _note_family(result)
+    _note_missing(result, collected.lacking)
     return result[[*result.columns.drop("note"), "note"]]
 
 
-def paired_test(differences: np.ndarray) -> dict:
-    """Wilcoxon signed-rank test of paired differences [N], with effect sizes and a note on its limits."""
+def pairs_of(methods: list[str], settings: TableSettings) -> list[tuple[str, str]]:
+    """Pairs of methods that are tested: each with the reference after it, or all. Raises UserError for none."""
+    if len(methods) < 2:
+        raise UserError(f"tests need at least two methods, there is {', '.join(methods)}\n  give more metrics files")
+    if settings.reference is None:
+        return list(combinations(methods, 2))
+    if settings.reference not in methods:
+        raise UserError(f"the reference is {settings.reference}, expected one of {', '.join(methods)}")
+    return [(method, settings.reference) for method in methods if method != settings.reference]
+
+
+def significant(tests: pd.DataFrame) -> pd.Series:
+    """Whether each test is significant: by its adjusted p-value where there is one."""
+    return tests.get("p_adjusted", tests.p) < SIGNIFICANCE
+
+
+def family_in_words(tests: pd.DataFrame, settings: TableSettings) -> str:
+    """Test, unit of its pairs and correction in words."""
+    unit = {"map": "over maps", "participant": "over the means of participants"}[settings.test_unit]
+    corrected = f"Holm's correction over {int(tests.p.notna().sum())} tests"
+    return f"{NAMES[settings.test]} {unit}, {corrected if 'p_adjusted' in tests else 'not corrected for several tests'}"
+
+
+def _compared(maps: pd.DataFrame, metric: str, settings: TableSettings, intervals: bool) -> dict:
+    """Test of a pair, with its effect sizes. maps: values [maps, 2] of the two methods."""
+    over_participants = settings.test_unit == "participant"
+    units = maps.groupby("participant").mean(skipna=False) if over_participants else maps
+    a, b = units.columns
+    row = paired_test((units[a] - units[b]).to_numpy(), settings.test, intervals=over_participants and intervals)
+    row["better"] = _better(units, metric, row["median_difference"])
+    if over_participants:
+        row |= {"pairs_maps": len(maps), "p_maps": TESTS[settings.test]((maps[a] - maps[b]).to_numpy())}
+    return row
+
+
+def _better(units: pd.DataFrame, metric: str, difference: float) -> str:
+    """The better method by the difference; where values are best near a target, the one whose mean is nearer to it."""
+    (a, b), kind = units.columns, METRICS[metric]
+    if kind.target is None:
+        gain = -kind.badness(difference)
+    else:
+        gain = kind.badness(units[b].mean()) - kind.badness(units[a].mean())
+    return a if gain > 0 else b if gain < 0 else ""
+
+
+def paired_test(differences: np.ndarray, test: str = "signed_rank", *, intervals: bool = True) -> dict:
+    """Test of paired differences [N], with effect sizes, their intervals and a note on the limits of the test."""
     differences = np.asarray(differences, np.float64)
+    available = len(differences) > 0 and np.isfinite(differences).all()
     nonzero = int(np.sum(differences != 0))
-    available = np.isfinite(differences).all()
-    center, low, high = hodges_lehmann(differences) if available else (np.nan,) * 3
-    p = signed_rank_p(differences)
-    note = ""
-    if not available:
-        note = "not available: the metric has no values"
-    elif len(differences) < 2:
-        note = f"not available: {len(differences)} pair"
-    elif nonzero == 0:
-        note = "all differences are zero"
-    elif 0.5 ** (nonzero - 1) > SIGNIFICANCE:
-        note = f"{nonzero} pairs that differ: p cannot be below {0.5 ** (nonzero - 1):.3g}"
-    return {
-        "pairs": len(differences),
-        "zeros": len(differences) - nonzero,
-        "median_difference": center,
-        "ci_low": low,
-        "ci_high": high,
-        "rank_biserial": np.nan if np.isnan(p) else rank_biserial(differences),
-        "p": p,
-        "note": note,
-    }
+    row = {"pairs": len(differences), "zeros": len(differences) - nonzero}
+    row["mean_difference"] = differences.mean() if available else np.nan
+    row["median_difference"] = paired.hodges_lehmann(differences) if available else np.nan
+    if intervals:
+        row["ci_low"], row["ci_high"] = paired.bootstrap_interval(differences, paired.hodges_lehmann_of_each)
+        row["exact_low"], row["exact_high"] = paired.exact_interval(differences)
+    row["p"] = TESTS[test](differences)
+    row["rank_biserial"] = float(paired.rank_biserial(differences)) if not np.isnan(row["p"]) else np.nan
+    if intervals:
+        low, high = paired.bootstrap_interval(differences, paired.rank_biserial)
+        row |= {"rank_biserial_low": low, "rank_biserial_high": high}
+    return row | {"note": _note(len(differences), nonzero, available, test)}
 
 
-def signed_rank_p(differences: np.ndarray) -> float:
-    """Two-sided p-value of Wilcoxon's signed-rank test; exact up to 50 pairs without ties, else as SciPy chooses.
-
-    NaN for fewer than two pairs or missing values, 1 where all differences are zero.
-    """
-    from scipy.stats import wilcoxon
-
-    if len(differences) < 2 or not np.isfinite(differences).all():
-        return np.nan
-    if not np.any(differences):
-        return 1.0
-    return float(wilcoxon(differences[differences != 0], zero_method="wilcox").pvalue)
-
-
-def rank_biserial(differences: np.ndarray) -> float:
-    """Matched-pairs rank-biserial correlation (Kerby 2014): (W+ - W-) / (W+ + W-) over the differences not zero."""
-    from scipy.stats import rankdata
-
-    nonzero = differences[differences != 0]
-    if len(nonzero) == 0:
-        return 0.0
-    return float(np.sum(np.sign(nonzero) * rankdata(np.abs(nonzero))) / (len(nonzero) * (len(nonzero) + 1) / 2))
-
-
-def hodges_lehmann(differences: np.ndarray) -> tuple[float, float, float]:
-    """Hodges-Lehmann median (of the pairwise Walsh averages) and its confidence interval of at least 95 %.
-
-    The interval inverts the signed-rank test: exact up to 50 differences, by the normal approximation for more, NaN for
-    fewer than 6. Hollander and Wolfe, Nonparametric Statistical Methods, sections 3.2 and 3.3.
-    """
-    n = len(differences)
-    if n == 0:
-        return np.nan, np.nan, np.nan
-    ordered, number = np.sort(differences), n * (n + 1) // 2
-    center = (walsh_average(ordered, (number - 1) // 2) + walsh_average(ordered, number // 2)) / 2
-    outside = _rank_sums_outside(n)
-    if outside < 1:
-        return center, np.nan, np.nan
-    return center, walsh_average(ordered, outside - 1), walsh_average(ordered, number - outside)
-
-
-def walsh_average(ordered: np.ndarray, k: int) -> float:
-    """The k-th lowest, from 0, of the averages of all pairs (i <= j) of ordered values [N].
-
-    Pairs are ruled out by pivots until few remain to be listed (Johnson and Mizoguchi 1978): the tests of 13,000 maps
-    at several sizes have 90 million of them.
-    """
-    rows = np.arange(len(ordered))
-    low, high = rows.copy(), np.full(len(ordered), len(ordered))  # the pairs of i that remain have low <= j < high
-    remaining = 0
-    while (widths := high - low).sum() > LISTED and widths.sum() != remaining:
-        remaining = widths.sum()
-        open_ = np.flatnonzero(widths)
-        middles = (ordered[open_] + ordered[(low + high)[open_] // 2]) / 2
-        order = np.argsort(middles)
-        halfway = np.searchsorted(np.cumsum(widths[open_][order]), remaining / 2)
-        pivot = middles[order[halfway]]
-        below = np.clip(np.searchsorted(ordered, 2 * pivot - ordered, side="left"), low, high)
-        not_above = np.clip(np.searchsorted(ordered, 2 * pivot - ordered, side="right"), low, high)
-        if k < (below - rows).sum():
-            high = below
-        elif k < (not_above - rows).sum():
-            return float(pivot)
-        else:
-            low = not_above
-    row = np.repeat(rows, widths)
-    column = np.arange(len(row)) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(low, widths)
-    averages, rank = (ordered[row] + ordered[column]) / 2, k - (low - rows).sum()
-    return float(np.partition(averages, rank)[rank])
-
-
-def _rank_sums_outside(n: int) -> int:
-    """Largest c with P(W+ < c) <= 2.5 % under the null hypothesis; W+: sum of positive ranks of n differences."""
-    from scipy.stats import norm
-
-    tail = (1 - CONFIDENCE) / 2
-    if n > EXACT_UP_TO:
-        spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-        return int(np.floor(n * (n + 1) / 4 + norm.ppf(tail) * spread))
-    ways = np.ones(1)  # ways[w]: probability that the ranks with positive sign add up to w
-    for rank in range(1, n + 1):
-        ways = (np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))) / 2
-    return int(np.searchsorted(np.cumsum(ways), tail, side="right"))
-
-
-def holm(p: Iterable[float]) -> np.ndarray:
-    """Adjusted p-values of Holm's step-down method; missing p-values (tests not carried out) are not in the family."""
-    from statsmodels.stats.multitest import multipletests
-
-    p = np.asarray(p, np.float64)
-    adjusted = np.full(len(p), np.nan)
-    done = np.isfinite(p)
-    if done.any():
-        adjusted[done] = multipletests(p[done], method="holm")[1]
-    return adjusted
+def _note(pairs: int, nonzero: int, available: bool, test: str) -> str:
+    if pairs and not available:
+        return "not available: the metric has no values"
+    if pairs < 2:
+        return f"not available: {pairs} pair"
+    if nonzero == 0:
+        return "all differences are zero"
+    if test == "signed_rank" and 0.5 ** (nonzero - 1) > SIGNIFICANCE:
+        return f"{nonzero} pairs that differ: p cannot be below {0.5 ** (nonzero - 1):.3g}"
+    return ""
 
 
 def _note_family(result: pd.DataFrame) -> None:
-    """Add a note to all rows where no test of the family can reach significance after Holm's first step."""
-    tested = result[result.p.notna()]
+    """Add a note to all rows where no signed-rank test of the family can reach significance after Holm's first step."""
+    tested = result[result.p.notna() & (result.test == "signed_rank")]
     smallest = len(tested) * 0.5 ** ((tested.pairs - tested.zeros).max() - 1) if len(tested) else 0
     if smallest > SIGNIFICANCE:
         note = f"{len(tested)} tests in the family: p_adjusted cannot be below {min(1, smallest):.3g}"
-        result["note"] = [f"{own}; {note}" if own else note for own in result.note]
+        _add_note(result, note, result.index)
 
 
-def _better(difference: float, lower_is_better: bool, a: str, b: str) -> str:
-    if np.isnan(difference) or difference == 0:
-        return ""
-    return a if (difference < 0) == lower_is_better else b
+def _note_missing(result: pd.DataFrame, lacking: dict[str, str]) -> None:
+    """Add what a method of a partial table lacks to the notes of its tests, which are of the folds that both have."""
+    for method, words in lacking.items():
+        _add_note(
+            result, f"{method} lacks {words}", result.index[(result.method_a == method) | (result.method_b == method)]
+        )
+
+
+def _add_note(result: pd.DataFrame, note: str, where: pd.Index) -> None:
+    result.loc[where, "note"] = [f"{own}; {note}" if own else note for own in result.note[where]]

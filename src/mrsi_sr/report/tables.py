@@ -1,6 +1,5 @@
-"""Table of methods: cost, and metrics at each size as mean ± population standard deviation over maps."""
+"""Content of a table of methods: cost, and metrics at each size as mean ± population standard deviation over maps."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,34 +7,43 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of, methods_of, select
-from mrsi_sr.report import markup
-from mrsi_sr.report.agreement import check_agreement
-from mrsi_sr.report.caption import caption, terms
-from mrsi_sr.results.provenance import fingerprint, origin_of
+from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of
+from mrsi_sr.report import statistics
+from mrsi_sr.report.caption import caption, joined
+from mrsi_sr.report.collect import Collected
 from mrsi_sr.settings.experiment import TableSettings
 
-NOT_AVAILABLE = "not available"
-COST = {
-    "nfe": "NFE", "seconds_per_slice": "Time (s)", "training_hours": "Train time (h)", "parameters": "Params (M)",
-}  # fmt: skip
+COST = ("nfe", "seconds_per_slice", "training_hours", "parameters")
 
 
 @dataclass(frozen=True)
 class Table:
     """Content of a table.
 
-    settings: of the table. facts: where the numbers come from, for the caption. rows: one per method, columns method,
-    label and costs. values: indexed by (method, metric, group), columns mean, sd. best: (method, metric, group) printed
-    in bold. A group is a size, or all of them together (scores.groups_of). frame: voxels of a map along each axis.
+    collected: its scores. rows: one per method, columns method, label, missing (in words) and costs. values: indexed by
+    (method, metric, group), columns mean, sd; without incomplete methods that have none. best: (method, metric, group)
+    printed in bold. different: those that differ significantly from the reference or the best. family: test, unit and
+    correction in words, empty where no significance is shown. A group is a size, or all of them together
+    (scores.groups_of). frame: voxels of a map along each axis.
     """
 
-    settings: TableSettings
-    facts: dict
+    collected: Collected
     rows: pd.DataFrame
     values: pd.DataFrame
     best: set
+    different: set
+    family: str
     frame: int
+
+    @property
+    def settings(self) -> TableSettings:
+        """Settings of the table."""
+        return self.collected.settings
+
+    @property
+    def facts(self) -> dict:
+        """Facts of the caption."""
+        return self.collected.facts
 
     @property
     def groups(self) -> list[int | str]:
@@ -47,52 +55,29 @@ class Table:
         """Metric and group of each column of values, in the order shown."""
         return [(metric, group) for group in self.groups for metric in self.settings.metrics]
 
-    def factor(self, size: int) -> str:
-        """Upscaling factor of a size, as printed."""
-        return f"{self.frame / size:.1f}".removesuffix(".0")
-
-    def cell(self, method: str, metric: str, group: int | str) -> str:
-        """Mean±sd as printed, or `not available`."""
-        mean, sd = self.values.loc[(method, metric, group), ["mean", "sd"]]
-        decimals = decimals_of(metric, self.settings)
-        return NOT_AVAILABLE if np.isnan(mean) else f"{mean:.{decimals}f}±{sd:.{decimals}f}"
+    def mean_sd(self, method: str, metric: str, group: int | str) -> tuple[float, float]:
+        """Mean and standard deviation; NaN where the metric is not available or the scores are missing."""
+        key = (method, metric, group)
+        return tuple(self.values.loc[key, ["mean", "sd"]]) if key in self.values.index else (np.nan, np.nan)
 
     @property
     def caption(self) -> str:
         """Caption in full sentences: what the numbers are, and where they come from."""
-        return caption(self.settings, self.facts)
+        return caption(self.settings, self.facts, self.family)
 
 
-def build(scores: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> Table:
-    """Table of methods, from the long table (scores.read) and the provenance records of its metrics files.
-
-    Raises UserError where methods differ in their folds or maps, files are of other folds or settings than those of the
-    table, or scores do not agree (agreement.check_agreement).
-    """
-    methods = methods_of(scores, settings)
-    chosen = select(scores, settings)
-    folds = sorted(int(fold) for fold in chosen.fold.unique())
-    records = list(records)
-    mixed = check_agreement(scores, records, settings)
-    rows = _costs(records, methods, folds, settings)
-    shown = [each for method in methods for each in records if each["method"] == method and each["fold"] in folds]
+def build(collected: Collected) -> Table:
+    """Table of methods from its scores. Raises UserError where methods differ in their frames or costs."""
+    settings, methods = collected.settings, collected.methods
     # Population standard deviation; one missing value makes mean and standard deviation missing.
-    values = chosen.groupby(["method", "metric", "group"]).value.agg([("mean", _mean), ("sd", _sd)])
-    facts = {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
-        "folds": f"fold{'s' * (len(folds) > 1)} {_joined(folds)} of {settings.folds_in_all or len(folds)}",
-        "participants": chosen.participant.nunique(),
-        "maps": len(chosen[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
-        "device": _joined(dict.fromkeys(each["sampling_device"] for each in shown)),
-        "training_device": _joined(_training_devices(shown)),
-        "mixed": "; ".join(mixed),
-        "terms": terms(shown, settings.labels),
-        "configuration": fingerprint(*sorted([each["method"], each["fold"], origin_of(each)] for each in shown)),
-    }
+    values = collected.values.groupby(["method", "metric", "group"]).value.agg([("mean", _mean), ("sd", _sd)])
+    complete = [method for method in methods if method not in collected.lacking]
     best = {
         each for metric in settings.metrics for group in groups_of(settings)
-        for each in _best(values, methods, metric, group, decimals_of(metric, settings))
+        for each in _best(values, complete, metric, group, decimals_of(metric, settings))
     }  # fmt: skip
-    return Table(settings, facts, rows, values, best, _one_frame(records))
+    different, family = _different(collected, best) if settings.mark_significance else (set(), "")
+    return Table(collected, _costs(collected), values, best, different, family, frame_of(collected))
 
 
 def decimals_of(metric: str, settings: TableSettings) -> int:
@@ -100,29 +85,44 @@ def decimals_of(metric: str, settings: TableSettings) -> int:
     return METRICS[metric].decimals + settings.more_decimals
 
 
-def _one_frame(records: list[dict]) -> int:
-    frames = {record["frame"] for record in records}
+def _different(collected: Collected, best: set) -> tuple[set, str]:
+    """Methods, metrics and groups that differ significantly from the reference, else from the best; and the test."""
+    tests = statistics.compare(collected, intervals=False)
+    different = set()
+    for row in tests[statistics.significant(tests)].itertuples():
+        pair = [(method, row.metric, row.size) for method in (row.method_a, row.method_b)]
+        if collected.settings.reference:
+            different.add(pair[0])
+        elif (pair[0] in best) != (pair[1] in best):
+            different |= set(pair) - best
+    return different, statistics.family_in_words(tests, collected.settings)
+
+
+def frame_of(collected: Collected) -> int:
+    """Voxels of the maps along each axis. Raises UserError where they differ."""
+    frames = {each.record["frame"] for each in collected.scores}
     if len(frames) > 1:
-        raise UserError(f"the maps are of different frames: {_joined(sorted(frames))}\n  make one table for each frame")
+        raise UserError(f"the maps are of different frames: {joined(sorted(frames))}\n  make one table for each frame")
     return frames.pop()
 
 
-def _costs(records: list[dict], methods: list[str], folds: list[int], settings: TableSettings) -> pd.DataFrame:
-    """Label of each method with means over folds of its costs."""
+def _costs(collected: Collected) -> pd.DataFrame:
+    """Label of each method with means over folds and seeds of its costs."""
     rows = []
-    for method in methods:
-        own = [record for record in records if record["method"] == method and record["fold"] in folds]
+    for method in collected.methods:
+        own = [each for each in collected.scores if each.method == method]
         for key in ("nfe", "parameters"):
-            found = {record["fold"]: record[key] for record in own}
-            if len(set(found.values())) > 1 and not settings.mix_folds:
+            found = {each.place: each.record[key] for each in own}
+            if len(set(found.values())) > 1 and not collected.settings.mix_folds:
                 raise UserError(
                     f"{method} differs between folds in {key}: "
-                    + ", ".join(f"fold {fold}: {value}" for fold, value in found.items())
+                    + ", ".join(f"{place}: {value}" for place, value in found.items())
                     + "\n  the files come from different configurations: sample and evaluate all folds again"
                 )
-        costs = [record | {"training_hours": _training_hours(record)} for record in own]
+        costs = [each.record | {"training_hours": _training_hours(each.record)} for each in own]
         means = {key: _mean_of([each[key] for each in costs]) for key in COST}
-        rows.append({"method": method, "label": settings.labels.get(method, method), **means})
+        missing = collected.lacking.get(method, "")
+        rows.append({"method": method, "label": collected.label(method), "missing": missing, **means})
     return pd.DataFrame(rows)
 
 
@@ -132,13 +132,10 @@ def _training_hours(record: dict) -> float:
     return np.nan if None in seconds else sum(seconds) / 3600
 
 
-def _training_devices(records: list[dict]) -> list[str]:
-    devices = [each["device"] for record in records for each in record["training"].values()]
-    return list(dict.fromkeys(filter(None, devices)))
-
-
 def _mean_of(values: list[float]) -> float:
-    """Mean of values; of equal values the value itself, so that a whole number stays one."""
+    """Mean of values; of equal values the value itself, so that a whole number stays one. NaN of none."""
+    if not values:
+        return np.nan
     return values[0] if len(set(values)) == 1 else float(np.mean(values))
 
 
@@ -170,94 +167,9 @@ def csv(table: Table) -> pd.DataFrame:
         for group in table.groups:
             values = {"size": group, "upscaling_factor": np.nan if group == ALL_SIZES else table.frame / group}
             for metric in table.settings.metrics:
-                mean, sd = table.values.loc[(row["method"], metric, group), ["mean", "sd"]]
+                mean, sd = table.mean_sd(row["method"], metric, group)
                 values |= {f"{metric}_mean": mean, f"{metric}_sd": sd}
-            rows.append(row | values | table.facts)
+                if table.family:
+                    values[f"{metric}_differs"] = (row["method"], metric, group) in table.different
+            rows.append(row | values | {"test": table.family} | table.facts | {"missing": row["missing"]})
     return pd.DataFrame(rows)
-
-
-def markdown(table: Table) -> str:
-    """The table as Markdown, best values in bold, with the caption below."""
-    metrics = [
-        f"{METRICS[m].label} {METRICS[m].arrow}" + ("" if group == ALL_SIZES else f" s={table.factor(group)}")
-        for m, group in table.columns
-    ]
-    costs = [COST[key] for key in table.settings.costs]
-    lines = [["Method", *costs, *metrics], ["---"] + ["---:"] * (len(costs) + len(metrics))]
-    for label, cells in _cells(table):
-        lines.append([markup.markdown(label), *(f"**{text}**" if best else text for text, best in cells)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{markup.markdown(table.caption)}\n"
-
-
-def latex(table: Table) -> str:
-    """The table as LaTeX table* with booktabs rules, best values in bold; needs \\usepackage{booktabs} and UTF-8."""
-    width, costs = len(table.settings.metrics), [COST[key] for key in table.settings.costs]
-    columns = "l" + "r" * len(costs) + "c" * len(table.columns)
-    starts = [2 + len(costs) + i * width for i in range(len(table.groups))]
-    groups = [f"\\multicolumn{{{width}}}{{c}}{{{_latex_group(table, group)}}}" for group in table.groups]
-    rules = [f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    metrics = [markup.latex(f"{METRICS[m].label}{METRICS[m].arrow}") for m, _ in table.columns]
-    header = [" & ".join([""] * (len(costs) + 1) + groups), " & ".join(["Method", *costs, *metrics])]
-    rows = []
-    for label, cells in _cells(table):
-        texts = [f"\\textbf{{{markup.latex(text)}}}" if best else markup.latex(text) for text, best in cells]
-        rows.append(" & ".join([markup.latex(label), *texts]))
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            "\\begin{table*}",
-            f"\\caption{{{markup.latex(table.caption)}}}",
-            "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}",
-            f"\\begin{{tabular}}{{{columns}}}",
-            "\\toprule",
-            header[0] + " \\\\",
-            " ".join(rules),
-            header[1] + " \\\\",
-            "\\midrule",
-            *(row + " \\\\" for row in rows),
-            "\\bottomrule",
-            "\\end{tabular}",
-            "\\end{table*}",
-            "",
-        ]
-    )
-
-
-def _latex_group(table: Table, group: int | str) -> str:
-    if group == ALL_SIZES:
-        return f"{len(table.settings.sizes)} sizes"
-    return f"$s={table.factor(group)}$ (${group}\\times{group}$)"
-
-
-def _cells(table: Table) -> Iterable[tuple[str, list[tuple[str, bool]]]]:
-    """Label and printed cells of each method; a cell is its text and whether it is the best of its column."""
-    for row in table.rows.to_dict("records"):
-        costs = [(PRINTED[key](row[key]), False) for key in table.settings.costs]
-        keys = [(row["method"], *column) for column in table.columns]
-        yield row["label"], costs + [(table.cell(*key), key in table.best) for key in keys]
-
-
-def _number(number: float) -> str:
-    return f"{number:,.0f}" if number == int(number) else f"{number:.1f}"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f}" if seconds >= 0.01 else "<0.01"
-
-
-def _millions(parameters: int) -> str:
-    millions = parameters / 1e6
-    return f"{millions:.1f}" if millions >= 1 else f"{millions:.2g}"
-
-
-def _hours(hours: float) -> str:
-    if np.isnan(hours):
-        return NOT_AVAILABLE
-    return f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
-
-
-PRINTED = {"nfe": _number, "seconds_per_slice": _seconds, "training_hours": _hours, "parameters": _millions}
-
-
-def _joined(parts: Iterable) -> str:
-    return ", ".join(map(str, parts))

@@ -42,3 +42,10 @@ def _row(folder: Path) -> dict[str, str | int | float]:
         "lesion voxels": int(scan.lesion.sum()),
         **voxels,
     }
+
+
+def read_summary(path: Path) -> list[dict[str, str]]:
+    """Rows of a cohort table that cohort_summary.py wrote. Raises UserError for any other file."""
+    columns = ("participant", "excluded", "slices", "maps", "valid percent", "lesion voxels")
+    check_whole(path)
+    return [row for _, row in read_csv(path, columns, "a cohort table", "run cohort_summary.py again")]

@@ -9,7 +9,19 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mrsi_sr.settings import architecture, cohort, experiment, figure, method, network, objective, sampler, scans
+from mrsi_sr.settings import (
+    architecture,
+    cohort,
+    experiment,
+    figure,
+    lpips,
+    method,
+    network,
+    objective,
+    reader_study,
+    sampler,
+    scans,
+)
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import Settings
 from mrsi_sr.settings.editor import editor_schema
@@ -20,7 +32,9 @@ from mrsi_sr.settings.sampler import SAMPLERS
 
 CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
-MODULES = (architecture, cohort, experiment, figure, method, network, objective, sampler, scans)
+MODULES = (
+    architecture, cohort, experiment, figure, lpips, method, network, objective, reader_study, sampler, scans,
+)  # fmt: skip
 KINDS = {  # heading of each kind, and its class
     "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),
     "OBJECTIVES": ("### objective: {}", OBJECTIVES),

@@ -8,6 +8,7 @@ from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.base import NAME, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.experiment import ExperimentSettings
+from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, PlannedKeys
 from mrsi_sr.settings.objective import OBJECTIVES
@@ -24,7 +25,8 @@ def editor_schema() -> dict:
     A network may have the keys of every architecture and objective, a sampler those of every kind: which of them go
     together is checked when the configuration is read.
     """
-    models = [(each, "validation") for each in (CohortSettings, ExperimentSettings, ScansSettings, PlannedMethod)]
+    classes = (CohortSettings, ExperimentSettings, ScansSettings, LpipsSettings, PlannedMethod)
+    models = [(each, "validation") for each in classes]
     nested = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]
     for sampler in SAMPLERS.values():
         del nested[sampler.__name__]  # of a method, which has the keys of all of them
@@ -43,6 +45,7 @@ def editor_schema() -> dict:
                 "experiments": _by_name("ExperimentSettings", NAME),
                 "run": RUN,
                 "scans": {"$ref": "#/definitions/ScansSettings"},
+                "lpips": {"$ref": "#/definitions/LpipsSettings"},
             }
         ),
         "definitions": {

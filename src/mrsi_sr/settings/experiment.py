@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from mrsi_sr.settings.base import (
     MOST_FOLDS,
     Different,
-    File,
     FolderName,
     FoldNumber,
     MethodPoints,
@@ -20,21 +19,26 @@ from mrsi_sr.settings.base import (
     SweptValue,
     Words,
 )
-from mrsi_sr.settings.errors import rule
+from mrsi_sr.settings.errors import listed, rule
 from mrsi_sr.settings.figure import AnyFigure
+from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
 LowResolution = Literal["masked", "filled"]
 Region = Literal["mask", "frame"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
+Test = Literal["signed_rank", "paired_t"]
+TestUnit = Literal["participant", "map"]
 Cost = Literal["nfe", "seconds_per_slice", "training_hours", "parameters"]
 ShownMetrics = Annotated[list[Literal[Metric, Bias]], Field(min_length=1), Different]
-Seeds = Annotated[list[Annotated[int, Field(ge=0, le=2**63 - 1)]], Field(min_length=1, max_length=100), Different]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100), Different]
 FirstSoMany = Annotated[int, Field(ge=3, le=100_000)]
 Participants = Annotated[list[FolderName], Field(min_length=3, max_length=100_000), Different]
 
 # Voxels that metrics are computed on, by protocol; the first is the one that tables show.
 REGIONS: dict[str, tuple[str, ...]] = {"paper": ("frame",), "clean": ("mask", "frame")}
+TEST_UNITS: dict[str, TestUnit] = {"paper": "map", "clean": "participant"}  # of the protocol's tests
 SIZES = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32]  # low-resolution matrix sizes of FTDDM, section 3.1
 
 
@@ -121,16 +125,60 @@ class Table(Settings):
         description="average over folds of a method that were made with different settings; the caption then says what"
         " differs",
     )
+    allow_partial: bool = Field(
+        False,
+        description="table of the scores that there are, where some are missing or of other settings; its caption and"
+        " its rows say what is missing. false: no table then",
+    )
+    marks: dict[Words, Names] = Field(
+        {}, description="columns of check marks after the methods' names: heading, and the methods that have one"
+    )
+    grid: dict[Words, dict[Words, str]] | None = Field(
+        None,
+        description="methods by row and column, of one metric at one size: {ROW: {COLUMN: METHOD, ..}, ..}; null: a row"
+        " for each method",
+    )
+    test: Test = Field(
+        "signed_rank", description="test of a difference between two methods: Wilcoxon's signed-rank, or paired t-test"
+    )
+    test_unit: TestUnit | None = Field(
+        None,
+        description="unit of a test's pairs: map, as published, or participant, with Holm's correction over all tests"
+        " of the table and bootstrap intervals over participants; null: participant in protocol clean, map in paper",
+    )
+    reference: str | None = Field(
+        None, description="method that each other one is tested against; null: each pair of methods is tested"
+    )
+    mark_significance: bool = Field(
+        False,
+        description="a star where a method differs significantly from the reference, or from the best of the column",
+    )
+
+    @model_validator(mode="after")
+    def _grid_has_one_number_for_a_method(self) -> Self:
+        """A grid shows one metric at one size and no costs; its methods are the table's."""
+        if self.grid is None:
+            return self
+        shown = list(dict.fromkeys(method for row in self.grid.values() for method in row.values()))
+        if len(self.metrics) > 1 or (len(self.sizes) > 1 and not self.pool_sizes) or self.costs or self.marks:
+            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks {}")
+        if self.methods and set(self.methods) != set(shown):
+            raise rule("grid", f"shows {listed(shown)}: expected the methods of the table, {listed(self.methods)}")
+        return self if self.methods else self.model_copy(update={"methods": shown})
 
 
 class TableSettings(Shown, Table):
     """A table, and what its caption says of where the numbers come from."""
 
     cohort: str = Field("not named", description="name of the cohort")
+    unit: str = Field("mM", description="unit of the concentrations")
     folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
         None, description="folds that must be present; null: the folds in the files"
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000), Different] | None = Field(
+        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
+    )
     expected: dict[str, dict[str, str]] | None = Field(
         None,
         description="fingerprint of the settings that the metrics must have been made with, by method and fold; null:"
@@ -138,8 +186,8 @@ class TableSettings(Shown, Table):
     )
 
     @model_validator(mode="after")
-    def _region_of_protocol(self) -> Self:
-        return with_region(self, self.protocol, "region")
+    def _choices_of_protocol(self) -> Self:
+        return of_protocol(self, self.protocol, "region")
 
 
 class FigureSettings(Shown):
@@ -163,22 +211,6 @@ class FigureSettings(Shown):
     )
 
 
-class LpipsWeights(Settings):
-    """Weights of one LPIPS metric."""
-
-    backbone: File | None = Field(
-        None, description="file of a torchvision VGG16 or AlexNet state dict (.pth or .safetensors)"
-    )
-    linear: File | None = Field(None, description="file of LPIPS linear weights; null: those of the lpips package")
-    download: bool = Field(False, description="download of the backbone by torchvision")
-
-    @model_validator(mode="after")
-    def _backbone_or_download(self) -> Self:
-        if (self.backbone is None) != self.download:
-            raise rule("", "needs either a backbone (a file) or download: true")
-        return self
-
-
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
@@ -199,12 +231,12 @@ class ExperimentSettings(Settings):
     sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
     evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
     methods: Names = Field(description="methods to compare")
-    metrics: Metrics = Field(["nrmse", "psnr", "ssim"], description="metrics of the samples")
-    lpips_weights: dict[Literal["lpips_vgg", "lpips_alex"], LpipsWeights] = Field(
-        {}, description="weights of the LPIPS metrics; without them LPIPS is not available"
+    metrics: Metrics = Field(
+        ["nrmse", "psnr", "ssim"], description="metrics of the samples; LPIPS needs the weights of the section `lpips`"
     )
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
+    reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
     hand_over: bool = Field(
         False,
         description="folder of the trained networks in `hand_over/`, to give to other sites; protocol clean",
@@ -212,7 +244,7 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _shows_who_is_tested(self) -> Self:
-        for key in ("tables", "figures"):
+        for key in ("tables", "figures", "reader_studies"):
             if getattr(self, key) and not self.folds.test:
                 raise rule(
                     key,
@@ -242,19 +274,20 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _regions_of_protocol(self) -> Self:
+    def _choices_of_protocol(self) -> Self:
         tables = {
-            name: with_region(table, self.protocol, f"tables.{name}.region") for name, table in self.tables.items()
+            name: of_protocol(table, self.protocol, f"tables.{name}.region") for name, table in self.tables.items()
         }
         return self.model_copy(update={"tables": tables})
 
 
-def with_region(table: Table, protocol: str, key: str) -> Table:
-    """A table with the region that it shows: its own, or the protocol's first.
+def of_protocol(table: Table, protocol: str, key: str) -> Table:
+    """A table with its region and the unit of its tests: its own, or the protocol's first.
 
     Raises a rule's error for a region that the protocol does not score.
     """
     if table.region is not None and table.region not in REGIONS[protocol]:
         allowed = ", ".join(REGIONS[protocol])
         raise rule(key, f"is {table.region}, expected one of {allowed} in protocol {protocol}")
-    return table.model_copy(update={"region": table.region or REGIONS[protocol][0]})
+    region, unit = table.region or REGIONS[protocol][0], table.test_unit or TEST_UNITS[protocol]
+    return table.model_copy(update={"region": region, "test_unit": unit})

@@ -14,6 +14,7 @@ from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.experiment import Bias, ExperimentSettings
 from mrsi_sr.settings.figure import Figure
+from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
@@ -50,6 +51,7 @@ class _Whole(Settings):
     experiments: dict[Name, Any]
     run: list[str] | None = None
     scans: Any = None
+    lpips: Any = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Configuration:
 
     experiments: those that are planned, by name; networks and methods: those that they use. others: experiments that
     are not planned, whose networks may be used where equal ones are trained there. scans: new scans, None without any.
+    lpips: weights of the LPIPS networks, None where LPIPS is not available.
     run: planned experiments, but for one that is planned only because new scans need its networks.
     """
 
@@ -68,6 +71,7 @@ class Configuration:
     others: dict[str, ExperimentSettings]
     run: list[str]
     scans: ScansSettings | None = None
+    lpips: LpipsSettings | None = None
 
     @property
     def studied(self) -> dict[str, ExperimentSettings]:
@@ -89,6 +93,7 @@ class Configuration:
         cohort = CohortSettings.checked(raw.cohort, "cohort")
         check_cohort(cohort)
         scans = None if raw.scans is None else ScansSettings.checked(raw.scans, "scans")
+        lpips = None if raw.lpips is None else LpipsSettings.checked(raw.lpips, "lpips")
         run = list(raw.experiments) if raw.run is None else raw.run
         planned = list(dict.fromkeys([*run, scans.networks] if scans and scans.networks in raw.experiments else run))
         experiments = {
@@ -100,7 +105,7 @@ class Configuration:
         for name in [name for name in raw.experiments if name not in planned]:
             with suppress(UserError):  # what is not planned need not be usable
                 others[name] = ExperimentSettings.checked(raw.experiments[name])
-        configuration = cls(cohort, networks, methods, experiments, others, run, scans)
+        configuration = cls(cohort, networks, methods, experiments, others, run, scans, lpips)
         configuration._check()
         return configuration
 
@@ -218,6 +223,9 @@ class Configuration:
                 check_known(metric, [*experiment.metrics, *get_args(Bias)], f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
             self._check_figure(figure, experiment, f"{where}.figures.{name}")
+        for name, study in experiment.reader_studies.items():
+            methods = [study.low_resolution, study.super_resolved]
+            self._check_shown(methods, study.sizes, experiment, f"{where}.reader_studies.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")

@@ -11,7 +11,7 @@ from mrsi_sr.settings.text import read_yaml
 
 PAPERS = Path(__file__).parents[3] / "config" / "papers.yaml"
 ENTRIES = ("networks", "methods", "experiments")
-KEYS = ("cohort", *ENTRIES, "run", "scans")
+KEYS = ("cohort", *ENTRIES, "run", "scans", "lpips")
 LONGEST_CHAIN = 50  # of entries, each like the next
 # Keys of samplers that allow null and have another default: their null is a value, such as `clip: null`, no bounds.
 NULL_VALUES = {
@@ -33,7 +33,7 @@ def layered(user: Any, papers: dict | None = None) -> dict:
     """
     papers = read_yaml(PAPERS, "the configuration") if papers is None else papers
     _check_shape(user)
-    whole: dict[str, Any] = {key: user[key] for key in ("cohort", "scans") if key in user}
+    whole: dict[str, Any] = {key: user[key] for key in ("cohort", "scans", "lpips") if key in user}
     removed: dict[str, set[str]] = {}
     for kind in ENTRIES:
         ours, yours = papers.get(kind, {}), user.get(kind) or {}

@@ -60,11 +60,10 @@ class Lineage:
             "super_resolve": [
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
-            "shown_maps": [plan.shown_settings, plan.slices, plan.low_resolution],
-            "evaluate": [
-                plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol, plan.lpips_weights,
-                content(plan.lpips_files),
-            ],
+            "table": [plan.table_settings],
+            "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
+            "lpips_weights": [plan.lpips.content],
+            "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
         }  # fmt: skip
 
     def before(self, rule: str, wildcards) -> str:
@@ -85,7 +84,7 @@ class Lineage:
         """Jobs whose results a rule's job reads."""
         plan = self._plan
         match rule:
-            case "simulate" | "folds":
+            case "simulate" | "folds" | "lpips_weights" | "reader_ratings":
                 return []
             case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
                 name = wildcards.participant
@@ -108,6 +107,7 @@ class Lineage:
                 return [
                     *_data(wildcards),
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
+                    *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards)),
                 ]
             case "hand_over":
                 return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
@@ -120,6 +120,8 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "evidence":
+                return [("table", place) for place in plan.all_tables()]
             case "shown_maps":
                 places = plan.places_of_figure(wildcards)
                 return [*_data(wildcards), *((each, place) for each in ("sample", "evaluate") for place in places)]
@@ -127,6 +129,9 @@ class Lineage:
                 return [("shown_maps", {key: getattr(wildcards, key) for key in ("experiment", "figure")})]
             case "figure":
                 return [("evaluate", place) for place in plan.places_of_figure(wildcards)]
+            case "reader_study":
+                places = plan.reader_studies.sampled(wildcards)
+                return [*_data(wildcards), *(("sample", place) for place in places)]
         raise ValueError(f"no lineage of {rule}")
 
     def _of_participant(self, rule: str, participant: str) -> list[str]:

@@ -10,7 +10,9 @@ from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.lineage import Lineage
+from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
+from mrsi_sr.workflow.reader_studies import ReaderStudies
 from mrsi_sr.workflow.reports import ReportPlan
 from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
@@ -30,7 +32,9 @@ class Plan(ReportPlan):
         if scans is None:
             scans = participants.read_scans(raw["scans"]) if raw.get("scans") else []
         self.new_scans = NewScans(self.configuration, scans)
+        self.reader_studies = ReaderStudies(self.configuration)
         self.contents = Contents(CONTENTS)
+        self.lpips = LpipsPlan(self.configuration, self.contents)
         self._lineage = Lineage(self, self.contents)
 
     def check_for_scans(self) -> None:

@@ -1,6 +1,5 @@
 """Plan of the reports: files and parameters of the rules that score, and that draw tables and figures."""
 
-from mrsi_sr.evaluation.lpips import weights_files
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.experiment import REGIONS
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
@@ -20,13 +19,6 @@ class ReportPlan(ExperimentPlan):
 
     def metrics(self, wildcards) -> str:
         return ",".join(self._experiment(wildcards).metrics)
-
-    def lpips_weights(self, wildcards) -> str:
-        weights = self._experiment(wildcards).lpips_weights
-        return as_json({metric: each.plain() for metric, each in weights.items()})
-
-    def lpips_files(self, wildcards) -> list[str]:
-        return weights_files(self._experiment(wildcards).lpips_weights)
 
     # --- tables
 
@@ -178,6 +170,15 @@ class ReportPlan(ExperimentPlan):
                 targets += [f"results/{name}/tables/{table}.csv"]
                 targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
         return targets
+
+    def all_tables(self) -> list[Place]:
+        """Wildcards of the tables of the planned experiments."""
+        experiments = self.configuration.studied.items()
+        return [{"experiment": name, "table": table} for name, each in experiments for table in each.tables]
+
+    def numbers(self) -> list[str]:
+        """Tables of the planned experiments, as CSV."""
+        return ["results/{experiment}/tables/{table}.csv".format(**place) for place in self.all_tables()]
 
     def figures(self) -> list[str]:
         """Figures of the planned experiments."""

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -102,6 +101,21 @@ def scans_if_any(plan: Plan) -> Callable:
     return checked
 
 
+def ratings_if_any(plan: Plan) -> Callable:
+    """Input function of the target that analyses reader studies: the figure of each that has ratings.
+
+    The function raises Snakemake's WorkflowError where none has.
+    """
+
+    def checked(wildcards) -> list[str]:
+        try:
+            return plan.reader_studies.rated()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return checked
+
+
 def absent(plan: Plan) -> list[tuple[str, str]]:
     """Files that the configuration and the participants table name and that do not exist, with the place of each."""
     return [(where, path) for where, path in _named(plan) if not os.access(path, os.F_OK)]
@@ -118,9 +132,7 @@ def _named(plan: Plan) -> Iterator[tuple[str, str]]:
                 gone = key == "maps" and not Path(path).exists()
                 yield from ((f"{name}: {key}", each) for each in (plan.maps_of(name) if gone else [path]))
     yield from plan.new_scans.named()
-    places = (SimpleNamespace(experiment=name) for name in plan.configuration.experiments)
-    for path in sorted(set(chain.from_iterable(map(plan.lpips_files, places)))):
-        yield "lpips_weights:", path
+    yield from (("lpips:", path) for path in plan.lpips.sources())
 
 
 def _files(number: int) -> str:

@@ -123,20 +123,21 @@ def test_the_table_comes_back_as_it_was_written(table, tmp_path):
     pd.testing.assert_frame_equal(back[scores.COLUMNS], table[scores.COLUMNS], check_dtype=False)
 
 
-def test_two_protocols_or_experiments_are_not_mixed(table, tmp_path):
-    scores.write(table, tmp_path / "a.parquet", protocol="clean", experiment="demo")
-    scores.write(table.assign(method="ddpm"), tmp_path / "b.parquet", protocol="clean", experiment="ftddm")
-    scores.write(table.assign(method="tdpm"), tmp_path / "c.parquet", protocol="paper", experiment="demo")
-    for other, fact in (("b", "experiment"), ("c", "protocol")):
-        with pytest.raises(UserError, match=f"not of one {fact}") as error:
-            scores.read([tmp_path / "a.parquet", tmp_path / f"{other}.parquet"], "clean")
-        assert "a.parquet" in str(error.value) and f"{other}.parquet" in str(error.value)
+def test_two_protocols_or_experiments_are_not_mixed_and_all_files_of_another_are_named(table, tmp_path):
+    facts = {"a": ("clean", "demo"), "b": ("clean", "ftddm"), "c": ("paper", "demo"), "d": ("paper", "ftddm")}
+    for name, (protocol, experiment) in facts.items():
+        one = table.assign(method=name)
+        scores.write(one, tmp_path / f"{name}.parquet", protocol=protocol, experiment=experiment)
+    for others, fact, asked in (("b", "experiment", None), ("cd", "protocol", None), ("b", "experiment", "demo")):
+        with pytest.raises(UserError, match=f"not of the {fact}") as error:
+            scores.read([tmp_path / f"{name}.parquet" for name in ("a", *others)], "clean", asked)
+        assert [name for name in "abcd" if f"/{name}.parquet:" in str(error.value)] == [*others]
 
 
 @pytest.mark.parametrize("asked", [("paper", "demo"), ("clean", "ftddm")])
 def test_files_of_another_protocol_or_experiment_than_asked_are_refused(table, tmp_path, asked):
     scores.write(table, tmp_path / "a.parquet", protocol="clean", experiment="demo")
-    with pytest.raises(UserError, match=r"a\.parquet is of the"):
+    with pytest.raises(UserError, match=r"not of the .* '(paper|ftddm)':\n.*a\.parquet: (clean|demo)"):
         scores.read([tmp_path / "a.parquet"], *asked)
 
 
@@ -195,8 +196,8 @@ def test_scores_are_of_participants_who_were_prepared_alike(snr, tmp_path):
     out = tmp_path / "munet.parquet"
     scored = partial(
         score_fold, made["samples"]["munet", 1], method="munet", fold=1, seed=1, protocol="clean", experiment="",
-        slices=made["slices"], metrics=["nrmse"], weights={}, out=out, record=tmp_path / "munet.provenance.json",
-        code={},
+        slices=made["slices"], metrics=["nrmse"], lpips_weights=None, out=out,
+        record=tmp_path / "munet.provenance.json", code={},
     )  # fmt: skip
     if snr == 5:
         scored()

@@ -22,7 +22,7 @@ def cohort(tmp_path):
 def score(cohort, out, method="munet", fold=1, slices=None):
     score_fold(
         cohort["samples"][method, 1], method=method, fold=fold, seed=1, protocol="clean", experiment="demo",
-        slices=slices or cohort["slices"], metrics=["nrmse"], weights={}, out=out / "munet.parquet",
+        slices=slices or cohort["slices"], metrics=["nrmse"], lpips_weights=None, out=out / "munet.parquet",
         record=out / "munet.provenance.json", code={},
     )  # fmt: skip
     return out / "munet.parquet", out / "munet.provenance.json"

@@ -3,6 +3,7 @@
 import browser
 import numpy as np
 import pytest
+from required import REQUIRED
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -105,9 +106,9 @@ def test_a_missing_voxel_says_why(opened, result):
 
 def test_without_a_browser_a_test_is_skipped_with_a_reason_and_fails_in_the_gate(monkeypatch):
     monkeypatch.setattr(browser.shutil, "which", lambda name: None)
-    monkeypatch.delenv(browser.REQUIRED, raising=False)
+    monkeypatch.delenv(REQUIRED, raising=False)
     with pytest.raises(pytest.skip.Exception, match="apt-get install chromium chromium-driver"), browser.opened():
         pass
-    monkeypatch.setenv(browser.REQUIRED, "required")
+    monkeypatch.setenv(REQUIRED, "required")
     with pytest.raises(pytest.fail.Exception, match="not installed"), browser.opened():
         pass

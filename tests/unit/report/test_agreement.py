@@ -8,7 +8,9 @@ import pytest
 from tiny_cohort import MUNET
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.report.agreement import check_agreement, read_records
+from mrsi_sr.evaluation.scores import methods_of
+from mrsi_sr.report.agreement import check_agreement, fold_scores, read_records
+from mrsi_sr.report.presence import absent_scores, refuse
 from mrsi_sr.settings.experiment import TableSettings
 from mrsi_sr.settings.method import MethodSettings, sampling_fingerprint
 from mrsi_sr.settings.network import network_settings
@@ -21,14 +23,18 @@ OTHER = NETWORK | {"learning_rate": 2e-4}
 def record(method: str, fold: int, network: dict = NETWORK, **changes) -> dict:
     own = SETTINGS[method] | changes
     networks = dict.fromkeys(own["networks"], network)
-    origin = {"settings": {"lpips_weights": {}}, "code": {}, "inputs_sha256": {}, "made_from": {}}
-    return origin | {"method": method, "fold": fold, "sampling_settings": own, "networks": networks}
+    origin = {"settings": {"lpips_weights": {}, "lpips_reason": ""}, "code": {}, "inputs_sha256": {}, "made_from": {}}
+    return origin | {"method": method, "fold": fold, "seed": 1, "sampling_settings": own, "networks": networks}
 
 
 def check(*records: dict, **settings) -> list[str]:
-    rows = [(each["method"], each["fold"], f"fold-{each['fold']}/{each['method']}.parquet") for each in records]
-    table = pd.DataFrame(rows, columns=["method", "fold", "file"])
-    return check_agreement(table, records, TableSettings.of(**settings))
+    rows = [(each["method"], each["fold"], 1, f"fold-{each['fold']}/{each['method']}.parquet") for each in records]
+    table = pd.DataFrame(rows, columns=["method", "fold", "seed", "file"])
+    asked = TableSettings.of(**settings)
+    scores = fold_scores(table, records, methods_of(table, asked))
+    if absent := absent_scores(scores, methods_of(table, asked), asked):
+        refuse(absent)
+    return check_agreement(scores, asked)
 
 
 def test_folds_of_equal_settings_say_nothing():
@@ -101,7 +107,7 @@ def test_scores_of_another_configuration_are_refused_with_the_key_where_another_
         check(*records, expected={"munet": {"1": right, "2": right}}, mix_folds=True)
     said = str(error.value)
     assert "networks.munet.learning_rate is 0.0002 in it and 0.01 in fold-1/munet.parquet" in said
-    assert "run the workflow again" in said and "--configfile" in said
+    assert "sample and evaluate them again" in said and "--configfile" in said
     with pytest.raises(UserError, match=r"fold-2/munet\.parquet was made with other settings"):
         check(records[1], expected={"munet": {"2": right}})
 
@@ -120,16 +126,11 @@ def test_methods_that_the_table_does_not_show_are_not_looked_at():
 
 
 def test_lpips_of_different_weights_is_not_shown_together():
-    def scored(path: str, checksum: str) -> dict:
-        return {
-            "settings": {"lpips_weights": {"lpips_vgg": {"backbone": path}}},
-            "code": {},
-            "inputs_sha256": {path: checksum},
-            "made_from": {},
-        }
+    def scored(checksum: str) -> dict:
+        return {"settings": {"lpips_weights": {"lpips_vgg": checksum}, "lpips_reason": ""}}
 
-    same = [record("munet", 1) | scored("a.pth", "1"), record("zero_filled", 1) | scored("b.pth", "1")]
-    other = [same[0], record("zero_filled", 1) | scored("a.pth", "2")]
+    same = [record("munet", 1) | scored("1"), record("zero_filled", 1) | scored("1")]
+    other = [same[0], record("zero_filled", 1) | scored("2")]
     assert check(*same, metrics=["lpips_vgg"]) == check(*other, metrics=["psnr"]) == []
     with pytest.raises(UserError, match=r"of different LPIPS weights: lpips_weights\.lpips_vgg is .*munet\.parquet"):
         check(*other, metrics=["lpips_vgg"])

@@ -131,7 +131,8 @@ def test_the_lowest_is_best_where_lower_is_better_and_equal_ones_are_all_starred
 def test_a_metric_without_values_is_said_to_be_not_available(tmp_path):
     methods = swept("conditioned_size", SIZES)
     figure = draw(tmp_path, methods, lambda each: np.nan, FIGURE | {"metric": "lpips_vgg"}, metrics=["lpips_vgg"])
-    assert [text.get_text() for text in figure.axes[0].texts] == ["not available:\nscored without LPIPS weights"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["not available"]
+    assert "Not available is LPIPS (VGG): no weights are given." in words(figure)
 
 
 def test_a_sweep_over_something_else_is_refused(tmp_path):

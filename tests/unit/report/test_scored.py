@@ -45,13 +45,13 @@ def test_the_origin_says_where_the_scores_come_from_and_its_fingerprint_is_that_
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"figure": FIGURE | {"lines": [{"label": "TDPM", "methods": ["tdpm"]}]}}, "no method tdpm"),
+        ({"figure": FIGURE | {"lines": [{"label": "TDPM", "methods": ["tdpm"]}]}}, "the files are of ddpm, ftddm"),
         ({"figure": FIGURE | {"sizes": [12]}}, "no size 12"),
-        ({"settings": {"folds": [1, 2, 3]}}, "fold"),
+        ({"settings": {"folds": [1, 2, 3]}}, "of 2 of the figure's methods, .*\n  ddpm, fold 3, seed 1: missing\n"),
         ({"settings": {"expected": {"ftddm": {"1": "another"}}}}, "other settings than the configuration"),
         ({"value": lambda each: None if (each.method, each.size) == ("ftddm", 8) else 1}, "ftddm has no values"),
-        ({"settings": {"protocol": "paper"}}, "of the protocol 'clean'"),
-        ({"settings": {"experiment": "another"}}, "of the experiment 'demo'"),
+        ({"settings": {"protocol": "paper"}}, "not of the protocol 'paper'"),
+        ({"settings": {"experiment": "another"}}, "not of the experiment 'another'"),
     ],
 )  # fmt: skip
 def test_what_a_table_refuses_a_figure_refuses_too(changes, said, tmp_path):
@@ -107,7 +107,9 @@ def test_subsets_without_a_common_map_are_refused(tmp_path):
 
 def test_terms_that_move_a_score_are_said_of_methods_without_a_sweep(tmp_path):
     warm = {"sampler": {"kind": "ancestral", "temperature": 0.9}}
-    methods = {"ddpm": warm, "ftddm": {"points": ["0", "1"], "sweep": {"key": "temperature", "values": [0, 1]}, **warm}}
+    sweep = {"key": "temperature", "values": [0, 1]}
+    cold = {"sampler": {"kind": "ancestral", "temperature": 0.5}}
+    methods = {"ddpm": warm, "ftddm": {"points": ["0", "1"], "sweep": sweep, **cold}}
     figure = FIGURE | {"lines": [LINES[0], {"label": "FTDDM", "methods": ["ftddm@0", "ftddm@1"]}]}
     shown = read(tmp_path, methods, figure=figure, settings={"labels": {"ddpm": "DDPM"}})
-    assert shown.terms == "Settings: temperature 0.9."
+    assert shown.notes == "Settings: temperature 0.9."

@@ -126,8 +126,8 @@ SAMPLED = SHARED | {
     "settings": evaluated.SETTINGS["munet"], "device": "cpu",
 }  # fmt: skip
 SCORED = SHARED | {
-    "seed": 1, "settings": {"lpips_weights": {}}, "code": {}, "made_from": {}, "frame": 16, "sampling_device": "cpu",
-    "sampling_settings": evaluated.SETTINGS["munet"],
+    "seed": 1, "settings": {"lpips_weights": {}, "lpips_reason": ""}, "code": {}, "made_from": {}, "frame": 16,
+    "sampling_device": "cpu", "sampling_settings": evaluated.SETTINGS["munet"],
 }  # fmt: skip
 
 KINDS = {

@@ -1,4 +1,7 @@
-"""Nothing here unpickles: a file from elsewhere can hold tensors and numbers, never code that runs when it is read."""
+"""Nothing here unpickles: a file from elsewhere can hold tensors and numbers, never code that runs when it is read.
+
+The one exception knows its files by their SHA-256 and makes arrays alone: evaluation/lpips_archive.py.
+"""
 
 import ast
 import pickle
@@ -20,6 +23,8 @@ def faults(source: str) -> list[str]:
     """The calls of a source that unpickle or may."""
     found = []
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and "pickle.Unpickler" in map(ast.unparse, node.bases):
+            found.append(f"line {node.lineno}: {node.name}")
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
@@ -32,13 +37,14 @@ def faults(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_no_module_and_no_script_unpickles(path):
-    assert not faults(path.read_text())
+    found = faults(path.read_text())
+    assert not found or (path.name == "lpips_archive.py" and len(found) == 1 and "_ArrayUnpickler" in found[0])
 
 
 @pytest.mark.parametrize(
     "call",
     ["torch.load(f)", "torch.load(f, weights_only=False)", "np.load(f)", "np.load(f, allow_pickle=True)",
-     "pickle.loads(b)", "torch.hub.load_state_dict_from_url(u)"],
+     "pickle.loads(b)", "torch.hub.load_state_dict_from_url(u)", "class A(pickle.Unpickler): pass"],
 )  # fmt: skip
 def test_the_law_above_can_be_broken(call):
     assert faults(call)
@@ -53,7 +59,7 @@ class Intruder:
 
 
 def test_torch_refuses_a_pickle_unless_told_otherwise(tmp_path):
-    """The lpips package reads the linear weights that it brings by torch.load alone."""
+    """The lpips package, which the tests compare with, reads its linear weights by torch.load alone."""
     path = Path(tmp_path / "intruder.pth")
     path.write_bytes(pickle.dumps(Intruder(), protocol=2))
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):

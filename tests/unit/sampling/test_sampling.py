@@ -8,60 +8,21 @@ import numpy as np
 import pytest
 import torch
 from damage import flipped, rewrite
-from tiny_cohort import DENOISER, FACTORS, FRAME, METABOLITES, MUNET, participant, truncate, write
+from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate, write
+from tiny_methods import CPU, SAMPLERS, method_of, sample, weights_file
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.maps.scale import ScaleFactors
-from mrsi_sr.results.checkpoint import Weights
 from mrsi_sr.results.outputs import MARK
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import MapNoise, sample_participant
 from mrsi_sr.settings.method import MethodSettings
-from mrsi_sr.settings.network import NetworkSettings
-
-CPU = torch.device("cpu")
-SAMPLERS = {
-    "zero_filled": ({"kind": "zero_filled"}, {}),
-    "munet": ({"kind": "single_pass"}, {"network": MUNET}),
-    "ddpm": ({"kind": "ancestral"}, {"denoiser": DENOISER}),
-}
-
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def weights_file(folder, settings: NetworkSettings, **changes):
-    """Weights of a network that was not trained, but whose last layer says something."""
-    torch.manual_seed(0)
-    network = networks.build(settings)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    facts = {"fold": 1, "protocol": "clean", "sizes": [4, 8], "metabolites": list(METABOLITES), "iteration": 4}
-    facts |= {"scale_factors": FACTORS[changes.get("protocol", "clean")]} | changes
-    path = folder / f"{settings.architecture}.best.safetensors"
-    Weights(network.state_dict(), settings.plain(), **facts).save(path)
-    return path
-
-
-def method_of(name: str, folder, protocol: str = "clean", batch_size: int = 64, **settings) -> Method:
-    sampler, roles = SAMPLERS[name]
-    names = dict.fromkeys(roles, "some-network")
-    weights = {role: weights_file(folder, roles[role], protocol=protocol) for role in roles}
-    settings = MethodSettings.of(sampler=sampler, networks=names, **settings)
-    facts = {"fold": 1, "protocol": protocol, "sizes": [4, 8], "device": CPU}
-    return Method(name, settings, roles, weights, **facts, batch_size=batch_size)
-
-
-def sample(method: Method, folder, protocol: str = "clean", slices=None, sizes=(4, 8)) -> dict:
-    slices = slices or participant("sub-1", 1)
-    path = truncate(participant("sub-1", 1), folder / f"low-{protocol}.npz", protocol, [4, 6, 8])
-    measured = Measurements(path, slices, protocol, sizes)
-    return sample_participant(method, slices, measured, protocol, sizes)[0]
 
 
 def test_noise_of_a_map_is_the_same_in_any_batch():

@@ -12,6 +12,7 @@ from mrsi_sr.settings.text import read_yaml
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Plan
+from mrsi_sr.workflow.runs import Run
 
 PLACE = SimpleNamespace(experiment="clinic", fold="1", network="munet", participant="sub-01")
 
@@ -62,17 +63,17 @@ def test_nobody_is_tested_so_nothing_is_truncated_sampled_or_scored(clinic):
 
 def test_networks_of_the_two_ways_and_of_other_divisions_are_not_shared(clinic):
     same = changed(clinic, low_resolution="masked", folds={"number": 5, "run": [1]})
-    assert Configuration.resolve(same).homes_of("clinic", "munet", 1)[0] == ["clinic", "toy"]
+    assert Configuration.resolve(same).homes_of("clinic", "munet", Run(1, 1))[0] == ["clinic", "toy"]
     for different in (
         changed(same, folds={"number": 5, "run": [1], "test": False}),
         changed(clinic, low_resolution="masked"),
         clinic,
     ):
-        assert Configuration.resolve(different).homes_of("clinic", "munet", 1)[0] == ["clinic"]
+        assert Configuration.resolve(different).homes_of("clinic", "munet", Run(1, 1))[0] == ["clinic"]
     # Filled against masked with equal folds.
     two = changed(clinic, low_resolution="masked")
     two["experiments"]["filled"] = clinic["experiments"]["clinic"]
-    assert Configuration.resolve(two).homes_of("clinic", "munet", 1)[0] == ["clinic"]
+    assert Configuration.resolve(two).homes_of("clinic", "munet", Run(1, 1))[0] == ["clinic"]
 
 
 def test_what_is_handed_over_is_what_the_experiment_trained(clinic):

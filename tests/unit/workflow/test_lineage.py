@@ -6,11 +6,13 @@ import gzip
 import inspect
 import os
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.results.files import checksum
 from mrsi_sr.workflow.plan import Plan
 from mrsi_sr.workflow.records import KEPT, set_aside_inventories_of_lost_files
 from mrsi_sr.workflow.scan_files import Contents
@@ -280,3 +282,18 @@ def test_a_check_of_scans_follows_the_scans_and_how_they_are_read_alone(real):
     checks = Plan(real | {"scans": scans}).checks()
     assert checks[0] == "results/cohorts/toy/sub-01/check.json" and checks[-1] == "results/checks/sub-03.json"
     assert Plan(real).checks() == checks[:3]
+
+
+def test_lpips_weights_reach_the_evaluations_of_experiments_with_lpips_alone_and_by_their_content(real, monkeypatch):
+    """An archive in place of its download reaches nothing: both are known by one checksum."""
+    Path("archive.tar.gz").write_bytes(b"weights")
+    monkeypatch.setattr("mrsi_sr.workflow.lpips.ARCHIVE_SHA256", checksum("archive.tar.gz"))
+    real["lpips"] = {"download": True}
+    assert reached(real, setting("lpips", value={"archive": "archive.tar.gz"})) == set()
+    assert reached(real, setting("lpips", value=None)) == set()  # the toy has no such metric
+    real |= {"lpips": {"download": True}}
+    real["experiments"]["toy"]["metrics"] = ["nrmse", "psnr", "ssim", "lpips_vgg"]
+    assert reached(real, setting("lpips", value={"archive": "archive.tar.gz"})) == set()
+    behind = {"evaluate", "compare", "table"}
+    assert reached(real, lambda _: Path("archive.tar.gz").write_bytes(b"other weights")) == behind
+    assert reached(real, setting("lpips", value=None)) == behind

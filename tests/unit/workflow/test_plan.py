@@ -127,12 +127,11 @@ def set_methods(raw):
                 "plan.hand_over_settings",
             },
         ),
-        (set_metrics, {"plan.table_settings", "plan.test_settings"}),
+        (set_metrics, {"plan.table_settings"}),
         (
             set_methods,
             {
                 "plan.table_settings",
-                "plan.test_settings",
                 "plan.metric_files",
                 "plan.metric_provenance",
                 'plan.lineage("compare")',

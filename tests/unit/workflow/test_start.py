@@ -122,11 +122,9 @@ def test_phantoms_are_made_by_the_workflow(raw, repository, monkeypatch):
 
 def test_files_that_the_configuration_names_are_looked_for_too(cohort, raw):
     raw["cohort"]["quality"] = {"snr_map": "data/{participant}_snr.nii"}
-    raw["experiments"]["toy"] |= {
-        "metrics": ["nrmse", "psnr", "ssim", "lpips_vgg"], "lpips_weights": {"lpips_vgg": {"backbone": "vgg.pth"}},
-    }  # fmt: skip
+    raw["lpips"] = {"lpips_vgg": {"backbone": "vgg.pth", "linear": "heads.pth"}}
     said = refused(start.check, cohort())
-    assert "p3: cohort.quality.snr_map data/p3_snr.nii" in said and "vgg.pth" in said
+    assert "p3: cohort.quality.snr_map data/p3_snr.nii" in said and "lpips: vgg.pth" in said and "heads.pth" in said
 
 
 def test_snakemake_works_in_the_clone_alone(tmp_path, monkeypatch):

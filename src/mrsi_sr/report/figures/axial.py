@@ -25,9 +25,14 @@ def convention(affine: np.ndarray) -> str:
     return CONVENTIONS.get(orientation(affine)[0], "shown along the scan's own axes")
 
 
+def left_side(affine: np.ndarray) -> str:
+    """Side of the head that is on the left of an image, L or R; empty where the image's axis is another one."""
+    return {"R": "L", "L": "R"}.get(orientation(affine)[0], "")
+
+
 def name_side(axes: Axes, affine: np.ndarray) -> None:
     """Write the side of the head that is on the left of an image, L or R, into its corner."""
-    if side := {"R": "L", "L": "R"}.get(orientation(affine)[0]):  # of the head at i = 0
+    if side := left_side(affine):
         write(axes, 0.02, 0.02, side, va="bottom")
 
 

@@ -12,7 +12,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
-from mrsi_sr.report.figures.scored import WITHOUT_WEIGHTS, Scored
+from mrsi_sr.report.figures.scored import Scored
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.method import split_point
 
@@ -54,7 +54,7 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if table.isna().all(axis=None):
-        axes.text(0.5, 0.5, WITHOUT_WEIGHTS, transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center")
         return figure
     loss = losses(table, metric)
     drawn = axes.imshow(
@@ -138,4 +138,7 @@ def caption(scored: Scored, settings: FigureSettings, table: pd.DataFrame) -> st
     better = "lower" if metric.lower_is_better else "higher"
     over = "" if column == "size" else f" of the sizes {', '.join(map(str, sizes))} together"
     title = shown.title or f"{metric.label} of {name} conditioned on the map's own {column} and on others"
-    return f"{title}. Means over maps{over}; {better} is better; s is the upscaling factor. {scored.origin}"
+    said = (
+        f"{title}. Means over maps{over}; {better} is better; s is the upscaling factor. {scored.origin} {scored.notes}"
+    )
+    return said.rstrip()

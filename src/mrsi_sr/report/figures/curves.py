@@ -13,8 +13,8 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.caption import SAMPLER_TERMS
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
-from mrsi_sr.report.figures.lines import PlottedLine, groups_of, lines_of
-from mrsi_sr.report.figures.scored import WITHOUT_WEIGHTS, Scored, label_of
+from mrsi_sr.report.figures.lines import PlottedLine, groups_of, label_of, lines_of
+from mrsi_sr.report.figures.scored import Scored
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import Curves
 from mrsi_sr.settings.method import split_point
@@ -57,7 +57,7 @@ def draw(scored: Scored, settings: FigureSettings) -> Figure:
 def _draw_panel(axes: Axes, lines: list[PlottedLine], settings: Curves) -> None:
     """Lines with a marker at each point. A line of one point is a level across the panel, beside others a reference."""
     if not all(np.isfinite([*line.x, *line.y]).all() for line in lines):
-        axes.text(0.5, 0.5, WITHOUT_WEIGHTS, transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
         return
     for k, line in enumerate(lines):
@@ -113,6 +113,6 @@ def caption(scored: Scored, settings: FigureSettings) -> str:
         "Horizontal lines: methods of one point." if min(lengths) == 1 and shown.x not in METRICS else "",
         "Numbers: values at the ends of a sweep." if shown.x in METRICS and max(lengths) > 1 else "",
         scored.origin,
-        scored.terms,
+        scored.notes,
     ]
     return " ".join(filter(None, sentences))

@@ -10,6 +10,8 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures.scored import Scored
 from mrsi_sr.settings.figure import Curves
 
+UNITS = {"psnr": "dB"}  # of metrics that have one
+
 
 class PlottedLine(NamedTuple):
     """Line of a panel, arrays by point: x, mean y, standard error of y over participants; and the points' names."""
@@ -56,3 +58,9 @@ def _x_of(scored: Scored, values: pd.DataFrame, settings: Curves, method: str) -
             "  leave it out of the figure's lines"
         )
     return nfe
+
+
+def label_of(metric: str) -> str:
+    """Metric with its unit and the arrow in the direction of better values."""
+    unit = f" ({UNITS[metric]})" if metric in UNITS else ""
+    return f"{METRICS[metric].label}{unit} {METRICS[metric].arrow}"

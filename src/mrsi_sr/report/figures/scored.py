@@ -9,17 +9,17 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.report.agreement import check_agreement, read_records
+from mrsi_sr.report.agreement import fold_scores, read_records
 from mrsi_sr.report.caption import terms
+from mrsi_sr.report.collect import collect
 from mrsi_sr.report.figures.origin import origin
+from mrsi_sr.report.presence import absent_scores, refuse
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
+from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.experiment import FigureSettings, TableSettings
 from mrsi_sr.settings.figure import Conditions, Curves
 from mrsi_sr.settings.method import split_point
-
-WITHOUT_WEIGHTS = "not available:\nscored without LPIPS weights"  # the reason of all missing values
-UNITS = {"psnr": "dB"}  # of metrics that have one
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Scored:
     values: a row for each map and metric, as scores.select has them: the mean over repeated samples and seeds, missing
     where the metric is not available. methods: in the order of the figure, points of a sweep as METHOD@VALUE. records:
     provenance of one metrics file of each method, by the method's name without a point. frame: voxels of a map along
-    each axis. origin, terms: the caption's sentences on where the scores come from, and on the terms that methods
-    without a sweep are compared on.
+    each axis. origin, notes: the caption's sentences on where the scores come from, on metrics that are not available
+    and why, and on the terms that methods without a sweep are compared on.
     """
 
     values: pd.DataFrame
@@ -38,7 +38,7 @@ class Scored:
     records: dict[str, dict]
     frame: int
     origin: str
-    terms: str
+    notes: str
 
     def factor(self, size: int) -> str:
         """Upscaling factor of a size, as printed."""
@@ -78,13 +78,17 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     records = read_records(provenance, metrics)
     methods = _as_of_a_table(table, settings).methods
     shown = [each for each in records if each["method"] in {split_point(method)[0] for method in methods}]
-    conditions = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
-    table = table if conditions else on_shared_maps(table, shown, methods)
+    if not shown:
+        raise UserError(f"there are no scores of {listed(methods)}\n  the files are of {listed(table.method.unique())}")
+    if isinstance(settings.figure, Curves):
+        table = on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
-    by_name = table.assign(method=[split_point(method)[0] for method in table.method])
-    check_agreement(by_name, records, asked | {"methods": list(dict.fromkeys(split_point(m)[0] for m in methods))})
+    if absent := absent_scores(fold_scores(table, records, methods), methods, asked):
+        refuse(absent, "figure")
     _check_one_cost(shown)
-    values = _select_by_size(table, asked) if conditions else scores.select(table, asked)
+    by_size = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
+    parts = [collect(table, records, each) for each in (_at_each_size(table, asked) if by_size else [asked])]
+    values = pd.concat([each.values for each in parts], ignore_index=True)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
     said = origin(
         settings,
@@ -95,14 +99,10 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
         maps=len(values[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
     )
     fixed = terms([each for each in shown if not each["sampling_settings"].get("sweep")], settings.labels)
+    missing = parts[0].facts["not_available"]
+    notes = [f"Not available is {missing}." if missing else "", f"Settings: {fixed}." if fixed else ""]
     by_method = {each["method"]: each for each in reversed(shown)}
-    return Scored(values, methods, by_method, shown[0]["frame"], said, f"Settings: {fixed}." if fixed else "")
-
-
-def label_of(metric: str) -> str:
-    """Metric with its unit and the arrow in the direction of better values."""
-    unit = f" ({UNITS[metric]})" if metric in UNITS else ""
-    return f"{METRICS[metric].label}{unit} {METRICS[metric].arrow}"
+    return Scored(values, methods, by_method, shown[0]["frame"], said, " ".join(filter(None, notes)))
 
 
 def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettings:
@@ -115,21 +115,20 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
         case Conditions():
             points = [point for point in dict.fromkeys(table.method) if split_point(point)[0] == figure.method]
             methods, metrics = points or [figure.method], [figure.metric]
-    same = ("protocol", "experiment", "region", "folds", "folds_in_all", "expected")
+    same = ("protocol", "experiment", "region", "folds", "folds_in_all")
     keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
+    if settings.expected is not None:  # the points of a sweep are made with one setting
+        keys["expected"] = {split_point(method)[0]: folds for method, folds in settings.expected.items()}
     own = table[table.method.isin(methods)]
     there = (table if own.empty else own)["size"].unique()
     return TableSettings.of(**keys, sizes=figure.sizes or sorted(map(int, there)))
 
 
-def _select_by_size(table: pd.DataFrame, asked: TableSettings) -> pd.DataFrame:
-    """Values at each size of the methods that are scored there: a sweep may have other points at each size."""
-    parts = []
-    for size in asked.sizes:
-        there = set(table.method[table["size"] == size])
-        methods = [method for method in asked.methods if method in there] or asked.methods
-        parts.append(scores.select(table, asked | {"sizes": [size], "methods": methods}))
-    return pd.concat(parts, ignore_index=True)
+def _at_each_size(table: pd.DataFrame, asked: TableSettings) -> list[TableSettings]:
+    """Settings for each size with the methods that are scored there: a sweep may have other points at each."""
+    there = {size: set(table.method[table["size"] == size]) for size in asked.sizes}
+    methods = {size: [method for method in asked.methods if method in own] for size, own in there.items()}
+    return [asked | {"sizes": [size], "methods": own or asked.methods} for size, own in methods.items()]
 
 
 def _check_one_cost(records: list[dict]) -> None:

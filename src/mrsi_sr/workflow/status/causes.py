@@ -55,7 +55,7 @@ PLACES = {
     ("sample", "settings"): "methods.{method}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
-    ("evaluate", "lpips-weights"): "experiments.{experiment}.lpips_weights",
+    ("evaluate", "lpips-weights"): "lpips",
     ("hand_over", "settings"): "experiments.{experiment}",
     ("*", "protocol"): "experiments.{experiment}.protocol",
     ("compare", "settings"): "experiments.{experiment}.tables.{table}",

@@ -46,7 +46,7 @@ def test_what_a_table_is_told_of_a_method_is_called_as_the_method_has_it(configu
 
 def test_a_flag_that_a_script_has_no_more_is_said_and_a_new_one_too(configuration):
     assert lines(configuration, "train", "seed", "3", None, experiment="toy") == ["experiments.toy.seeds: 3 -> none"]
-    assert lines(configuration, "train", "seed", None, "3", experiment="toy") == ["experiments.toy.seed: none -> 3"]
+    assert lines(configuration, "train", "seed", None, "3", experiment="toy") == ["experiments.toy.seeds: none -> 3"]
     assert lines(configuration, "train", "other", None, "3") == ["train's other: none -> 3"]
     assert lines(configuration, "ingest", "t1", None, "t1.nii.gz") == ["participants.t1: none -> t1.nii.gz"]
 
