@@ -230,6 +230,14 @@ def test_values_of_any_magnitude_have_numbers_beside_their_bars():
         assert illegible(figure) == [] and on_panels(figure) == []
 
 
+def test_a_method_that_equals_the_ground_truth_has_black_errors():
+    shown = shown_map(SLICES[0])
+    same = replace(shown, zero_filled=shown.truth, samples={"munet": shown.truth[None]})
+    figure = draw(content("qualitative", [same]), width="single")
+    assert illegible(figure) == [] and on_panels(figure) == []
+    assert not np.any(images(figure)[1][1])
+
+
 def test_a_figure_that_no_page_holds_is_refused_with_what_to_do():
     methods = [f"method {k}" for k in range(5)]
     maps = [shown_map(each, methods=methods) for each in SLICES * 4]
