@@ -54,7 +54,7 @@ def score(made: dict, folder: Path, protocol: str = "clean") -> dict:
         scored["provenance"].append(folder / f"{method}-{fold}.provenance.json")
         score_fold(
             samples, method=method, fold=fold, seed=1, protocol=protocol, experiment="toy", slices=made["slices"],
-            metrics=["nrmse", "psnr", "ssim", "lpips_alex"], weights={}, out=scored["metrics"][-1],
+            metrics=["nrmse", "psnr", "ssim", "lpips_alex"], lpips_weights=None, out=scored["metrics"][-1],
             record=scored["provenance"][-1], code={},
         )  # fmt: skip
     return scored

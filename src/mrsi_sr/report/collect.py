@@ -90,7 +90,7 @@ def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSetting
     found = fold_scores(table, records, methods)
     absent = absent_scores(found, methods, settings)
     if absent and not settings.allow_partial:
-        refuse(absent, "or set allow_partial: true in the table, which then says what it lacks")
+        refuse(absent)
     lacked = {(each.method, each.fold, each.seed) for each in absent}
     shown = [each for each in found if (each.method, each.fold, each.seed) not in lacked]
     if not shown:

@@ -14,6 +14,7 @@ from mrsi_sr.report.presence import absent_scores, refuse
 from mrsi_sr.settings.experiment import TableSettings
 from mrsi_sr.settings.method import MethodSettings, sampling_fingerprint
 from mrsi_sr.settings.network import network_settings
+from mrsi_sr.settings.sampler import SinglePass
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network
 NETWORK = MUNET.plain()
@@ -48,7 +49,7 @@ def test_folds_of_equal_settings_say_nothing():
         (record("munet", 3, seed=2), "methods.munet.seed is 1 in fold 1, fold 2 and 2 in fold 3"),
         (record("munet", 3, weights="last"), 'methods.munet.weights is "best" in fold 1, fold 2 and "last" in fold 3'),
         (
-            record("munet", 3, sampler={"kind": "single_pass", "adversarial_weight": 0.1}),
+            record("munet", 3, sampler=SinglePass.of(kind="single_pass", adversarial_weight=0.1).plain()),
             "methods.munet.sampler.adversarial_weight is null in fold 1, fold 2 and 0.1 in fold 3",
         ),
     ],

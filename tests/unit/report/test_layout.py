@@ -118,7 +118,7 @@ def test_all_that_is_missing_or_stale_is_named_with_one_command():
     with pytest.raises(UserError) as error:
         build(scores, RECORDS, SETTINGS | {"expected": expected})
     said = str(error.value)
-    assert "the scores of 4 of the methods, folds and seeds are missing or stale" in said
+    assert "the scores of 4 of the table's methods, folds and seeds are missing or stale" in said
     for place in ("zero_filled, fold 1", "zero_filled, fold 2", "munet, fold 1"):
         assert f"{place}, seed 1: results/" in said
     assert "munet, fold 2, seed 1: missing" in said

@@ -166,7 +166,7 @@ def test_methods_are_in_the_order_of_the_figure_and_the_deviations_is_no_column(
         ({}, {"protocol": "paper"}, "in the protocol 'clean', the figure is of 'paper'"),
         ({"fold": 2}, {}, "in the fold '1', the figure is of '2'"),
         ({}, {"folds": [3]}, "in the fold '1', the figure is of '3'"),
-        ({}, {"experiment": "other"}, "the settings ask for 'other'"),
+        ({}, {"experiment": "other"}, "are not of the experiment 'other'"),
         (
             {},
             {"expected": {"munet": {"1": "another"}}},
