@@ -82,7 +82,7 @@ rule shown_maps:
         provenance=plan.figure_records,
         inventory="results/{experiment}/inventory.csv",
     output:
-        "results/{experiment}/figures/{figure}.npz",
+        "results/{experiment}/figures/shown/{figure}.npz",
     log:
         "logs/{experiment}/shown-maps-{figure}.log",
     conda:

@@ -10,7 +10,7 @@ from mrsi_sr.workflow.runs import Run, runs_of, text_of
 
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
-FIGURE = "results/{experiment}/figures/{figure}"
+SHOWN = "results/{experiment}/figures/shown/{figure}.npz"
 Place = dict[str, str]  # wildcards of a sampling or scoring
 
 
@@ -101,7 +101,7 @@ class ReportPlan(ExperimentPlan):
     def figure_content(self, wildcards) -> list[str]:
         """Files that a figure is drawn of: the kept maps, or scores and their provenance."""
         if self._figure(wildcards).shows == "maps":
-            return [FIGURE.format(experiment=wildcards.experiment, figure=wildcards.figure) + ".npz"]
+            return [SHOWN.format(experiment=wildcards.experiment, figure=wildcards.figure)]
         places = self.places_of_figure(wildcards)
         return [*score_files(places), *score_records(places)]
 
