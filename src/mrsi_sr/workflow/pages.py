@@ -49,7 +49,7 @@ class PagePlan(ReportPlan):
                 "sizes": experiment.evaluate_sizes,
                 "folds_in_all": experiment.folds.number,
                 "labels": {name: self.configuration.planned_method(name).label for name in experiment.methods},
-                "figures": list(experiment.figures),
+                "figures": sorted(experiment.figures),
                 "tables": {
                     name: {"test": table.test, "unit": table.test_unit} for name, table in experiment.tables.items()
                 },
