@@ -86,12 +86,10 @@ def show(driver, report: Path, path: list[str], name: str) -> None:
     """Open one result of the report: the words to press in its menu, and what stands in the result's row."""
     driver.get(report.as_uri())
     for word in path:
-        wait(driver, lambda word=word: [a for a in driver.find_elements("tag name", "a") if a.text.strip() == word])[
-            0
-        ].click()
-    rows = wait(driver, lambda: [tr for tr in driver.find_elements("tag name", "tr") if name in tr.text.split()])
-    rows[0].find_element("css selector", 'a[iconname="eye"]').click()
-    wait(driver, lambda: driver.find_elements("css selector", "iframe, .p-3 > img"))
+        wait(driver, partial(having, driver, "a", word))[0].click()
+    row = wait(driver, partial(having, driver, "td", name))[0].find_element("xpath", "..")
+    row.find_element("css selector", 'a[iconname="eye"]').click()
+    wait(driver, partial(driver.find_elements, "css selector", "iframe, .p-3 > img"))
 
 
 def having(driver, tag: str, text: str) -> list:
