@@ -134,7 +134,7 @@ rule cohort:
 # Pages of image pairs that radiologists rate blind; and, when their ratings are there, what they gave them.
 rule reader_studies:
     input:
-        start.if_cohort_fits(plan, plan.reader_studies.pages()),
+        start.pages_if_participants(plan),
 
 
 rule ratings:
