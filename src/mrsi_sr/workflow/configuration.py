@@ -36,6 +36,7 @@ from mrsi_sr.workflow.consistency import (
     check_metabolites_of_method,
     check_metrics,
     check_panels,
+    check_readers_images,
     check_sizes_fit,
 )
 from mrsi_sr.workflow.layers import layered
@@ -224,8 +225,7 @@ class Configuration:
         for name, figure in experiment.figures.items():
             self._check_figure(figure, experiment, f"{where}.figures.{name}")
         for name, study in experiment.reader_studies.items():
-            methods = [study.low_resolution, study.super_resolved]
-            self._check_shown(methods, study.sizes, experiment, f"{where}.reader_studies.{name}")
+            check_readers_images(study, experiment, self.methods, f"{where}.reader_studies.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")
