@@ -60,7 +60,7 @@ def test_experiments_that_are_not_planned_are_left_out(written):
 
 def test_the_papers_numbers_can_be_read_and_belong_to_methods_of_their_tables(repository):
     papers = Configuration.read(repository / "config" / "config.yaml").experiments
-    for name, paper in read_published(repository / "config/published.yaml").items():
+    for name, paper in read_published(repository / "workflow/published.yaml").items():
         for table, rows in paper.tables.items():
             assert set(rows) <= set(papers[name].tables[table].methods)
         assert set(paper.figures) == set(papers[name].figures)

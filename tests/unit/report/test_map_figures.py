@@ -91,7 +91,8 @@ def test_a_papers_figure_has_its_panels_and_colour_bars_and_can_be_read(name):
     assert illegible(figure) == [] and on_panels(figure) == []
     assert [len(row) for row in panels(figure)] == in_rows
     assert sorted(colour_bars(figure)) == sorted(bars)
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()) >= 5
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) >= 5 and max(sizes) <= 7
     width, height = figure.get_size_inches()
     assert width == style.PAGE_INCH and height <= style.PAGE_HEIGHT_INCH
 
@@ -227,6 +228,14 @@ def test_values_of_any_magnitude_have_numbers_beside_their_bars():
         larger = replace(shown, truth=shown.truth * factor, samples={"munet": shown.samples["munet"] * factor})
         figure = draw(content("qualitative", [larger]), width="single")
         assert illegible(figure) == [] and on_panels(figure) == []
+
+
+def test_a_method_that_equals_the_ground_truth_has_black_errors():
+    shown = shown_map(SLICES[0])
+    same = replace(shown, zero_filled=shown.truth, samples={"munet": shown.truth[None]})
+    figure = draw(content("qualitative", [same]), width="single")
+    assert illegible(figure) == [] and on_panels(figure) == []
+    assert not np.any(images(figure)[1][1])
 
 
 def test_a_figure_that_no_page_holds_is_refused_with_what_to_do():
