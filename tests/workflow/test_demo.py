@@ -32,6 +32,16 @@ def test_in_the_demo_munet_beats_zero_filling_at_upscaling_factor_4(demo):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+def test_the_demo_has_lpips_or_says_why_it_has_none(demo):
+    table = (demo.folder / "results/demo/tables/comparison.csv", demo.folder / "results/demo/tables/comparison.md")
+    values, text = pd.read_csv(table[0]).lpips_alex_mean, table[1].read_text()
+    assert values.between(0, 1, inclusive="neither").all() or (
+        values.isna().all() and "not available |" in text and "its weights could not be downloaded: " in text
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("method", "largest"), [("munet_fs_cwgan", 0.9), ("ftddm", 1.0)])
 def test_a_phantom_acquired_at_16_by_16_is_closer_to_its_truth_than_zero_filled(demo, method, largest, tmp_path):
     """Pooled NRMSE over that of zero-filling: of MUNet-FS-cWGAN at most 0.9, of FTDDM's mean of samples at most 1."""

@@ -1,5 +1,5 @@
 # Weights of the LPIPS networks, once for all evaluations. A download without a network is no failure: weights.json,
-# which evaluations depend on by its content, then says why LPIPS is not available.
+# which evaluations read, then says why LPIPS is not available.
 rule lpips_weights:
     input:
         plan.lpips.sources,

@@ -31,6 +31,7 @@ class Lpips:
         """
         weights = _read(path, metric)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.backends.cudnn.allow_tf32 = False  # a distance is the same on a GPU as on a CPU, to float32
         self._compared = BACKBONES[metric].compared
         self._layers = _layers(BACKBONES[metric], weights).to(self.device)
         self._linear = [weights[linear_name(i)].to(self.device) for i in range(len(self._compared))]

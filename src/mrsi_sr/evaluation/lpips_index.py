@@ -1,7 +1,7 @@
 """Index of a folder of LPIPS weights: which metrics have weights in it, or why they have none.
 
-The folder has METRIC.safetensors for each of them, and the index, weights.json, which evaluations depend on: it is the
-same however often equal weights are made.
+The folder has METRIC.safetensors for each of them, and the index, weights.json, which evaluations depend on: it has no
+date and no path, and is the same however often equal weights are made.
 """
 
 import json

@@ -17,7 +17,7 @@ def methods_text(
     """The text, as Markdown. available: number of participants that could be drawn. facts: where images come from."""
     paragraphs = {
         "Images": _images(cases, metabolites, facts, settings),
-        "Randomisation": _randomisation(cases, available, settings),
+        "Randomisation": _randomisation(cases, available, facts, settings),
         "Blinding": _blinding(),
         "Ratings": _ratings(metabolites),
         "Sessions and wash-out": _sessions(settings),
@@ -42,18 +42,19 @@ def _images(cases: Sequence[Case], metabolites: Sequence[str], facts: dict, sett
     )
 
 
-def _randomisation(cases: Sequence[Case], available: int, settings: ReaderStudySettings) -> str:
-    lesions = sum(case.lesion for case in cases)
-    per_size = len(cases) // len(settings.sizes)
+def _randomisation(cases: Sequence[Case], available: int, facts: dict, settings: ReaderStudySettings) -> str:
+    lesions, per_size = sum(case.lesion for case in cases), len(cases) // len(settings.sizes)
+    sizes = ", ".join(f"{size}×{size}" for size in settings.sizes)
+    sampled = facts["slices_sampled"]
+    among = f"the {sampled} with the largest lesion, then the most brain" if sampled else "its slices"
     return (
         f"{settings.participants} participants were drawn with equal chances from the {available} that have"
         f" {settings.slices_per_participant} slices with every metabolite, whether they have a lesion or not. Of each,"
-        f" {settings.slices_per_participant} slices were drawn: one with a lesion where the participant has one, the"
-        f" others from its remaining slices; {lesions} of the {len(cases)} slices show a lesion. So slices with lesions"
+        f" {settings.slices_per_participant} slices were drawn among {among}: one with a lesion where the participant"
+        f" has one, the others at random; {lesions} of the {len(cases)} slices show a lesion. So slices with lesions"
         " are more frequent in the study than in the cohort. Low-resolution matrix sizes were assigned at random, with"
-        f" {per_size} slices at each of {', '.join(f'{size}×{size}' for size in settings.sizes)}, different sizes in"
-        " the slices of one participant as far as there are as many, and slices with a lesion spread over the sizes"
-        f" (seed {settings.seed})."
+        f" {per_size} slices at each of {sizes}, different sizes in the slices of one participant as far as there are"
+        f" as many, and slices with a lesion spread over the sizes (seed {settings.seed})."
     )
 
 

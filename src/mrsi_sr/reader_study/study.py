@@ -56,9 +56,12 @@ def _facts(given: Sources, settings: ReaderStudySettings) -> dict:
     """Where the images come from, for captions."""
     records = given.records.values()
     folds = sorted({record["fold"] for record in records})
+    subsets = [record["settings"].get("subset") or {} for record in records]
+    seed = f", training seed {settings.training_seed}" if settings.training_seed is not None else ""
     return {
         "protocol": given.protocol,
-        "folds": f"fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))}",
+        "folds": f"fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))}{seed}",
+        "slices_sampled": min(filter(None, (subset.get("slices") for subset in subsets)), default=None),
         "configuration": fingerprint(
             *sorted([each["method"], each["fold"], each["settings"], each["networks"]] for each in records)
         ),

@@ -57,6 +57,7 @@ class ReaderStudySettings(ReaderStudy):
     experiment: str = Field("not named", description="name of the experiment")
     cohort: str = Field("not named", description="name of the cohort")
     phantom: bool = Field(False, description="whether the cohort is simulated")
+    training_seed: int | None = Field(None, description="seed that the networks were trained with")
     labels: dict[str, Words] = Field({}, description="labels of the two methods by name")
 
     def label(self, method: str) -> str:

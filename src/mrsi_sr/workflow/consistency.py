@@ -7,9 +7,11 @@ from mrsi_sr.lcmodel.metabolites import metabolite_parts
 from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
 from mrsi_sr.settings.errors import check_known, listed
+from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.figure import MOST_PANELS
-from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.method import MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.settings.reader_study import ReaderStudy
 from mrsi_sr.settings.sampler import CONDITIONED
 
 SMALLEST_OF_ALEXNET = 32  # side of an image in voxels; of a smaller one its layers leave nothing
@@ -73,6 +75,19 @@ def check_conditioned(method: MethodSettings, where: str) -> None:
     """Raise UserError unless a method's sweep is one over conditions, which a figure of the kind conditions shows."""
     if method.sweep is None or method.sweep.key not in CONDITIONED:
         raise UserError(f"{where} has no sweep over {listed(CONDITIONED)}, which the figure shows")
+
+
+def check_readers_images(
+    study: ReaderStudy, experiment: ExperimentSettings, methods: Mapping[str, PlannedMethod], where: str
+) -> None:
+    """Raise UserError unless an experiment samples the two methods of a reader study at its sizes, each in one way."""
+    for key in ("low_resolution", "super_resolved"):
+        name = getattr(study, key)
+        check_known(name, experiment.methods, f"{where}.{key}")
+        if methods[name].sweep is not None:
+            raise UserError(f"{where}.{key} is {name}, which has a sweep: expected a method with one map of each kind")
+        for size in study.sizes:
+            check_known(size, methods[name].sizes or experiment.evaluate_sizes, f"{where}.sizes: the size of {name}")
 
 
 def check_panels(methods: list[str], where: str) -> None:

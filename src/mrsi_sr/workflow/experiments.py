@@ -33,6 +33,15 @@ class ExperimentPlan(CohortPlan):
             if fold is None or fold in experiment.folds.run:
                 self._check_experiment(name, experiment)
 
+    def tested(self, name: str) -> list[str]:
+        """Participants whom an experiment tests in the folds that are run."""
+        from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
+
+        experiment = self.configuration.experiment(name)
+        chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
+        rows = [row for row in divide(chosen, _division(experiment)) if row.part == "test"]
+        return [row.participant for row in rows if row.fold in experiment.folds.run]
+
     @staticmethod
     def untracked(answer: Callable) -> Callable:
         """Parameter of a rule that decides how a job runs and not its result: a change of it reruns nothing.

@@ -43,6 +43,6 @@ class LpipsPlan:
     def content(self, wildcards) -> list[str]:
         """What decides the weights: checksums of their files, and of a download that of the archive that it will be.
 
-        So an archive that moves, or that is given in place of a download, reruns no evaluation.
+        So an archive in place of its download changes no lineage.
         """
         return [self._contents.of(path) for path in self.sources()] or [ARCHIVE_SHA256]

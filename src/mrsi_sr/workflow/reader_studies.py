@@ -1,12 +1,13 @@
 """Plan of the reader studies: files and parameters of the rules that make their pages and read their ratings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.reader_study.scale import ROLES
 from mrsi_sr.settings.base import as_json
+from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.reader_study import ReaderStudy
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.labels import label_of
@@ -23,7 +24,7 @@ class ReaderStudies:
         self.configuration = configuration
 
     def sampled(self, wildcards) -> list[dict[str, str]]:
-        """Wildcards of the samplings that a study shows: both methods, in every fold that is run."""
+        """Wildcards of the samplings that a study shows: both methods, in every fold that is run, of the first seed."""
         study, folds = self._study(wildcards), self.configuration.experiment(wildcards.experiment).folds.run
         return [
             {"experiment": wildcards.experiment, "fold": str(fold), "method": getattr(study, role)}
@@ -42,6 +43,7 @@ class ReaderStudies:
     def settings(self, wildcards) -> str:
         """Settings of a study, and what its texts say of where the images come from."""
         study, cohort = self._study(wildcards), self.configuration.cohort
+        experiment = self.configuration.experiment(wildcards.experiment)
         methods = [getattr(study, role) for role in ROLES]
         return as_json(
             study.plain()
@@ -49,6 +51,7 @@ class ReaderStudies:
                 "experiment": wildcards.experiment,
                 "cohort": cohort.name,
                 "phantom": cohort.simulate is not None,
+                "training_seed": experiment.seeds[0],
                 "labels": {name: label_of(self.configuration, name) for name in methods},
             }
         )
@@ -60,6 +63,20 @@ class ReaderStudies:
     def keys(self, wildcards) -> list[str]:
         """Keys of all pages that were made for a study. No rule makes them again: ratings outlive their images."""
         return sorted(map(str, Path(_folder(wildcards), "keys").glob("*.csv")))
+
+    def check(self, tested: Callable[[str], list[str]]) -> None:
+        """Raise UserError where a study wants more participants than its experiment tests.
+
+        tested: participants whom an experiment tests in the folds that are run.
+        """
+        for place in self._places():
+            wanted, names = self._study(SimpleNamespace(**place)).participants, tested(place["experiment"])
+            if wanted > len(names):
+                raise UserError(
+                    "experiments.{experiment}.reader_studies.{study}.participants".format(**place)
+                    + f" is {wanted}, but the folds that are run test {len(names)}: {listed(names)}\n"
+                    "  run more folds (folds.run), or set it lower, with as many slices at each size"
+                )
 
     def pages(self) -> list[str]:
         """Page of each study of the planned experiments."""

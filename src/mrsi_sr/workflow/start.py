@@ -101,6 +101,23 @@ def scans_if_any(plan: Plan) -> Callable:
     return checked
 
 
+def pages_if_participants(plan: Plan) -> Callable:
+    """Input function of the target that makes reader studies: their pages, where enough participants are tested.
+
+    The function raises Snakemake's WorkflowError.
+    """
+
+    def checked(wildcards) -> list[str]:
+        pages = if_cohort_fits(plan, plan.reader_studies.pages())(wildcards)
+        try:
+            plan.reader_studies.check(plan.tested)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return pages
+
+    return checked
+
+
 def ratings_if_any(plan: Plan) -> Callable:
     """Input function of the target that analyses reader studies: the figure of each that has ratings.
 

@@ -68,6 +68,23 @@ def test_the_bias_of_every_sample_is_scored_in_the_mask(samples, truth):
         evaluation.check_metrics(["slope"])
 
 
+def test_each_region_has_its_own_lpips_of_the_same_truth(samples, truth):
+    """The sum of an estimate stands in for its distance: outside the mask it counts in the frame alone."""
+    asked = []
+
+    def distance(estimate, true):
+        asked.append(len(true))
+        return estimate.sum(axis=(1, 2))
+
+    table = evaluation.evaluate(samples, truth, "clean", ["lpips_alex"], {"lpips_alex": distance})
+    table = table[table.metric == "lpips_alex"]
+    valid = evaluation.truth_of(samples, truth)[1]
+    masked = np.where(valid, samples.maps, 0).astype(float)
+    assert table[table.region == "frame"].value.tolist() == pytest.approx(samples.maps.sum(axis=(1, 2)), rel=1e-5)
+    assert table[table.region == "mask"].value.tolist() == pytest.approx(masked.sum(axis=(1, 2)))
+    assert asked == [2 * len(samples.maps)]
+
+
 def test_an_lpips_metric_without_weights_has_missing_values_and_with_them_values(samples, truth):
     table = evaluation.evaluate(samples, truth, "paper", ["nrmse", "lpips_vgg"], {})
     assert table.query("metric == 'lpips_vgg'").value.isna().all()

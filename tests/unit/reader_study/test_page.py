@@ -12,10 +12,14 @@ import reader_study
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.reader_study import key as keys
-from mrsi_sr.reader_study.scale import OVERALL
+from mrsi_sr.reader_study.design import Case, generator
+from mrsi_sr.reader_study.images import CaseImages, Picture, candidates, sources
+from mrsi_sr.reader_study.page import blinded
+from mrsi_sr.reader_study.scale import OVERALL, ROLES
 from mrsi_sr.report.figures import axial
 from mrsi_sr.results.files import checksum
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.settings.reader_study import ReaderStudySettings
 
 
 def image(text: str, shape: list[int]) -> np.ndarray:
@@ -64,6 +68,42 @@ def test_the_sides_follow_from_more_than_the_page_and_the_seed(study, tmp_path):
                 (row.participant, row.slice, row.size) for row in keys.read(study / "key.csv")
             }
     assert sides[study] != sides[tmp_path]
+
+
+def test_slices_come_in_an_order_of_their_own(study):
+    """Neither that of participants nor that of sizes, and another one where other numbers are drawn."""
+    image = np.ones((2, 2), np.uint8)
+    images = CaseImages([Picture("NAA", 1.0, image, dict.fromkeys(ROLES, image))], image, image, "L", "mM")
+    cases = {Case(f"sub-{i // 2}", i % 2, False, 8 + 2 * (i // 4)): images for i in range(12)}
+    settings, folds = ReaderStudySettings.of(**reader_study.SETTINGS), {f"sub-{i}": 1 for i in range(6)}
+    orders = []
+    for number in (1, 2):
+        key = blinded(cases, folds, settings, generator("sides", number)).key
+        orders.append([(row.participant, row.slice) for row in key if (row.metric, row.image) == ("NAA", "left")])
+    given = [(case.participant, case.slice) for case in cases]
+    assert sorted(orders[0]) == sorted(orders[1]) == given
+    assert orders[0] != orders[1] and given not in orders
+
+
+def test_a_slice_that_lacks_a_map_of_a_metabolite_or_of_a_method_is_none_of_the_study(tmp_path):
+    made = evaluated.write(tmp_path / "samples", folds=(1, 2), participants=2)
+    path = made["slices"][0]
+    truth = ParticipantSlices.load(path)
+    truth.maps[0, 1], truth.valid[0, 1] = 0, False
+    truth.save(path)
+    folder = made["samples"]["munet", 1]
+    arrays = dict(np.load(folder / "sub-11.npz"))
+    kept = ~((arrays["slice"] == 12) & (arrays["metabolite"] == "tCr") & (arrays["size"] == 8))
+    np.savez_compressed(folder / "sub-11.npz", **{name: array[kept] for name, array in arrays.items()})
+    for each in made["samples"].values():
+        record = json.loads((each / "provenance.json").read_text())
+        evaluated.record(each, inputs_sha256=record["inputs_sha256"] | {str(path): checksum(path)})
+    settings = ReaderStudySettings.of(**reader_study.SETTINGS)
+    found = candidates(sources(list(made["samples"].values()), made["slices"], settings), settings)
+    slices = {
+        name: [each.slice for each in found if each.participant == name] for name in ("sub-10", "sub-11", "sub-20")
+    }
+    assert slices == {"sub-10": [11, 12], "sub-11": [10, 11], "sub-20": [10, 11, 12]}
 
 
 def test_either_side_and_either_set_is_the_super_resolved_one_as_often(study):
@@ -145,9 +185,20 @@ def test_the_methods_text_states_randomisation_blinding_and_wash_out(study):
     for words in (
         "drawn with equal chances from the 4", "2 slices at each of 8×8, 4×4", "Images are not labelled",
         "at least 4 weeks of wash-out", "simulated phantoms", "experiment toy", "protocol clean", "folds 1, 2",
-        "quadratic weights", "8 pairs of images",
+        "quadratic weights", "8 pairs of images", "2 slices were drawn among its slices",
     ):  # fmt: skip
         assert words in text, words
+
+
+def test_the_methods_text_says_that_only_some_slices_were_sampled(study, tmp_path):
+    made = evaluated.write(tmp_path / "samples", folds=(1, 2), participants=2)
+    for folder in made["samples"].values():
+        record = json.loads((folder / "provenance.json").read_text())
+        evaluated.record(folder, settings=record["settings"] | {"subset": {"slices": 3}})
+    reader_study.make(made, tmp_path, training_seed=5)
+    text = (tmp_path / "methods.md").read_text()
+    assert "drawn among the 3 with the largest lesion, then the most brain" in text
+    assert "folds 1, 2, training seed 5" in text
 
 
 def test_the_key_of_each_page_is_kept_where_another_page_takes_its_place(tmp_path):

@@ -26,19 +26,25 @@ def text(driver, name: str) -> str:
     return driver.find_element(By.ID, name).text
 
 
+def wait_for(driver, name: str, words: str) -> None:
+    """Wait until an element has these words: a browser on a busy machine takes its time to answer a key."""
+    WebDriverWait(driver, 30, 0.05).until(lambda driver: words in text(driver, name), f"no '{words}' in {name}")
+
+
 def start(driver, page: Path, reader: str = "A. Reader", session: int = 1) -> None:
     driver.get(page.as_uri())
     field = driver.find_element(By.ID, "session")
     field.clear()
     field.send_keys(str(session))
     driver.find_element(By.ID, "reader").send_keys(reader, Keys.ENTER)
+    WebDriverWait(driver, 30, 0.05).until(lambda driver: text(driver, "place") or text(driver, "washout"))
 
 
 def export(driver, folder: Path) -> Path:
     """File that the page exports into this folder."""
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
     next(each for each in driver.find_elements(By.CLASS_NAME, "export") if each.is_displayed()).click()
-    return WebDriverWait(driver, 10, 0.05).until(lambda driver: next(folder.glob("*.csv"), None))
+    return WebDriverWait(driver, 30, 0.05).until(lambda driver: next(folder.glob("*.csv"), None))
 
 
 def severe(driver) -> list[str]:
@@ -51,7 +57,6 @@ class Closed:
 
     scores: dict[str, list[str]]
     place: str
-    notice: str
     asked: list[str]
     errors: list[str]
 
@@ -68,10 +73,11 @@ def closed(study, profile) -> Closed:
     with browser.opened(profile) as driver:
         start(driver, study / "page.html")
         press(driver, "15", Keys.ARROW_RIGHT, "2", Keys.ARROW_RIGHT)  # a score of the second pair is left out
-        notice = text(driver, "notice")
+        wait_for(driver, "notice", "lacks 1 score")
         press(driver, "0123450123", Keys.ARROW_UP, Keys.BACKSPACE, Keys.ARROW_DOWN, "4")
+        wait_for(driver, "count", "12 of")
         scores = driver.execute_script("return reading.scores")
-        return Closed(scores, text(driver, "place"), notice, browser.requests(driver), severe(driver))
+        return Closed(scores, text(driver, "place"), browser.requests(driver), severe(driver))
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +87,7 @@ def opened(closed, profile):
         yield driver
 
 
-def test_a_screen_that_lacks_a_score_is_warned_of_and_the_page_asks_for_nothing_but_itself(closed):
-    assert "lacks 1 score" in closed.notice
+def test_the_page_asks_for_nothing_but_itself_and_has_no_errors(closed):
     assert [url.rpartition("/")[2] for url in closed.asked] == ["page.html"]
     assert closed.errors == []
 
@@ -92,7 +97,7 @@ def test_a_study_is_resumed_after_closing_exported_and_unblinded(study, closed, 
     opened.get((study / "page.html").as_uri())
     assert f"A. Reader, session 1: 12 of {SCORES} scores" in text(opened, "begun")
     opened.find_element(By.CSS_SELECTOR, "#begun button").click()
-    assert text(opened, "place") == closed.place
+    wait_for(opened, "place", closed.place)
     assert opened.execute_script("return reading.scores") == closed.scores
     exported = export(opened, tmp_path)
     assert f"{SCORES - 12} scores of {SCORES} are still missing" in text(opened, "notice")
@@ -109,12 +114,12 @@ def test_what_is_missing_is_listed_at_the_end_and_leads_back(study, opened):
     press(opened, "55", Keys.ARROW_RIGHT, "5")
     opened.execute_script("goTo(screens.length - 1)")
     press(opened, Keys.ARROW_RIGHT)
-    assert text(opened, "end-title") == f"{SCORES - 3} scores missing"
+    wait_for(opened, "end-title", f"{SCORES - 3} scores missing")
     first, *others = opened.find_elements(By.CSS_SELECTOR, "#missing-list button")
     assert first.text.startswith("slice 1") and first.text.endswith(": 1 score") and len(others) == SCREENS - 2
     first.click()
     press(opened, "5")
-    assert text(opened, "count") == f"4 of {SCORES} scores"
+    wait_for(opened, "count", f"4 of {SCORES} scores")
 
 
 def test_a_file_that_was_exported_is_continued_elsewhere_and_a_file_of_another_study_is_not(study, opened, tmp_path):
@@ -123,14 +128,13 @@ def test_a_file_that_was_exported_is_continued_elsewhere_and_a_file_of_another_s
     other = tmp_path / "other.csv"
     other.write_text(file.read_text().replace(keys.read(study / "key.csv")[0].study, "0" * 12))
     opened.find_element(By.ID, "import").send_keys(str(other))
-    WebDriverWait(opened, 10, 0.05).until(lambda driver: "of study 000000000000" in text(driver, "import-error"))
+    wait_for(opened, "import-error", "of study 000000000000")
     opened.find_element(By.ID, "import").send_keys(str(file))
-    WebDriverWait(opened, 10, 0.05).until(lambda driver: text(driver, "count") == f"{SCORES - 8} of {SCORES} scores")
-    while opened.execute_script("return given()") < SCORES:
-        press(opened, "u", "0")
-    press(opened, "u")
+    wait_for(opened, "count", f"{SCORES - 8} of {SCORES} scores")
+    press(opened, *["u", "0"] * 8, "u")
+    wait_for(opened, "count", f"{SCORES} of {SCORES} scores")
     opened.execute_script("goTo(screens.length - 1); go(1)")
-    assert text(opened, "end-title") == "All scores given. Thank you."
+    wait_for(opened, "end-title", "All scores given. Thank you.")
     exported = export(opened, tmp_path / "out")
     with exported.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -161,10 +165,11 @@ def test_each_reader_and_each_session_has_an_order_of_its_own_that_comes_back(st
 def test_a_second_session_too_soon_after_the_first_is_warned_of(study, opened):
     start(opened, study / "page.html", "E")
     press(opened, "1")
+    wait_for(opened, "count", "1 of")
     start(opened, study / "page.html", "E", session=2)
     assert "4 weeks should lie between two sessions" in text(opened, "washout")
     opened.find_element(By.CSS_SELECTOR, "#reader-form button").click()
-    assert f"0 of {SCORES}" in text(opened, "count")
+    wait_for(opened, "count", f"0 of {SCORES}")
 
 
 def test_the_page_shows_each_image_as_its_data_in_colours_and_in_grey(study, opened):
@@ -191,10 +196,10 @@ def test_the_page_shows_each_image_as_its_data_in_colours_and_in_grey(study, ope
 def test_without_storage_the_page_says_so_and_asks_before_it_is_left(study, opened):
     script = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } });"
     added = opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    opened.get((study / "page.html").as_uri())
-    assert "does not let the page keep your scores" in text(opened, "storage")
-    opened.find_element(By.ID, "reader").send_keys("G", Keys.ENTER)
+    start(opened, study / "page.html", "G")
+    assert opened.execute_script("return !at('storage').hidden")
     press(opened, "5")
+    wait_for(opened, "count", "1 of")
     leaving = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
     assert opened.execute_script(leaving)
     opened.execute_script("exportCsv()")

@@ -154,8 +154,8 @@ def test_the_figure_has_the_counts_of_each_reader_and_says_what_is_missing(rated
 def test_a_study_of_the_lowest_resolution_has_a_row_for_each_size_from_the_largest_on(rated, drawn):
     path = reader_study.rate(rated, "A", lambda row: "10" if row.size == 4 else "70")
     analyse(rated, [path], by_size=True)
-    rows = {panel.row: panel.counts.tolist() for panel in drawn[0].panels}
-    assert rows == {"A, 8×8": [[0, 0, 0, 2, 0, 0]] * 7, "A, 4×4": [[2, 0, 0, 0, 0, 0]] * 7}
+    rows = [(panel.row, panel.counts.tolist()) for panel in drawn[0].panels if panel.column.startswith("SR")]
+    assert rows == [("A, 8×8", [[0, 0, 0, 2, 0, 0]] * 7), ("A, 4×4", [[2, 0, 0, 0, 0, 0]] * 7)]
 
 
 def test_too_short_a_wash_out_is_said(rated, drawn, caplog):

@@ -135,3 +135,13 @@ def test_a_figure_of_more_methods_than_a_page_has_room_for_is_refused(raw):
         Configuration.resolve(raw)
     raw["experiments"]["toy"]["figures"]["qualitative"]["methods"] = ["munet"]
     Configuration.resolve(raw)
+
+
+@pytest.mark.parametrize(
+    "lpips",
+    [{}, {"download": True, "archive": "a.tar.gz"}, {"archive": "a", "lpips_vgg": {"backbone": "a", "linear": "b"}}],
+)
+def test_lpips_weights_have_one_source(raw, lpips):
+    with pytest.raises(UserError, match="lpips needs one of archive"):
+        Configuration.resolve(raw | {"lpips": lpips})
+    assert Configuration.resolve(raw | {"lpips": {"archive": "a.tar.gz"}}).lpips.archive == "a.tar.gz"

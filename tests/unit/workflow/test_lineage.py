@@ -285,7 +285,7 @@ def test_a_check_of_scans_follows_the_scans_and_how_they_are_read_alone(real):
 
 
 def test_lpips_weights_reach_the_evaluations_of_experiments_with_lpips_alone_and_by_their_content(real, monkeypatch):
-    """An archive in place of its download reaches nothing: both are known by one checksum."""
+    """An archive in place of its download changes no lineage: both are known by one checksum."""
     Path("archive.tar.gz").write_bytes(b"weights")
     monkeypatch.setattr("mrsi_sr.workflow.lpips.ARCHIVE_SHA256", checksum("archive.tar.gz"))
     real["lpips"] = {"download": True}
@@ -294,6 +294,6 @@ def test_lpips_weights_reach_the_evaluations_of_experiments_with_lpips_alone_and
     real |= {"lpips": {"download": True}}
     real["experiments"]["toy"]["metrics"] = ["nrmse", "psnr", "ssim", "lpips_vgg"]
     assert reached(real, setting("lpips", value={"archive": "archive.tar.gz"})) == set()
-    behind = {"evaluate", "compare", "table"}
+    behind = {"evaluate", *BEHIND["evaluate"]}
     assert reached(real, lambda _: Path("archive.tar.gz").write_bytes(b"other weights")) == behind
     assert reached(real, setting("lpips", value=None)) == behind

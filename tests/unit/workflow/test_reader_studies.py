@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -26,6 +27,8 @@ def planned(raw, repository, tmp_path, monkeypatch):
     def planned(change=lambda raw: None, **changes) -> Plan:
         study = {"participants": 2, "sizes": [8, 16], "low_resolution": "zero_filled", "super_resolved": "munet"}
         toy = copy.deepcopy(raw)
+        toy["methods"]["swept"] = toy["methods"]["munet"] | {"sweep": {"key": "conditioned_size", "values": [8, 16]}}
+        toy["experiments"]["toy"]["methods"].append("swept")
         toy["experiments"]["toy"]["folds"] = {"number": 5, "run": [1, 3]}
         toy["experiments"]["toy"]["reader_studies"] = {"readers": study | changes}
         change(toy)
@@ -76,6 +79,16 @@ def test_ratings_and_the_keys_of_all_pages_are_found_where_they_lie(planned, tmp
     assert planned(ratings="elsewhere").reader_studies.ratings(PLACE) == ["elsewhere/c.csv"]
 
 
+def test_a_study_of_more_participants_than_are_tested_is_refused_before_anything_is_sampled(planned):
+    """The demo has five participants; two folds test two of them. Other targets do not mind."""
+    assert start.pages_if_participants(planned())(SimpleNamespace()) == [f"{FOLDER}/page.html"]
+    plan = planned(participants=4)
+    words = "experiments.toy.reader_studies.readers.participants is 4, but the folds that are run test 2: sub-0"
+    with pytest.raises(WorkflowError, match=re.escape(words)):
+        start.pages_if_participants(plan)(SimpleNamespace())
+    plan.check_against_cohort()
+
+
 def test_the_target_says_what_is_missing_where_there_is_no_study_at_all(planned):
     plan = planned(lambda raw: raw["experiments"]["toy"].pop("reader_studies"))
     assert plan.reader_studies.pages() == []
@@ -87,7 +100,8 @@ def test_the_target_says_what_is_missing_where_there_is_no_study_at_all(planned)
     ("changes", "words"),
     [
         ({"super_resolved": "munett"}, r'reader_studies\.readers\.super_resolved "munett" is not known'),
-        ({"sizes": [8, 6]}, r"reader_studies\.readers\.sizes: the size 6 is not known"),
+        ({"sizes": [8, 6]}, r"reader_studies\.readers\.sizes: the size of zero_filled 6 is not known"),
+        ({"super_resolved": "swept"}, r"super_resolved is swept, which has a sweep"),
         ({"slices": 2}, r"slices is not a known key"),
         ({"participants": 2, "slices_per_participant": 1, "sizes": [8, 16, 32]}, "3 sizes do not divide"),
     ],
