@@ -130,7 +130,7 @@ rule evidence:
     input:
         tables=plan.numbers(),
         figures=plan.figures(),
-        published="config/published.yaml",
+        published="workflow/published.yaml",
     output:
         report("results/evidence.md", category="Evidence", caption="../report/evidence.rst"),
     log:

@@ -1,7 +1,7 @@
 """Rows of image panels with words, colour bars and a caption, placed in inches so that nothing overlaps."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -77,8 +77,8 @@ class Row:
 
     cells: Sequence[Panel | Bar | None]
     label: str = ""
-    bars: Sequence[Window] = field(default_factory=tuple)
-    bars_below: Sequence[Window] = field(default_factory=tuple)
+    bars: Sequence[Window] = ()
+    bars_below: Sequence[Window] = ()
 
 
 def draw(arrangements: Iterable[Sequence[Row]], caption: str, width: str) -> Figure:
