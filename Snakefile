@@ -79,6 +79,7 @@ wildcard_constraints:
     method="[A-Za-z0-9_]+",
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
+    page="(table-|figure-)[A-Za-z0-9_]+|claim",
     study="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
     fold=r"\d+(-seed-\d+)?",
@@ -100,6 +101,7 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/lpips.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/reader_study.smk"
 include: "workflow/rules/hand_over.smk"
 include: "workflow/rules/super_resolve.smk"
@@ -109,7 +111,7 @@ include: "workflow/rules/status.smk"
 rule all:
     default_target: True
     input:
-        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures()]),
+        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures(), *plan.pages()]),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -156,6 +158,12 @@ rule tables:
 rule figures:
     input:
         start.if_cohort_fits(plan, plan.figures()),
+
+
+# Answer sheets of the checklist for artificial intelligence in medical imaging (CLAIM).
+rule claims:
+    input:
+        start.if_cohort_fits(plan, plan.claims()),
 
 
 rule networks:

@@ -30,18 +30,18 @@ def shown_maps(run_script, cohort, out, **settings):
 def test_a_figure_is_drawn_from_its_small_file_when_all_else_is_gone(cohort, run_script, tmp_path):
     from matplotlib.image import imread
 
-    done = shown_maps(run_script, cohort, tmp_path / "figure.npz")
+    done = shown_maps(run_script, cohort, tmp_path / "shown" / "figure.npz")
     assert done.returncode == 0, done.stderr
-    inputs = json.loads((tmp_path / "figure.provenance.json").read_text())["inputs_sha256"].keys()
+    inputs = json.loads((tmp_path / "shown" / "figure.provenance.json").read_text())["inputs_sha256"].keys()
     samples = [file for folder in cohort["samples"].values() for file in folder.glob("*.npz")]
     read = [
         *samples,
         *(path for name in ("metrics", "provenance", "slices", "low_resolution") for path in cohort[name]),
     ]
     assert samples and inputs == {str(path) for path in read}
-    assert (tmp_path / "figure.npz").stat().st_size < 100_000
+    assert (tmp_path / "shown" / "figure.npz").stat().st_size < 100_000
 
-    shutil.move(tmp_path / "figure.npz", tmp_path / "elsewhere.npz")
+    shutil.move(tmp_path / "shown" / "figure.npz", tmp_path / "elsewhere.npz")
     done = run_script(
         "figure", "--maps", tmp_path / "elsewhere.npz", "--settings", settings_of(labels={"munet": "MUNet"}),
         "--out-png", tmp_path / "drawn.png", "--out-pdf", tmp_path / "drawn.pdf",

@@ -52,6 +52,15 @@ SCRIPTS = {
     "evidence": "--published IN/folds.csv --tables IN/volumes/counts.csv --out OUT",
     "figure": f"--maps IN/shown.npz --settings {FIGURE} --out-png OUT --out-pdf OUT.pdf",
 }
+CLAIM = {
+    "experiment": "a", "cohort": "a", "protocol": "clean", "metabolites": ["NAA"], "sizes": [8], "metrics": ["nrmse"],
+    "folds_in_all": 5,
+}  # fmt: skip
+SCRIPTS["claim"] = (
+    "--provenance IN/a.provenance.json --folds IN/folds.csv --summary IN/volumes/counts.csv"
+    f" --settings {json.dumps(CLAIM, separators=(',', ':'))} --out OUT"
+)
+SCRIPTS["page"] = "--title a --texts IN/folds.csv --out OUT"
 SCRIPTS["reader_study"] = (
     "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
 )

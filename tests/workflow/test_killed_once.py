@@ -79,7 +79,7 @@ SLOW = [
     ("truncate", other_sizes), ("inventory", flipped), ("cohort_summary", flipped), ("folds", other_folds),
     ("losses", trained_faster), ("sample", sampled_otherwise), ("compare", fewer_metrics),
     ("shown_maps", another_metabolite),
-    ("figure", another_metabolite),
+    ("figure", another_metabolite), ("claim", fewer_metrics), ("page", titled),
 ]  # fmt: skip
 ROWS = [*BY_DEFAULT, *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW)]
 

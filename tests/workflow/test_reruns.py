@@ -11,7 +11,9 @@ from clone import REPOSITORY, Clone
 TOY = ("--configfile", "toy.yaml")
 ADDED = ("\n\n\ndef ", "\n\n\nADDED = 1\n\n\ndef ")
 SHOWN, FIGURE = "shown_maps toy qualitative", "figure toy qualitative"
-DRAWN = {"compare toy comparison", "table toy comparison", SHOWN, FIGURE, "all"}
+TABLE_PAGE, FIGURE_PAGE = "page toy table-comparison", "page toy figure-qualitative"
+TABLES = {"compare toy comparison", "table toy comparison", TABLE_PAGE, "all"}
+DRAWN = TABLES | {SHOWN, FIGURE, FIGURE_PAGE, "claim toy", "page toy claim"}
 
 
 def of_method(method):
@@ -59,14 +61,14 @@ def test_a_figure_is_drawn_but_nothing_scored(changed):
     def change(configuration):
         configuration["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"metabolite": "NAA"}]
 
-    assert changed(change) == {SHOWN, FIGURE, "all"}
+    assert changed(change) == {SHOWN, FIGURE, FIGURE_PAGE, "all"}
 
 
 def test_a_figures_layout_needs_the_kept_maps_alone(changed):
     def change(configuration):
         configuration["experiments"]["toy"]["figures"]["qualitative"] |= {"title": "Another title", "errors": False}
 
-    assert changed(change) == {FIGURE, "all"}
+    assert changed(change) == {FIGURE, FIGURE_PAGE, "all"}
 
 
 def test_a_title_and_a_label_are_written_but_nothing_scored_or_sampled(changed):
@@ -190,12 +192,12 @@ MONTAGES = {f"montage toy sub-0{k}" for k in (1, 2, 3)}
         (
             "report/layout.py",
             ("Time (s)", "Time [s]"),
-            {"table toy comparison", "compare toy comparison", "all"},
+            TABLES,
         ),
         (
             "report/figures/style.py",
             ('"savefig.dpi": 300', '"savefig.dpi": 200'),
-            {"losses toy 2", FIGURE, "all"} | MONTAGES,
+            {"losses toy 2", FIGURE, FIGURE_PAGE, "all"} | MONTAGES,
         ),
         ("samplers/zero_filled.py", ADDED, of_method("zero_filled") | DRAWN),
         (

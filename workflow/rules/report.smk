@@ -30,13 +30,7 @@ rule compare:
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
-        csv=report(
-            "results/{experiment}/tables/{table}.tests.csv",
-            category="Tables",
-            subcategory="{experiment}",
-            caption="../report/statistics.rst",
-            labels={"table": "{table}", "kind": "tests between methods"},
-        ),
+        csv="results/{experiment}/tables/{table}.tests.csv",
         md="results/{experiment}/tables/{table}.tests.md",
         tex="results/{experiment}/tables/{table}.tests.tex",
     log:
@@ -61,13 +55,7 @@ rule table:
         metrics=plan.metric_files,
         provenance=plan.metric_provenance,
     output:
-        csv=report(
-            "results/{experiment}/tables/{table}.csv",
-            category="Tables",
-            subcategory="{experiment}",
-            caption="../report/table.rst",
-            labels={"table": "{table}", "kind": "mean and standard deviation"},
-        ),
+        csv="results/{experiment}/tables/{table}.csv",
         md="results/{experiment}/tables/{table}.md",
         tex="results/{experiment}/tables/{table}.tex",
     log:
@@ -119,13 +107,7 @@ rule figure:
     input:
         plan.figure_content,
     output:
-        png=report(
-            "results/{experiment}/figures/{figure}.png",
-            category="Figures",
-            subcategory="{experiment}",
-            caption="../report/figure.rst",
-            labels={"figure": "{figure}"},
-        ),
+        png="results/{experiment}/figures/{figure}.png",
         pdf="results/{experiment}/figures/{figure}.pdf",
     log:
         "logs/{experiment}/figure-{figure}.log",
@@ -148,7 +130,7 @@ rule evidence:
     input:
         tables=plan.numbers(),
         figures=plan.figures(),
-        published="config/published.yaml",
+        published="workflow/published.yaml",
     output:
         report("results/evidence.md", category="Evidence", caption="../report/evidence.rst"),
     log:

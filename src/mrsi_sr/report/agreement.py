@@ -116,12 +116,13 @@ def check_agreement(scores: list[FoldScores], settings: TableSettings) -> list[s
 def stale(scores: list[FoldScores], expected: dict[str, dict[str, str]]) -> list[tuple[FoldScores, str]]:
     """Scores of other settings than expected, each with what differs, as far as that is known.
 
-    expected: fingerprint by method and fold. The settings that belong to it are known by this hash alone; a fold that
-    has them shows which key differs.
+    expected: fingerprint by method, with or without its point, and fold. The settings that belong to it are known by
+    this hash alone; a fold that has them shows which key differs.
     """
 
     def wanted(each: FoldScores) -> str | None:
-        return expected.get(each.method, {}).get(str(each.fold))
+        own = expected.get(each.method) or expected.get(each.record["method"], {})
+        return own.get(str(each.fold))
 
     found = []
     for each in scores:

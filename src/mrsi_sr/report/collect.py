@@ -66,7 +66,7 @@ class Collected:
             "mixed": "; ".join(self.mixed),
             "not_available": _not_available(self.values, records),
             "missing": "; ".join(f"{self.label(method)} lacks {words}" for method, words in self.lacking.items()),
-            "terms": terms(records, settings.labels),
+            "terms": terms([each for each in records if not _is_swept(each)], settings.labels),
             "configuration": fingerprint(
                 *sorted([each.method, each.fold, each.seed, origin_of(each.record)] for each in self.scores)
             ),
@@ -99,6 +99,11 @@ def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSetting
         keys = pd.MultiIndex.from_frame(table[["method", "fold", "seed"]])
         table = table[keys.isin([(each.method, each.fold, each.seed) for each in shown])]
     return Collected(settings, methods, scores.select(table, settings), shown, absent, check_agreement(shown, settings))
+
+
+def _is_swept(record: dict) -> bool:
+    """Whether the scores are of a sweep, whose points' values their names say."""
+    return bool(record["sampling_settings"].get("sweep"))
 
 
 def _not_available(values: pd.DataFrame, records: list[dict]) -> str:

@@ -34,9 +34,9 @@ class PublishedPaper(BaseModel):
 
 
 def read_published(path: str | Path) -> dict[str, PublishedPaper]:
-    """Published numbers by experiment (config/published.yaml). Raises UserError for a file of another shape."""
+    """Published numbers by experiment (workflow/published.yaml). Raises UserError for a file of another shape."""
     content = read_yaml(path, "the published numbers")
-    with reading(path, "a file of published numbers", "expected one as config/published.yaml"):
+    with reading(path, "a file of published numbers", "expected one as workflow/published.yaml"):
         return shaped(dict[str, PublishedPaper], content)
 
 

@@ -55,14 +55,16 @@ def sheet_of_tests(tests: pd.DataFrame, collected: Collected) -> Sheet:
 
 def _rows(table: Table) -> Sheet:
     settings = table.settings
-    columns = [Column(heading) for heading in settings.marks] + [Column(COST[key], align="r") for key in settings.costs]
+    columns = [Column(mark.heading) for mark in settings.marks] + [
+        Column(COST[key], align="r") for key in settings.costs
+    ]
     for metric, group in table.columns:
         heading = f"{_label(metric, settings.unit)} {METRICS[metric].arrow}"
         columns.append(Column(heading, *_group(table, group)))
     rows, scored = [], {each.method for each in table.collected.scores}
     for row in table.rows.to_dict("records"):
         method = row["method"]
-        marks = [Cell(WITH if method in methods else WITHOUT) for methods in settings.marks.values()]
+        marks = [Cell(WITH if method in mark.methods else WITHOUT) for mark in settings.marks]
         costs = [Cell(PRINTED[key](row[key]) if method in scored else MISSING) for key in settings.costs]
         rows.append((_name(table, row), [*marks, *costs, *(_cell(table, method, *each) for each in table.columns)]))
     return Sheet("Method", columns, rows, table.caption)
@@ -71,7 +73,6 @@ def _rows(table: Table) -> Sheet:
 def _grid(table: Table) -> Sheet:
     """A grid of methods, with their metric's mean and standard deviation."""
     (metric, group), grid = table.columns[0], table.settings.grid
-    headings = list(dict.fromkeys(heading for row in grid.values() for heading in row))
 
     def cell(method: str | None) -> Cell:
         if method is None:
@@ -79,9 +80,9 @@ def _grid(table: Table) -> Sheet:
         own = _cell(table, method, metric, group)
         return replace(own, text=f"{own.text} {INCOMPLETE}") if method in table.collected.lacking else own
 
-    rows = [(first, [cell(methods.get(heading)) for heading in headings]) for first, methods in grid.items()]
+    rows = [(first, list(map(cell, methods))) for first, methods in zip(grid.rows, grid.methods, strict=True)]
     name = f"{_label(metric, table.settings.unit)} {METRICS[metric].arrow}"
-    return Sheet(name, [Column(heading, "", _group(table, group)[1]) for heading in headings], rows, table.caption)
+    return Sheet(name, [Column(heading, "", _group(table, group)[1]) for heading in grid.columns], rows, table.caption)
 
 
 def _cell(table: Table, method: str, metric: str, group: int | str) -> Cell:

@@ -82,6 +82,35 @@ class Shown(Settings):
     labels: dict[str, Words] = Field({}, description="labels of methods by name; others are labelled by their names")
 
 
+class Grid(Settings):
+    """Methods of a table by row and column. Names in braces in the headings are filled in as those in labels."""
+
+    rows: list[Words] = Field(min_length=1, max_length=100, description="headings of the rows")
+    columns: list[Words] = Field(min_length=1, max_length=100, description="headings of the columns")
+    methods: list[Annotated[list[str | None], Field(min_length=1, max_length=100)]] = Field(
+        min_length=1, max_length=100, description="methods of each row, from the first column to the last; null: none"
+    )
+
+    @model_validator(mode="after")
+    def _is_rectangular(self) -> Self:
+        """Rows and columns have their headings, and each has a method."""
+        lengths = {len(row) for row in self.methods}
+        if len(self.methods) != len(self.rows) or lengths != {len(self.columns)}:
+            raise rule(
+                "methods", f"expected {len(self.rows)} rows of {len(self.columns)} methods, as there are headings"
+            )
+        if not all(map(any, [*self.methods, *zip(*self.methods, strict=True)])):
+            raise rule("methods", "has an empty row or column: expected a method in each")
+        return self
+
+
+class Mark(Settings):
+    """Column of check marks of a table."""
+
+    heading: Words = Field(description="heading of the column")
+    methods: Names = Field(description="methods that have a check mark; the others have a cross")
+
+
 class Table(Settings):
     """One table: methods in rows; in columns their costs, and metrics at each size or over all sizes together."""
 
@@ -130,13 +159,9 @@ class Table(Settings):
         description="table of the scores that there are, where some are missing or of other settings; its caption and"
         " its rows say what is missing. false: no table then",
     )
-    marks: dict[Words, Names] = Field(
-        {}, description="columns of check marks after the methods' names: heading, and the methods that have one"
-    )
-    grid: dict[Words, dict[Words, str]] | None = Field(
-        None,
-        description="methods by row and column, of one metric at one size: {ROW: {COLUMN: METHOD, ..}, ..}; null: a row"
-        " for each method",
+    marks: list[Mark] = Field([], max_length=100, description="columns of check marks, after the methods' names")
+    grid: Grid | None = Field(
+        None, description="methods by row and column, of one metric at one size; null: a row for each method"
     )
     test: Test = Field(
         "signed_rank", description="test of a difference between two methods: Wilcoxon's signed-rank, or paired t-test"
@@ -154,14 +179,21 @@ class Table(Settings):
         description="a star where a method differs significantly from the reference, or from the best of the column",
     )
 
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Methods that a key beside `methods` names: key, method."""
+        marked = [("marks", method) for mark in self.marks for method in mark.methods]
+        labelled = [("labels", method) for method in self.labels]
+        return [*labelled, *marked, *([("reference", self.reference)] if self.reference else [])]
+
     @model_validator(mode="after")
     def _grid_has_one_number_for_a_method(self) -> Self:
         """A grid shows one metric at one size and no costs; its methods are the table's."""
         if self.grid is None:
             return self
-        shown = list(dict.fromkeys(method for row in self.grid.values() for method in row.values()))
+        shown = list(dict.fromkeys(method for row in self.grid.methods for method in row if method))
         if len(self.metrics) > 1 or (len(self.sizes) > 1 and not self.pool_sizes) or self.costs or self.marks:
-            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks {}")
+            raise rule("grid", "has one number for a method: expected one metric, one size, costs [] and marks []")
         if self.methods and set(self.methods) != set(shown):
             raise rule("grid", f"shows {listed(shown)}: expected the methods of the table, {listed(self.methods)}")
         return self if self.methods else self.model_copy(update={"methods": shown})

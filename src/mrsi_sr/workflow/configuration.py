@@ -18,6 +18,7 @@ from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import (
     MethodSettings,
     PlannedMethod,
+    at_point,
     check_chain,
     check_needed_weights,
     check_needs,
@@ -218,8 +219,9 @@ class Configuration:
         for name, table in experiment.tables.items():
             shown = table.methods or experiment.methods
             self._check_shown(shown, table.sizes, experiment, f"{where}.tables.{name}")
-            for method in table.labels:
-                check_known(method, shown, f"{where}.tables.{name}.labels")
+            known = [*shown, *(at_point(each, point) for each in shown for point in self._points(each))]
+            for key, method in table.named:
+                check_known(method, known, f"{where}.tables.{name}.{key}")
             for metric in table.metrics:
                 check_known(metric, [*experiment.metrics, *get_args(Bias)], f"{where}.tables.{name}.metrics")
         for name, figure in experiment.figures.items():
@@ -245,6 +247,10 @@ class Configuration:
             check_conditioned(self.methods[figure.method], f"{where}.method: {figure.method}")
         for metric in figure.all_metrics:
             check_known(metric, experiment.metrics, f"{where}: the metric")
+
+    def _points(self, name: str) -> list[str]:
+        """Points of a swept method, none of METHOD@VALUE."""
+        return list(self.methods[name].points) if name in self.methods else []
 
     def _check_shown(self, names: list[str], sizes: list[int], experiment: ExperimentSettings, where: str) -> None:
         """A table or figure shows methods, points of their sweeps and sizes that its experiment samples."""

@@ -61,6 +61,9 @@ class Lineage:
                 plan.new_scans.scan_flags, plan.new_scans.networks_folder, content(plan.new_scans.files),
             ],
             "table": [plan.table_settings],
+            "compare": [plan.table_settings],
+            "figure": [plan.figure_settings],
+            "claim": [plan.claim_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
@@ -120,6 +123,11 @@ class Lineage:
                 return [_training(path) for path in plan.networks_of_fold(wildcards)]
             case "compare" | "table":
                 return [("evaluate", place) for place in plan.scored_in_table(wildcards)]
+            case "claim":
+                slices = [("slices", {"participant": name}) for name in plan.scans]
+                return [*_data(wildcards), *slices, *(("evaluate", place) for place in plan.scored_in_claim(wildcards))]
+            case "page":
+                return plan.page_jobs(wildcards)
             case "evidence":
                 return [("table", place) for place in plan.all_tables()]
             case "shown_maps":

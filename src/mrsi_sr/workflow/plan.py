@@ -12,8 +12,8 @@ from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
+from mrsi_sr.workflow.pages import PagePlan
 from mrsi_sr.workflow.reader_studies import ReaderStudies
-from mrsi_sr.workflow.reports import ReportPlan
 from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
 
@@ -23,7 +23,7 @@ SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check"}
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
-class Plan(ReportPlan):
+class Plan(PagePlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None):

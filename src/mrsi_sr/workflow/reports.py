@@ -1,7 +1,10 @@
 """Plan of the reports: files and parameters of the rules that score, and that draw tables and figures."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.experiment import REGIONS
+from mrsi_sr.settings.experiment import REGIONS, Grid
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
 from mrsi_sr.workflow.experiments import ExperimentPlan
@@ -23,25 +26,10 @@ class ReportPlan(ExperimentPlan):
     # --- tables
 
     def metric_files(self, wildcards) -> list[str]:
-        return score_files(self.scored_in_table(wildcards))
+        return score_files(self._shown_in_table(wildcards))
 
     def metric_provenance(self, wildcards) -> list[str]:
-        return score_records(self.scored_in_table(wildcards))
-
-    def test_settings(self, wildcards) -> str:
-        """Settings of the tests between a table's methods: which scores there must be, made with which settings."""
-        experiment, methods = self._experiment(wildcards), self._methods_of_table(wildcards)
-        table = experiment.tables[wildcards.table]
-        return as_json(
-            {key: getattr(table, key) for key in ("sizes", "pool_sizes", "metrics", "region", "mix_folds")}
-            | {
-                "methods": methods,
-                "experiment": wildcards.experiment,
-                "protocol": experiment.protocol,
-                "folds": experiment.folds.run,
-                "expected": self._expected(methods, experiment.folds.run),
-            }
-        )
+        return score_records(self._shown_in_table(wildcards))
 
     def table_settings(self, wildcards) -> str:
         """Settings of a table, and what its caption says of where the numbers come from."""
@@ -51,11 +39,33 @@ class ReportPlan(ExperimentPlan):
             table.plain()
             | {
                 "methods": methods,
+                "grid": self._filled_grid(table.grid),
                 "labels": self._labels(methods, table.labels),
                 "expected": self._expected(methods, experiment.folds.run),
+                "seeds": experiment.seeds,
+                "unit": self.cohort.unit,
                 **self._origin(wildcards),
             }
         )
+
+    def _shown_in_table(self, wildcards) -> list[Place]:
+        """Wildcards of the scorings that a table takes: all, or those that there are where it may be partial."""
+        places = self.scored_in_table(wildcards)
+        if not self._experiment(wildcards).tables[wildcards.table].allow_partial:
+            return places
+        return [place for place in places if Path(*score_files([place])).exists()]
+
+    def _filled_grid(self, grid: Grid | None) -> dict | None:
+        """A grid whose headings are filled in as labels are, by the first method in the row or column."""
+        if grid is None:
+            return None
+
+        def filled(headings: list[str], methods: Iterable[Sequence[str | None]]) -> list[str]:
+            first = [next(filter(None, own)) for own in methods]
+            return [label_of(self.configuration, *each) for each in zip(first, headings, strict=True)]
+
+        columns = filled(grid.columns, zip(*grid.methods, strict=True))
+        return grid.plain() | {"rows": filled(grid.rows, grid.methods), "columns": columns}
 
     def scored_in_table(self, wildcards) -> list[Place]:
         """Wildcards of the scorings that a table shows."""

@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-import yaml
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.evidence import evidence, read_published
+from mrsi_sr.workflow.configuration import Configuration
 
 PUBLISHED = """
 study:
@@ -59,11 +59,11 @@ def test_experiments_that_are_not_planned_are_left_out(written):
 
 
 def test_the_papers_numbers_can_be_read_and_belong_to_methods_of_their_tables(repository):
-    papers = yaml.safe_load((repository / "config/papers.yaml").read_text())["experiments"]
-    for name, paper in read_published(repository / "config/published.yaml").items():
+    papers = Configuration.read(repository / "config" / "config.yaml").experiments
+    for name, paper in read_published(repository / "workflow/published.yaml").items():
         for table, rows in paper.tables.items():
-            assert set(rows) <= set(papers[name]["tables"][table]["methods"])
-        assert set(paper.figures) == set(papers[name]["figures"])
+            assert set(rows) <= set(papers[name].tables[table].methods)
+        assert set(paper.figures) == set(papers[name].figures)
 
 
 @pytest.mark.parametrize("content", ["study: {}", "study: {paper: a, cohort: b, tables: {t: {m: {nrmse: [1]}}}}", "[]"])

@@ -9,14 +9,15 @@ from mrsi_sr.report import layout, sheet, statistics
 from mrsi_sr.report.collect import collect
 
 ODD = r"A & B_1 [50 %] #2 $x^2$ ~ \ {curly} <0.5> * | × ± ↓ → ✓ †"
+MARKS = [{"heading": "Mask & MRI", "methods": ["munet"]}]
 
 
 def test_every_kind_of_table_compiles(tmp_path):
     scores = long_table().query("not (method == 'munet' and fold == 2)")
-    whole = SETTINGS | {"labels": {"zero_filled": ODD, "munet": "[MUNet]"}, "marks": {"Mask & MRI": ["munet"]}}
+    whole = SETTINGS | {"labels": {"zero_filled": ODD, "munet": "[MUNet]"}, "marks": MARKS}
     partial = whole | {"allow_partial": True, "mark_significance": True, "title": ODD}
-    grid = {"one row": {"a": "zero_filled", ODD: "munet"}, "another": {"b": "munet"}}
-    one_number = {"grid": grid, "costs": [], "metrics": ["ssim"], "sizes": [8], "marks": {}}
+    grid = {"rows": ["one", ODD], "columns": ["a", ODD], "methods": [["zero_filled", "munet"], [None, "munet"]]}
+    one_number = {"grid": grid, "costs": [], "metrics": ["ssim"], "sizes": [8], "marks": []}
     tables = {
         "rows": sheet.latex(layout.sheet_of(build(long_table(), RECORDS, whole | {"pool_sizes": True}))),
         "partial": sheet.latex(layout.sheet_of(build(scores, RECORDS, partial))),

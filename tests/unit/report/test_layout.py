@@ -21,7 +21,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_check_marks_say_which_method_has_what():
-    marks = {"Mask": ["munet"], "L_guide": ["munet", "zero_filled"]}
+    marks = [{"heading": "Mask", "methods": ["munet"]}, {"heading": "L_guide", "methods": ["munet", "zero_filled"]}]
     table = build(long_table(), RECORDS, SETTINGS | {"marks": marks, "costs": []})
     head, _, zero_filled, munet = rows_of(markdown(table))
     assert head[:3] == ["Method", "Mask", "L_guide"] and zero_filled[1:3] == ["×", "✓"] and munet[1:3] == ["✓", "✓"]
@@ -30,7 +30,10 @@ def test_check_marks_say_which_method_has_what():
 
 
 def test_a_grid_has_a_method_in_each_cell_and_a_dash_where_there_is_none():
-    grid = {"Ttrunc=100": {"no solver": "zero_filled", "Tsolver=10": "munet"}, "Ttrunc=20": {"Tsolver=10": "munet"}}
+    grid = {
+        "rows": ["Ttrunc=100", "Ttrunc=20"], "columns": ["no solver", "Tsolver=10"],
+        "methods": [["zero_filled", "munet"], [None, "munet"]],
+    }  # fmt: skip
     table = build(long_table(), RECORDS, SETTINGS | ONE_NUMBER | {"grid": grid})
     head, _, first, second = rows_of(markdown(table))
     assert head == ["SSIM ↑", "no solver", "Tsolver=10"] and second[:2] == ["Ttrunc=20", "-"]
@@ -41,9 +44,14 @@ def test_a_grid_has_a_method_in_each_cell_and_a_dash_where_there_is_none():
 
 
 def test_a_grid_names_the_tables_methods_and_has_one_number_for_each():
-    grid = {"a": {"b": "munet"}}
+    grid = {"rows": ["a"], "columns": ["b"], "methods": [["munet"]]}
     assert TableSettings.of(grid=grid, **ONE_NUMBER).methods == ["munet"]
-    for wrong, message in (({"methods": ["ddpm"]}, "methods of the table, ddpm"), ({"sizes": [8, 16]}, "one size")):
+    for wrong, message in (
+        ({"methods": ["ddpm"]}, "methods of the table, ddpm"),
+        ({"sizes": [8, 16]}, "one size"),
+        ({"grid": grid | {"rows": ["a", "c"]}}, "expected 2 rows of 1 methods"),
+        ({"grid": grid | {"methods": [[None]]}}, "an empty row or column"),
+    ):
         with pytest.raises(UserError, match=message):
             TableSettings.of(**{"grid": grid, **ONE_NUMBER, **wrong})
 

@@ -13,6 +13,7 @@ from shown_content import colour_bars, content, on_panels, panels, shown_map, sh
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.views import View
+from mrsi_sr.report.figures.words import fitted, largest_points, width_inch
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import MOST_PANELS
 
@@ -91,7 +92,8 @@ def test_a_papers_figure_has_its_panels_and_colour_bars_and_can_be_read(name):
     assert illegible(figure) == [] and on_panels(figure) == []
     assert [len(row) for row in panels(figure)] == in_rows
     assert sorted(colour_bars(figure)) == sorted(bars)
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()) >= 5
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) >= 5 and max(sizes) <= 7
     width, height = figure.get_size_inches()
     assert width == style.PAGE_INCH and height <= style.PAGE_HEIGHT_INCH
 
@@ -229,6 +231,14 @@ def test_values_of_any_magnitude_have_numbers_beside_their_bars():
         assert illegible(figure) == [] and on_panels(figure) == []
 
 
+def test_a_method_that_equals_the_ground_truth_has_black_errors():
+    shown = shown_map(SLICES[0])
+    same = replace(shown, zero_filled=shown.truth, samples={"munet": shown.truth[None]})
+    figure = draw(content("qualitative", [same]), width="single")
+    assert illegible(figure) == [] and on_panels(figure) == []
+    assert not np.any(images(figure)[1][1])
+
+
 def test_a_figure_that_no_page_holds_is_refused_with_what_to_do():
     methods = [f"method {k}" for k in range(5)]
     maps = [shown_map(each, methods=methods) for each in SLICES * 4]
@@ -243,3 +253,11 @@ def test_as_many_methods_as_a_figure_may_have_are_drawn():
     figure = draw(content("qualitative", [shown_map(SLICES[0], methods=methods)], methods))
     assert illegible(figure) == [] and on_panels(figure) == []
     assert sum(map(len, panels(figure))) == 2 * (MOST_PANELS + 2) + 1
+
+
+def test_words_are_made_smaller_before_one_is_broken():
+    width = width_inch("Interpolated", 6.0)
+    assert largest_points(["Interpolated", "a"], width) == 6.0
+    assert fitted("Interpolated map", width, 6.0) == "Interpolated\nmap"
+    assert fitted("Interpolated", width, 7.0).count("\n") == 1
+    assert fitted("Interpolated map by hand", width, 6.0, lines=1).endswith("…")

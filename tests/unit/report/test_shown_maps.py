@@ -180,6 +180,16 @@ def test_what_cannot_be_shown_is_said(cohort, figure, settings, message):
     assert message in str(error.value)
 
 
+def test_a_participant_without_samples_of_one_method_is_not_shown(tmp_path):
+    made = evaluated.write(tmp_path)
+    made |= evaluated.score(made, tmp_path / "scores")
+    assert gathered(made).maps[0].of_slice.participant == "sub-12"
+    folder = made["samples"]["munet", 1]
+    (folder / "sub-12.npz").unlink()
+    evaluated.record(folder, participants=["sub-10", "sub-11"])
+    assert gathered(made).maps[0].of_slice.participant == "sub-10"
+
+
 def test_scores_of_other_samples_are_refused(cohort, tmp_path):
     made = evaluated.write(tmp_path / "other", protocol="clean", participants=3)
     for path in made["samples"]["munet", 1].glob("*.npz"):

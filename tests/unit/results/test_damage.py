@@ -8,6 +8,7 @@ import pickle
 import evaluated
 import numpy as np
 import pytest
+import shown_content
 import tiny_cohort
 import torch
 from damage import rewrite
@@ -20,6 +21,7 @@ from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.records import read_samples_record, read_scores_record
 from mrsi_sr.evaluation.samples import Samples, evaluate
 from mrsi_sr.maps import folds
+from mrsi_sr.report.figures import shown
 from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.results.outputs import read_record
 from mrsi_sr.results.ownership import Owner
@@ -81,7 +83,14 @@ def write_samples(path):
     np.savez_compressed(
         path, maps=TRUTH.maps.reshape(-1, 16, 16) + 1, slice=np.repeat(TRUTH.slices, 2),
         metabolite=np.tile(tiny_cohort.METABOLITES, 3), size=np.full(SAMPLES, 4), sample=np.zeros(SAMPLES, int),
+        point=np.full(SAMPLES, ""),
     )  # fmt: skip
+
+
+def write_shown(path):
+    shown.write(
+        shown_content.content("qualitative", [shown_content.shown_map(shown_content.shown_slice("sub-1"))]), path
+    )
 
 
 def write_folds(path):
@@ -138,6 +147,7 @@ KINDS = {
     "folds": (write_folds, folds.read),
     "losses": (write_losses, lambda path: read_csv(path, ("iteration", "part", "loss"), "losses", "train again")),
     "scores": (write_scores, lambda path: scores.read([path], "clean")),
+    "maps of a figure": (write_shown, shown.read),
     "weights": (write_weights, load_weights),
     "checkpoint": (write_checkpoint, lambda path: Checkpoint(path, "a").load(torch.device("cpu"))),
     "record": (lambda path: path.write_text(json.dumps(SAMPLED)), read_record),

@@ -271,3 +271,42 @@ def test_a_phantom_has_the_settings_of_its_table_and_those_that_its_row_tells(pa
     assert PhantomSettings.from_text(phantom_of(row, other, "vienna")) == PhantomSettings.of(
         slices=[16, 25], acquired=[16, 16], naming="vienna", archive=False, lesion=True
     )
+
+
+def of_table(raw, name: str) -> tuple[Plan, SimpleNamespace]:
+    return Plan(raw), SimpleNamespace(experiment="ftddm", table=name)
+
+
+def test_a_table_is_told_its_seeds_and_unit_and_its_grids_headings_are_filled_in(papers):
+    papers["experiments"]["ftddm"]["seeds"] = [3, 1]
+    papers["cohort"]["unit"] = "a.u."
+    papers["methods"]["ftddm_100_solver_20"]["sampler"]["steps"] = 25
+    plan, wildcards = of_table(papers, "table4")
+    told = json.loads(plan.table_settings(wildcards))
+    assert told["seeds"] == [3, 1] and told["unit"] == "a.u." and told["test_unit"] == "map"
+    assert told["grid"]["columns"] == ["no DPM-Solver++", "Tsolver=50", "Tsolver=25", "Tsolver=10"]
+    assert told["grid"]["rows"] == ["Ttrunc=100", "Ttrunc=50", "Ttrunc=20"]
+    assert told["methods"][:2] == ["ftddm_100", "ftddm_100_solver_50"] and len(told["methods"]) == 9
+
+
+def test_a_partial_table_takes_the_scores_that_there_are(papers):
+    plan, wildcards = of_table(papers, "table2")
+    every = plan.metric_files(wildcards)
+    assert len(every) == 3 * 2
+    papers["experiments"]["ftddm"]["tables"]["table2"]["allow_partial"] = True
+    partial, _ = of_table(papers, "table2")
+    assert partial.metric_files(wildcards) == partial.metric_provenance(wildcards) == []
+    Path(every[3]).parent.mkdir(parents=True)
+    Path(every[3]).touch()
+    assert partial.metric_files(wildcards) == [every[3]]
+    assert partial.metric_provenance(wildcards) == [every[3].replace(".parquet", ".provenance.json")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("reference", "munet"), ("marks", [{"heading": "Mask", "methods": ["munet"]}]), ("labels", {"munet": "MUNet"})],
+)
+def test_a_table_names_methods_that_it_shows(papers, key, value):
+    papers["experiments"]["ftddm"]["tables"]["table2"][key] = value
+    with pytest.raises(UserError, match=rf"tables\.table2\.{key} .?munet.? is not known"):
+        Plan(papers)

@@ -1,7 +1,7 @@
 """Rows of image panels with words, colour bars and a caption, placed in inches so that nothing overlaps."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,6 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import axial, style
 from mrsi_sr.report.figures.words import LINE_INCH_PER_POINT, fitted, largest_points, width_inch
 
-WIDTHS_INCH = {"single": style.COLUMN_INCH, "double": style.PAGE_INCH}
 MARGIN, GAP, ROW_GAP = 0.04, 0.035, 0.07  # inches: at the edges, between panels, above a row that has a label
 LARGEST_INCH, COMFORTABLE_INCH, SMALLEST_INCH = 1.6, 0.62, 0.42  # edge of a panel
 BAR, TICK = 0.07, 0.05  # inches: width of a colour bar, and from it to its numbers
@@ -78,8 +77,8 @@ class Row:
 
     cells: Sequence[Panel | Bar | None]
     label: str = ""
-    bars: Sequence[Window] = field(default_factory=tuple)
-    bars_below: Sequence[Window] = field(default_factory=tuple)
+    bars: Sequence[Window] = ()
+    bars_below: Sequence[Window] = ()
 
 
 def draw(arrangements: Iterable[Sequence[Row]], caption: str, width: str) -> Figure:
@@ -90,14 +89,14 @@ def draw(arrangements: Iterable[Sequence[Row]], caption: str, width: str) -> Fig
     """
     fitting = []
     for rows in arrangements:
-        layout = _fitting_a_page(rows, caption, WIDTHS_INCH[width])
+        layout = _fitting_a_page(rows, caption, style.WIDTH_INCH[width])
         if layout.side >= COMFORTABLE_INCH:
             return layout.drawn()
         fitting += [layout] if layout.side >= SMALLEST_INCH else []
     if not fitting:
         raise UserError(
-            f"the figure does not fit on a page of {WIDTHS_INCH[width]} x {style.PAGE_HEIGHT_INCH} inches with panels"
-            f" of at least {SMALLEST_INCH} inches\n  show fewer maps or methods, or set width: double"
+            f"the figure does not fit on a page of {style.WIDTH_INCH[width]} x {style.PAGE_HEIGHT_INCH} inches with"
+            f" panels of at least {SMALLEST_INCH} inches\n  show fewer maps or methods, or set width: double"
         )
     return max(fitting, key=lambda each: each.side).drawn()
 

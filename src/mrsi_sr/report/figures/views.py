@@ -104,4 +104,5 @@ def names_of(maps: Iterable[ShownMap]) -> str:
 
 
 def _positive(high: float) -> float:
-    return max(float(high), float(np.finfo(np.float32).tiny))
+    """Upper end of a window; 1 of an image without a value above zero."""
+    return float(high) if high > 0 else 1.0
