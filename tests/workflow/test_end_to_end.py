@@ -76,7 +76,7 @@ def test_the_report_shows_tables_and_figures_and_cuts_none(report):
 
 def test_no_picture_outside_the_pages_is_cut(report):
     with browser.opened() as driver:
-        for path, name in ((["Cohort", "Quality masks"], "sub-01"), (["Training"], "1")):
+        for path, name in ((["Cohort", "Quality masks"], "sub-01"), (["Training"], "2")):
             show(driver, report, path, name)
             tops = driver.execute_script("return [...document.images].map(each => each.getBoundingClientRect().top);")
             assert len(tops) == 2 and min(tops) >= 0  # the viewer's logo, and the picture

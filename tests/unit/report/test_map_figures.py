@@ -13,6 +13,7 @@ from shown_content import colour_bars, content, on_panels, panels, shown_map, sh
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.views import View
+from mrsi_sr.report.figures.words import fitted, largest_points, width_inch
 from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import MOST_PANELS
 
@@ -252,3 +253,11 @@ def test_as_many_methods_as_a_figure_may_have_are_drawn():
     figure = draw(content("qualitative", [shown_map(SLICES[0], methods=methods)], methods))
     assert illegible(figure) == [] and on_panels(figure) == []
     assert sum(map(len, panels(figure))) == 2 * (MOST_PANELS + 2) + 1
+
+
+def test_words_are_made_smaller_before_one_is_broken():
+    width = width_inch("Interpolated", 6.0)
+    assert largest_points(["Interpolated", "a"], width) == 6.0
+    assert fitted("Interpolated map", width, 6.0) == "Interpolated\nmap"
+    assert fitted("Interpolated", width, 7.0).count("\n") == 1
+    assert fitted("Interpolated map by hand", width, 6.0, lines=1).endswith("…")
