@@ -193,6 +193,27 @@ def test_the_page_shows_each_image_as_its_data_in_colours_and_in_grey(study, ope
     assert grey == sorted(grey) and min(grey) > 31
 
 
+def test_the_sets_of_a_slice_show_the_images_that_the_key_says(study, opened):
+    """Of each canvas of the sets A and B: which image of the pair has its pixels, left or right."""
+    start(opened, study / "page.html", "H")
+    case, shown = opened.execute_script("""
+        goTo(screens.findIndex((each) => !each.map));
+        const { each } = screen(), canvases = [...document.querySelectorAll(".rows canvas")], number = each.maps.length;
+        const same = (canvas, text) => {
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          return bytesOf(text).every((value, i) => [0, 1, 2].every(
+            (c) => pixels[4 * i + c] === (value ? colourTables.viridis[3 * value + c] : NO_VALUE[c])));
+        };
+        const side = (canvas, m) => each.maps[m].images.findIndex((text) => same(canvas, text));
+        const truth = each.maps.every((map, m) => same(canvases[number + m], map.truth));
+        const rows = [0, 2].map((row) => each.maps.map((map, m) => side(canvases[row * number + m], m)));
+        return [each.case, truth ? rows : null];""")
+    key = {(row.case, row.metric, row.image): row.role for row in keys.read(study / "key.csv")}
+    for name, sides in zip("AB", shown, strict=True):
+        for metabolite, side in zip(("tCr", "tCho"), sides, strict=True):
+            assert key[case, metabolite, ("left", "right")[side]] == key[case, "sharpness", name]
+
+
 def test_without_storage_the_page_says_so_and_asks_before_it_is_left(study, opened):
     script = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } });"
     added = opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
