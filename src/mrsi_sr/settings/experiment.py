@@ -16,7 +16,6 @@ from mrsi_sr.settings.base import (
     Names,
     Settings,
     Sizes,
-    SweptValue,
     Words,
 )
 from mrsi_sr.settings.errors import listed, rule
@@ -233,8 +232,8 @@ class FigureSettings(Shown):
     )
     folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
-    values: dict[str, dict[str, SweptValue]] = Field(
-        {}, description="value of each point of a swept method, by the method's name and the point"
+    seeds: Seeds | None = Field(
+        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
     )
     expected: dict[str, dict[str, str]] | None = Field(
         None,

@@ -62,7 +62,7 @@ class Lineage:
             ],
             "table": [plan.table_settings],
             "compare": [plan.table_settings],
-            "figure": [plan.figure_settings],
+            "figure": [plan.figure_settings, plan.figure_flags],
             "claim": [plan.claim_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],

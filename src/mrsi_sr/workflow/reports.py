@@ -89,7 +89,7 @@ class ReportPlan(ExperimentPlan):
                 "labels": self._labels(methods, {}),
                 "unit": self.cohort.unit,
                 "region": REGIONS[experiment.protocol][0],
-                "values": self._values(methods),
+                "seeds": self._seeds_of_figure(wildcards),
                 "expected": self._expected(methods, folds),
                 **origin,
             }
@@ -131,9 +131,8 @@ class ReportPlan(ExperimentPlan):
     def places_of_figure(self, wildcards) -> list[Place]:
         """Wildcards of the samplings, or scorings, that a figure shows."""
         experiment, folds = self._experiment(wildcards), self._folds_of_figure(wildcards)
-        runs = [run for run in runs_of(experiment) if run.fold in folds]
-        if self._figure(wildcards).shows == "maps":
-            runs = [run for run in runs if run.seed == experiment.seeds[0]]
+        seeds = self._seeds_of_figure(wildcards)
+        runs = [run for run in runs_of(experiment) if run.fold in folds and run.seed in seeds]
         return self._places(wildcards, self._methods_of_figure(wildcards), runs)
 
     def figure_samples(self, wildcards) -> list[str]:
@@ -169,6 +168,11 @@ class ReportPlan(ExperimentPlan):
         folds, figure = self._experiment(wildcards).folds.run, self._figure(wildcards)
         return [figure.fold or folds[0]] if figure.shows == "maps" or figure.fold else folds
 
+    def _seeds_of_figure(self, wildcards) -> list[int]:
+        """Seeds that a figure shows: the first for maps, all for scores."""
+        seeds = self._experiment(wildcards).seeds
+        return seeds[:1] if self._figure(wildcards).shows == "maps" else seeds
+
     # --- both
 
     def tables(self) -> list[str]:
@@ -182,18 +186,18 @@ class ReportPlan(ExperimentPlan):
         return targets
 
     def all_tables(self) -> list[Place]:
-        """Wildcards of the tables of the planned experiments."""
-        experiments = self.configuration.studied.items()
-        return [{"experiment": name, "table": table} for name, each in experiments for table in each.tables]
+        """Wildcards of the tables of the planned experiments, by name."""
+        experiments = sorted(self.configuration.studied.items())
+        return [{"experiment": name, "table": table} for name, each in experiments for table in sorted(each.tables)]
 
     def numbers(self) -> list[str]:
         """Tables of the planned experiments, as CSV."""
         return ["results/{experiment}/tables/{table}.csv".format(**place) for place in self.all_tables()]
 
     def figures(self) -> list[str]:
-        """Figures of the planned experiments."""
-        experiments = self.configuration.studied.items()
-        return [f"results/{name}/figures/{each}.png" for name, experiment in experiments for each in experiment.figures]
+        """Figures of the planned experiments, by name."""
+        experiments = sorted(self.configuration.studied.items())
+        return [f"results/{name}/figures/{each}.png" for name, own in experiments for each in sorted(own.figures)]
 
     def _origin(self, wildcards) -> dict:
         """Facts of the captions of tables and figures."""
@@ -230,12 +234,6 @@ class ReportPlan(ExperimentPlan):
         return {
             name: label_of(self.configuration, name, own.get(name) or own.get(split_point(name)[0])) for name in methods
         }
-
-    def _values(self, methods: list[str]) -> dict[str, dict[str, float | str]]:
-        """Value of each point of swept methods, by method and point."""
-        swept = {split_point(name)[0] for name in methods if split_point(name)[1]}
-        settings = {name: self.configuration.method(name) for name in sorted(swept)}
-        return {name: dict(zip(each.points, each.sweep.values, strict=True)) for name, each in settings.items()}
 
     def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
         """Fingerprint of the settings of a method's maps, by method (with its point) and fold."""

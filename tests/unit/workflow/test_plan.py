@@ -117,8 +117,17 @@ def set_methods(raw):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_label, {"plan.table_settings", "plan.figure_settings", "plan.hand_over_settings"}),
-        (set_title, {"plan.table_settings"}),
+        (
+            set_label,
+            {
+                "plan.table_settings",
+                "plan.figure_settings",
+                "plan.claim_settings",
+                "plan.hand_over_settings",
+                'plan.lineage("evidence")',
+            },
+        ),
+        (set_title, {"plan.table_settings", 'plan.lineage("evidence")'}),
         (
             set_batches,
             {
@@ -127,7 +136,7 @@ def set_methods(raw):
                 "plan.hand_over_settings",
             },
         ),
-        (set_metrics, {"plan.table_settings"}),
+        (set_metrics, {"plan.table_settings", 'plan.lineage("evidence")'}),
         (
             set_methods,
             {
@@ -136,6 +145,7 @@ def set_methods(raw):
                 "plan.metric_provenance",
                 'plan.lineage("compare")',
                 'plan.lineage("table")',
+                'plan.lineage("evidence")',
             },
         ),
     ],
@@ -170,7 +180,7 @@ def test_a_folds_own_settings_reach_training_sampling_and_what_tables_expect_in_
     def questions(fold: str) -> list:
         sampled = given(papers, "networks_of_method", fold=fold, method="filter_scaling")["network"]
         trained = given(papers, "network_settings", fold=fold, network="munet_fs")
-        return [sampled, trained, given(papers, "test_settings", table="table1")["expected"]["filter_scaling"][fold]]
+        return [sampled, trained, given(papers, "table_settings", table="table1")["expected"]["filter_scaling"][fold]]
 
     own, other = questions("2"), questions("1")
     assert own[0] == own[1] == other[1] | {"learning_rate": 2e-4, "batch_size": 4} and other[0] == other[1]
@@ -200,7 +210,7 @@ def test_words_of_the_user_reach_rules_by_functions_alone(repository):
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
     paths_alone = {  # made of checked names
         "plan.all_slices()", "plan.checks()", 'plan.cohort_files("volumes/provenance.json")',
-        "plan.new_scans.results()",
+        "plan.new_scans.results()", "plan.numbers()", "plan.figures()", "plan.cohort_summary()",
     }  # fmt: skip
     called = {each for each in ASKED.findall(text) if each.endswith(")")} - paths_alone
     assert called
@@ -228,13 +238,6 @@ def test_snakemake_does_not_compare_what_is_untracked():
 
     assert Rule._is_deriving_function(Plan.untracked(lambda wildcards: 1))
     assert not Rule._is_deriving_function(Plan.table_settings)
-
-
-def test_tests_are_given_nothing_that_only_captions_say(papers):
-    assert set(given(papers, "test_settings", table="table1")) == {
-        "sizes", "pool_sizes", "metrics", "region", "mix_folds", "methods", "experiment", "protocol", "folds",
-        "expected",
-    }  # fmt: skip
 
 
 def test_a_label_of_a_table_stands_in_that_table_alone(papers):

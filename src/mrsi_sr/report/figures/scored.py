@@ -115,7 +115,7 @@ def _as_of_a_table(table: pd.DataFrame, settings: FigureSettings) -> TableSettin
         case Conditions():
             points = [point for point in dict.fromkeys(table.method) if split_point(point)[0] == figure.method]
             methods, metrics = points or [figure.method], [figure.metric]
-    same = ("protocol", "experiment", "region", "folds", "folds_in_all")
+    same = ("protocol", "experiment", "region", "folds", "folds_in_all", "seeds")
     keys = {key: getattr(settings, key) for key in same} | {"methods": methods, "metrics": metrics}
     if settings.expected is not None:  # the points of a sweep are made with one setting
         keys["expected"] = {split_point(method)[0]: folds for method, folds in settings.expected.items()}
