@@ -32,7 +32,7 @@ def filled_in(
     The point of a sweep is added at the end where the label has no {value}. where: full name of the label, for errors.
     Raises UserError for braces that are not closed, and for a name that the method and its networks do not have.
     """
-    sampler = method.points[point]
+    sampler = method.points.get(point, method.sampler)  # without a point, a sweep's method as a whole
     known = {key: value for network in networks for key, value in network.plain().items() if value is not None}
     known |= {key: value for key, value in sampler.plain().items() if value is not None}
     known |= {SWEPT: point} if point else {}

@@ -86,7 +86,7 @@ class ReportPlan(ExperimentPlan):
         return as_json(
             {
                 "figure": figure.plain(),
-                "labels": self._labels(methods, {}),
+                "labels": self._labels([*methods, *self._figure(wildcards).all_methods], {}),
                 "unit": self.cohort.unit,
                 "region": REGIONS[experiment.protocol][0],
                 "seeds": self._seeds_of_figure(wildcards),

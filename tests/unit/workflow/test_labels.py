@@ -23,6 +23,7 @@ SWEPT = FTDDM | {"sweep": {"key": "temperature", "values": [0.0, 0.25]}}
         ("tau = {value}", SWEPT, "0.25", "tau = 0.25"),
         ("tau = {temperature}", SWEPT, "0", "tau = 0"),
         ("FTDDM", SWEPT, "0.25", "FTDDM, 0.25"),
+        ("FTDDM", SWEPT, "", "FTDDM"),
         ("{{braces}}", FTDDM, "", "{braces}"),
     ],
 )
