@@ -43,8 +43,12 @@ def network_settings(name: str, changes: dict[str, dict] | None = None) -> Netwo
 
 
 def method_settings(name: str) -> MethodSettings:
-    """The settings of one of the papers' methods, for networks at toy size."""
+    """The settings of one of the papers' methods, for networks at toy size, with two points and samples at most."""
     method = PAPERS.method(name)
+    method |= {"samples": min(method.samples, 2), "subset": {}}
+    if method.sweep is not None:
+        values = list(METABOLITES) if method.sweep.key == "conditioned_metabolite" else method.sweep.values[:2]
+        method |= {"sweep": method.sweep.plain() | {"values": values}}
     if getattr(method.sampler, "steps", None) is None:
         return method
     return method | {"sampler": method.sampler.plain() | {"steps": method.sampler.steps // SHORTER}}

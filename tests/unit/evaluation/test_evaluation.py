@@ -39,6 +39,7 @@ def samples(truth):
         Path("munet/sub-3.npz"), "sub-3", maps.astype(np.float32),
         slice=truth.slices[[s for s, _, _ in rows]], metabolite=np.array(["tCr", "tCho"])[[m for _, m, _ in rows]],
         size=np.full(len(rows), 8, np.int16), sample=np.array([sample for *_, sample in rows], np.int16),
+        point=np.full(len(rows), ""),
     )  # fmt: skip
 
 
