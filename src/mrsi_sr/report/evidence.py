@@ -51,7 +51,7 @@ def evidence(published: dict[str, PublishedPaper], tables: Sequence[Path], figur
         own = {path.stem: path for path in tables if path.parts[-3] == name}
         drawn = {path.stem: path for path in figures if path.parts[-3] == name}
         if own or drawn:
-            parts += [f"## {markup.markdown(paper.paper)}", _list_of(own, drawn, paper)]
+            parts += [f"## {markup.markdown(paper.paper)}", _list_of(name, own, drawn, paper)]
             parts += [_beside(own[table], table, rows, paper) for table, rows in paper.tables.items() if table in own]
     return "\n\n".join(parts) + "\n"
 
@@ -62,16 +62,14 @@ PREFACE = (
 )
 
 
-def _list_of(tables: dict[str, Path], figures: dict[str, Path], paper: PublishedPaper) -> str:
-    """Table of an experiment's tables and figures: rule, file and content."""
-    rows = [("table", path, _size_of(_read(path))) for path in tables.values()]
-    rows += [("figure", path, paper.figures.get(name, "")) for name, path in figures.items()]
-    lines = [f"| `{rule}` | `{_place(path)}` | {markup.markdown(words)} |" for rule, path, words in rows]
+def _list_of(experiment: str, tables: dict[str, Path], figures: dict[str, Path], paper: PublishedPaper) -> str:
+    """Table of an experiment's tables, figures and reader studies: rule, file and content."""
+    rows = [("table", f"tables/{name}.csv", _size_of(_read(path))) for name, path in tables.items()]
+    rows += [("figure", f"figures/{name}.png", paper.figures.get(name, "")) for name in figures]
+    studies = paper.reader_studies.items()
+    rows += [("reader_ratings", f"reader_study/{name}/analysis/figure.png", words) for name, words in studies]
+    lines = [f"| `{rule}` | `results/{experiment}/{file}` | {markup.markdown(words)} |" for rule, file, words in rows]
     return "\n".join(["| rule | file | content |", "| --- | --- | --- |", *lines])
-
-
-def _place(path: Path) -> str:
-    return "/".join(("results", *path.parts[-3:]))
 
 
 def _size_of(table: pd.DataFrame) -> str:

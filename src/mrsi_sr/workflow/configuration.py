@@ -42,6 +42,7 @@ from mrsi_sr.workflow.consistency import (
 )
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.runs import Run, runs_of
+from mrsi_sr.workflow.used import used_methods, used_networks
 
 
 class _Whole(Settings):
@@ -101,8 +102,8 @@ class Configuration:
         experiments = {
             name: ExperimentSettings.checked(raw.experiments[name], f"experiments.{name}") for name in planned
         }
-        methods = _used_methods(raw.methods, experiments, cohort.metabolites)
-        networks = _used_networks(raw.networks, methods, cohort.metabolites)
+        methods = used_methods(raw.methods, experiments, cohort.metabolites)
+        networks = used_networks(raw.networks, methods, cohort.metabolites)
         others = {}
         for name in [name for name in raw.experiments if name not in planned]:
             with suppress(UserError):  # what is not planned need not be usable
@@ -297,47 +298,3 @@ class Configuration:
     def _differing_folds(self, *networks: str) -> list[int | None]:
         """Each fold in which one of these networks has settings of its own, and None for all other folds."""
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
-
-
-def _used_methods(
-    raw: dict[str, Any], experiments: dict[str, ExperimentSettings], metabolites: list[str]
-) -> dict[str, PlannedMethod]:
-    """The methods that experiments compare, in the configuration's order."""
-    used = set()
-    for name, experiment in experiments.items():
-        for method in experiment.methods:
-            check_known(method, raw, f"experiments.{name}.methods")
-            used.add(method)
-    return {
-        name: PlannedMethod.checked(_over_all_metabolites(raw[name], metabolites), f"methods.{name}")
-        for name in raw
-        if name in used
-    }
-
-
-def _over_all_metabolites(method: Any, metabolites: list[str]) -> Any:
-    """A raw method with the cohort's metabolites in a sweep over conditioned_metabolite that names no values."""
-    match method:
-        case {"sweep": {"key": "conditioned_metabolite", **others}} if "values" not in others and len(metabolites) > 1:
-            return method | {"sweep": method["sweep"] | {"values": metabolites}}
-    return method
-
-
-def _used_networks(
-    raw: dict[str, Any], methods: dict[str, PlannedMethod], metabolites: list[str]
-) -> dict[str, PlannedNetwork]:
-    """The networks of methods and those that must be trained before them, in the configuration's order."""
-    found: dict[str, PlannedNetwork] = {}
-    waiting = [
-        (network, f"methods.{name}.networks.{role}")
-        for name, method in methods.items()
-        for role, network in method.networks.items()
-    ]
-    while waiting:
-        name, where = waiting.pop()
-        check_known(name, raw, where)
-        if name not in found:
-            found[name] = PlannedNetwork.checked(raw[name], metabolites, f"networks.{name}")
-            needs = found[name].settings.needs
-            waiting += [(needed, f"networks.{name}.needs.{role}") for role, needed in needs.items()]
-    return {name: found[name] for name in raw if name in found}

@@ -16,6 +16,7 @@ study:
       ours: {nfe: 101, parameters: 50.5, nrmse: {8: [0.356, 0.168]}}
       theirs: {nrmse: {8: [0.4, 0.2]}}
   figures: {fig3: maps}
+  reader_studies: {fig8: ratings}
 """
 
 
@@ -51,6 +52,7 @@ def test_published_numbers_stand_beside_ours(written):
     assert "cohort toy (phantom: simulated, not patients), protocol paper, fold 1 of 5" in text
     assert "0123abcd" in text and "In brackets: 25 patients." in text
     assert "| `figure` | `results/study/figures/fig3.png` | maps |" in text
+    assert "| `reader_ratings` | `results/study/reader_study/fig8/analysis/figure.png` | ratings |" in text
     assert "| `table` | `results/study/tables/table1.csv` | 2 methods, 1 size of low resolution |" in text
 
 
