@@ -40,6 +40,7 @@ from mrsi_sr.workflow.consistency import (
     check_readers_images,
     check_sizes_fit,
 )
+from mrsi_sr.workflow.labels import filled_in
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.runs import Run, runs_of
 from mrsi_sr.workflow.used import used_methods, used_networks
@@ -135,6 +136,16 @@ class Configuration:
     def method(self, name: str) -> MethodSettings:
         """Settings that a method samples with."""
         return self.planned_method(name).settings
+
+    def label(self, name: str, label: str | None = None) -> str:
+        """Label of a method or of one point of its sweep, METHOD or METHOD@VALUE, with its numbers filled in.
+
+        label: another label in place of the method's own. Raises UserError as labels.filled_in does.
+        """
+        method, point = split_point(name)
+        planned = self.planned_method(method)
+        networks = [self.network(each, None) for each in planned.networks.values()]
+        return filled_in(label or planned.label, planned.settings, networks, point, where=f"methods.{method}.label")
 
     def sizes_of(self, experiment: str, method: str) -> list[int]:
         """Low-resolution sizes that a method is sampled at in an experiment: its own, or the experiment's."""
@@ -286,6 +297,7 @@ class Configuration:
         method = self.methods[name]
         check_sizes_fit(method.sizes or [], self.cohort.slices.frame, f"methods.{name}.sizes")
         check_metabolites_of_method(method, self.cohort, f"methods.{name}")
+        self.label(name)
         for fold in self._differing_folds(*method.networks.values()):
             where = f"methods.{name}" if fold is None else f"fold {fold} of methods.{name}"
             used = {role: self.network(network, fold) for role, network in method.networks.items()}

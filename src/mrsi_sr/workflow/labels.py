@@ -5,23 +5,10 @@ from string import Formatter
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.errors import suggestion
-from mrsi_sr.settings.method import MethodSettings, split_point
+from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
-from mrsi_sr.workflow.configuration import Configuration
 
 SWEPT = "value"
-
-
-def label_of(configuration: Configuration, name: str, label: str | None = None) -> str:
-    """Label of a method, or of one point of its sweep, filled in.
-
-    name: METHOD or METHOD@VALUE. label: another label in place of the method's own.
-    Raises UserError as `filled_in` does.
-    """
-    method, point = split_point(name)
-    planned = configuration.planned_method(method)
-    networks = [configuration.network(each, None) for each in planned.networks.values()]
-    return filled_in(label or planned.label, planned.settings, networks, point, where=f"methods.{method}.label")
 
 
 def filled_in(
@@ -29,13 +16,14 @@ def filled_in(
 ) -> str:
     """A label with values in place of {truncation}, {steps} and other keys, and the point's in place of {value}.
 
-    The point of a sweep is added at the end where the label has no {value}. where: full name of the label, for errors.
+    The point of a sweep is added at the end where the label has no {value}; without a point, {value} is all of them.
+    where: full name of the label, for errors.
     Raises UserError for braces that are not closed, and for a name that the method and its networks do not have.
     """
     sampler = method.points.get(point, method.sampler)  # without a point, a sweep's method as a whole
     known = {key: value for network in networks for key, value in network.plain().items() if value is not None}
     known |= {key: value for key, value in sampler.plain().items() if value is not None}
-    known |= {SWEPT: point} if point else {}
+    known |= {SWEPT: point or ", ".join(method.points)} if method.sweep else {}
     try:
         parts = list(Formatter().parse(label))
     except ValueError as error:

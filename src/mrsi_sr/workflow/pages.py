@@ -48,7 +48,7 @@ class PagePlan(ReportPlan):
                 "metabolites": list(self.cohort.metabolites),
                 "sizes": experiment.evaluate_sizes,
                 "folds_in_all": experiment.folds.number,
-                "labels": {name: self.configuration.planned_method(name).label for name in experiment.methods},
+                "labels": {name: self.configuration.label(name) for name in experiment.methods},
                 "figures": sorted(experiment.figures),
                 "tables": {
                     name: {"test": table.test, "unit": table.test_unit} for name, table in experiment.tables.items()

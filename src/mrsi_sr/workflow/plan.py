@@ -109,7 +109,9 @@ class Plan(PagePlan):
                 "cohort": self.cohort.name,
                 "phantom": self.cohort.simulate is not None,
                 "folds": experiment.folds.run,
-                "methods": {name: method.plain() for name, method in methods.items()},
+                "methods": {
+                    name: method.plain() | {"label": self.configuration.label(name)} for name, method in methods.items()
+                },
                 "networks": networks,
             }
         )

@@ -10,10 +10,9 @@ from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.reader_study import ReaderStudy
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.labels import label_of
+from mrsi_sr.workflow.reports import SAMPLES
 
 FOLDER = "results/{experiment}/reader_study/{study}"
-SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 PAGE, RATED = f"{FOLDER}/page.html", f"{FOLDER}/analysis/figure.png"
 
 
@@ -52,7 +51,7 @@ class ReaderStudies:
                 "cohort": cohort.name,
                 "phantom": cohort.simulate is not None,
                 "training_seed": experiment.seeds[0],
-                "labels": {name: label_of(self.configuration, name) for name in methods},
+                "labels": {name: self.configuration.label(name) for name in methods},
             }
         )
 

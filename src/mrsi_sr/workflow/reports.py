@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.experiment import REGIONS, Grid
+from mrsi_sr.settings.experiment import Grid
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
 from mrsi_sr.workflow.experiments import ExperimentPlan
-from mrsi_sr.workflow.labels import label_of
 from mrsi_sr.workflow.runs import Run, runs_of, text_of
 
 SAMPLES = "results/{experiment}/fold-{fold}/samples/{method}"
 SCORES = "results/{experiment}/fold-{fold}/metrics/{method}"
+TABLE = "results/{experiment}/tables/{table}{kind}"
 SHOWN = "results/{experiment}/figures/shown/{figure}.npz"
 Place = dict[str, str]  # wildcards of a sampling or scoring
 
@@ -62,7 +63,7 @@ class ReportPlan(ExperimentPlan):
 
         def filled(headings: list[str], methods: Iterable[Sequence[str | None]]) -> list[str]:
             first = [next(filter(None, own)) for own in methods]
-            return [label_of(self.configuration, *each) for each in zip(first, headings, strict=True)]
+            return [self.configuration.label(*each) for each in zip(first, headings, strict=True)]
 
         columns = filled(grid.columns, zip(*grid.methods, strict=True))
         return grid.plain() | {"rows": filled(grid.rows, grid.methods), "columns": columns}
@@ -80,15 +81,14 @@ class ReportPlan(ExperimentPlan):
 
     def figure_settings(self, wildcards) -> str:
         """Settings of a figure, and what its caption says of where maps and scores come from."""
-        experiment, figure = self._experiment(wildcards), self._figure(wildcards)
+        figure = self._figure(wildcards)
         methods, folds = self._methods_of_figure(wildcards), self._folds_of_figure(wildcards)
         origin = self._origin(wildcards) | {"folds": folds}
         return as_json(
             {
                 "figure": figure.plain(),
-                "labels": self._labels([*methods, *self._figure(wildcards).all_methods], {}),
+                "labels": self._labels([*methods, *figure.all_methods], {}),
                 "unit": self.cohort.unit,
-                "region": REGIONS[experiment.protocol][0],
                 "seeds": self._seeds_of_figure(wildcards),
                 "expected": self._expected(methods, folds),
                 **origin,
@@ -178,11 +178,9 @@ class ReportPlan(ExperimentPlan):
     def tables(self) -> list[str]:
         """Tables of the planned experiments, with tests between the methods of those that have more than one."""
         targets = []
-        for name, experiment in self.configuration.studied.items():
-            for table, settings in experiment.tables.items():
-                compared = len(self._with_points(settings.methods or experiment.methods)) > 1
-                targets += [f"results/{name}/tables/{table}.csv"]
-                targets += [f"results/{name}/tables/{table}.tests.csv"] if compared else []
+        for place in self.all_tables():
+            compared = len(self._methods_of_table(SimpleNamespace(**place))) > 1
+            targets += [TABLE.format(**place, kind=kind) for kind in (".csv", ".tests.csv")[: 1 + compared]]
         return targets
 
     def all_tables(self) -> list[Place]:
@@ -192,7 +190,7 @@ class ReportPlan(ExperimentPlan):
 
     def numbers(self) -> list[str]:
         """Tables of the planned experiments, as CSV."""
-        return ["results/{experiment}/tables/{table}.csv".format(**place) for place in self.all_tables()]
+        return [TABLE.format(**place, kind=".csv") for place in self.all_tables()]
 
     def figures(self) -> list[str]:
         """Figures of the planned experiments, by name."""
@@ -232,16 +230,17 @@ class ReportPlan(ExperimentPlan):
     def _labels(self, methods: list[str], own: dict[str, str]) -> dict[str, str]:
         """Labels of methods and points, filled in. own: labels of one table, in place of the methods'."""
         return {
-            name: label_of(self.configuration, name, own.get(name) or own.get(split_point(name)[0])) for name in methods
+            name: self.configuration.label(name, own.get(name) or own.get(split_point(name)[0])) for name in methods
         }
 
     def _expected(self, methods: list[str], folds: list[int]) -> dict[str, dict[str, str]]:
         """Fingerprint of the settings of a method's maps, by method (with its point) and fold."""
-        settings = {name: self.configuration.method(split_point(name)[0]) for name in methods}
-        return {
-            name: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
-            for name, each in settings.items()
+        settings = {method: self.configuration.method(method) for method, _ in map(split_point, methods)}
+        by_fold = {
+            method: {str(fold): sampling_fingerprint(each, self._networks(each.networks, fold)) for fold in folds}
+            for method, each in settings.items()
         }
+        return {name: by_fold[split_point(name)[0]] for name in methods}
 
 
 def score_files(places: list[Place]) -> list[str]:

@@ -1,11 +1,16 @@
 """Labels of methods take their numbers from the settings."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import network_settings
+from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.labels import filled_in
+from mrsi_sr.workflow.plan import Plan
 
 DENOISER = network_settings({
     "architecture": "denoising_unet", "objective": "noise_prediction", "diffusion_steps": 100, "truncation": 10,
@@ -24,6 +29,7 @@ SWEPT = FTDDM | {"sweep": {"key": "temperature", "values": [0.0, 0.25]}}
         ("tau = {temperature}", SWEPT, "0", "tau = 0"),
         ("FTDDM", SWEPT, "0.25", "FTDDM, 0.25"),
         ("FTDDM", SWEPT, "", "FTDDM"),
+        ("tau = {value}", SWEPT, "", "tau = 0, 0.25"),
         ("{{braces}}", FTDDM, "", "{braces}"),
     ],
 )
@@ -35,3 +41,17 @@ def test_names_in_braces_stand_for_settings(label, method, point, shown):
 def test_a_name_that_is_none_is_refused(label, said):
     with pytest.raises(UserError, match=said):
         filled_in(label, FTDDM, [DENOISER], where="methods.ftddm.label")
+
+
+def test_a_label_that_cannot_be_filled_in_is_refused_before_any_job(raw):
+    raw["methods"]["munet"]["label"] = "MUNet {iteratoins}"
+    with pytest.raises(UserError, match=r"methods\.munet\.label .*did you mean iterations"):
+        Configuration.resolve(raw)
+
+
+def test_model_cards_and_answer_sheets_have_labels_that_are_filled_in(raw, repository):
+    raw["cohort"]["participants"] = str(repository / raw["cohort"]["participants"])
+    raw["methods"]["munet"]["label"] = "MUNet of {iterations} steps"
+    plan, place = Plan(raw), SimpleNamespace(experiment="toy")
+    assert json.loads(plan.claim_settings(place))["labels"]["munet"] == "MUNet of 4 steps"
+    assert json.loads(plan.hand_over_settings(place))["methods"]["munet"]["label"] == "MUNet of 4 steps"

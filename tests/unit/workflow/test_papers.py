@@ -8,7 +8,6 @@ import yaml
 
 from mrsi_sr import networks
 from mrsi_sr.workflow.configuration import Configuration
-from mrsi_sr.workflow.labels import label_of
 from mrsi_sr.workflow.layers import layered
 
 CHAINS = ("ancestral", "respaced", "dpm_solver", "tdpm", "ftddm")
@@ -33,7 +32,7 @@ def millions(papers: Configuration, method: str) -> float:
 
 
 def test_the_rows_of_ftddms_table_1_have_the_papers_numbers_of_parameters(papers):
-    rows = {label_of(papers, name): name for name in table(papers, "ftddm", "table1").methods}
+    rows = {papers.label(name): name for name in table(papers, "ftddm", "table1").methods}
     printed = {
         "MUNet-FS-cWGAN": 27.5, "DDPM (T=1000)": 30.3, "DDPM (Trespace=100)": 30.3, "DPM-Solver++ (Tsolver=100)": 30.3,
         "TDPM (Ttrunc=100)": 60.6, "FTDDM (Ttrunc=100)": 50.5,
@@ -73,7 +72,7 @@ def test_table_1_has_the_published_terms_and_its_fair_twin_equal_ones(papers):
 def test_diffusion_only_is_ftddm_truncated_at_the_end_of_the_chain(papers):
     shown = table(papers, "ftddm", "table2")
     (name,) = [
-        name for name, label in shown.labels.items() if label_of(papers, name, label) == "Diffusion only (Ttrunc=1000)"
+        name for name, label in shown.labels.items() if papers.label(name, label) == "Diffusion only (Ttrunc=1000)"
     ]
     only, both = papers.method(name), papers.method("ftddm_100")
     assert name in shown.methods and only.sampler.kind == "ancestral"
