@@ -12,6 +12,8 @@ SAMPLER_TERMS = {
     "variance": "variance of a step's noise",
     "adversarial_weight": "adversarial weight",
 }
+REGION_IN_WORDS = {"mask": "inside the quality mask", "frame": "over the whole frame"}
+UNITS = {"psnr": "dB"}  # of metrics that have one of their own
 CONDITIONED = "U-Nets conditioned on the upscaling factor"
 WITHOUT_NOISE = ("temperature", "variance")  # keys that have no effect where a truncated chain is solved by dpm_solver
 
@@ -51,14 +53,13 @@ def caption_of_tests(settings: TableSettings, facts: dict, family: str, notes: I
 
 def _place(settings: TableSettings, facts: dict) -> str:
     """Experiment, protocol, cohort, folds, seeds and maps of the scores."""
-    where = "inside the quality mask" if settings.region == "mask" else "over the whole frame"
-    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
     seeds = str(facts["seeds"])
     trained = f"mean of the training seeds {seeds}" if "," in seeds else f"training seed {seeds}"
+    cohort = cohort_in_words(settings.cohort, settings.phantom)
     return (
-        f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {where}; cohort"
-        f" {settings.cohort}{phantom}; {facts['folds']}; {trained}; {_count(facts['participants'], 'participant')},"
-        f" {_count(facts['maps'], 'map')} at each size."
+        f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {REGION_IN_WORDS[settings.region]};"
+        f" cohort {cohort}; {facts['folds']}; {trained}; {counted(facts['participants'], 'participant')},"
+        f" {counted(facts['maps'], 'map')} at each size."
     )
 
 
@@ -134,7 +135,18 @@ def _what(settings: TableSettings) -> str:
     return f"{what}; s is the upscaling factor."
 
 
-def _count(number: int, noun: str) -> str:
+def cohort_in_words(name: str, phantom: bool) -> str:
+    """Name of a cohort, and that it is no cohort of patients where it is none."""
+    return f"{name} (phantom: simulated, not patients)" if phantom else name
+
+
+def upscaling_factor(frame: int, size: int) -> str:
+    """Upscaling factor from a low-resolution size to the frame, as printed."""
+    return f"{frame / size:.1f}".removesuffix(".0")
+
+
+def counted(number: int, noun: str) -> str:
+    """Number of things in words: 1 map, 2,275 maps."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 

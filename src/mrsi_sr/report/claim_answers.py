@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.report.figures.origin import REGION_IN_WORDS
+from mrsi_sr.report.caption import REGION_IN_WORDS
 from mrsi_sr.report.markup import markdown
 from mrsi_sr.report.study import Study
 from mrsi_sr.results.provenance import fingerprint, origin_of

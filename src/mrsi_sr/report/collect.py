@@ -80,8 +80,8 @@ def read(metrics: Iterable[str | Path], provenance: Iterable[Path], settings: Ta
     return collect(table, read_records(provenance, metrics), settings)
 
 
-def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSettings) -> Collected:
-    """Scores of a table. table: long table of scores.read. records: provenance of its files.
+def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSettings, what: str = "table") -> Collected:
+    """Scores of a table. table: long table of scores.read. records: provenance of its files. what: for errors.
 
     Raises UserError that names all scores which are missing or of other settings than expected, unless the table may be
     partial; and where the rest does not agree (agreement.check_agreement) or is not of the same maps (scores.select).
@@ -90,7 +90,7 @@ def collect(table: pd.DataFrame, records: Iterable[dict], settings: TableSetting
     found = fold_scores(table, records, methods)
     absent = absent_scores(found, methods, settings)
     if absent and not settings.allow_partial:
-        refuse(absent)
+        refuse(absent, what)
     lacked = {(each.method, each.fold, each.seed) for each in absent}
     shown = [each for each in found if (each.method, each.fold, each.seed) not in lacked]
     if not shown:

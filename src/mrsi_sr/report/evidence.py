@@ -8,16 +8,18 @@ from pydantic import BaseModel, ConfigDict
 
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report import markup
+from mrsi_sr.report.caption import cohort_in_words
+from mrsi_sr.report.layout import COST, NOT_AVAILABLE
 from mrsi_sr.results.outputs import check_whole
 from mrsi_sr.results.reading import reading, shaped
 from mrsi_sr.settings.text import read_yaml
 
-COSTS = {  # column of a table: heading, unit, decimals
-    "nfe": ("NFE", 1, 0),
-    "seconds_per_slice": ("Time (s)", 1, 2),
-    "training_hours": ("Train time (h)", 1, 2),
-    "parameters": ("Params (M)", 1e6, 1),
-}
+PRINTED = {
+    "nfe": (1, 0),
+    "seconds_per_slice": (1, 2),
+    "training_hours": (1, 2),
+    "parameters": (1e6, 1),
+}  # unit, decimals
 MeanSd = tuple[float, float]
 
 
@@ -83,19 +85,18 @@ def _beside(path: Path, name: str, published: dict, paper: PublishedPaper) -> st
     first = ours.iloc[0]
     columns = [(metric, size) for size in ours["size"].unique() for metric in METRICS if f"{metric}_mean" in ours]
     columns = [each for each in columns if any(_of(row, *each) for row in published.values())]
-    costs = [cost for cost in COSTS if cost in ours and any(cost in row for row in published.values())]
-    head = ["Method", *(COSTS[cost][0] for cost in costs), *(_heading(metric, size, ours) for metric, size in columns)]
+    costs = [cost for cost in COST if cost in ours and any(cost in row for row in published.values())]
+    head = ["Method", *(COST[cost] for cost in costs), *(_heading(metric, size, ours) for metric, size in columns)]
     lines = [head, ["---"] * len(head)]
     for method, rows in ours.groupby("method", sort=False):
         printed = published.get(method, {})
         cells = [_cost(cost, rows.iloc[0], printed) for cost in costs]
         cells += [_score(metric, size, rows, printed) for metric, size in columns]
         lines.append([markup.markdown(str(rows.label.iloc[0])), *cells])
-    phantom = " (phantom: simulated, not patients)" if first.phantom else ""
+    cohort = cohort_in_words(first.cohort, first.phantom)
     origin = (
-        f"Ours: cohort {first.cohort}{phantom}, protocol {first.protocol}, {first.folds}, {first.participants}"
-        f" participants, {first.maps} maps at each size, configuration {first.configuration}."
-        f" In brackets: {paper.cohort}."
+        f"Ours: cohort {cohort}, protocol {first.protocol}, {first.folds}, {first.participants} participants,"
+        f" {first.maps} maps at each size, configuration {first.configuration}. In brackets: {paper.cohort}."
     )
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"### {name}\n\n{table}\n\n{markup.markdown(origin)}"
@@ -115,13 +116,13 @@ def _heading(metric: str, size: str, ours: pd.DataFrame) -> str:
 def _score(metric: str, size: str, rows: pd.DataFrame, published: dict) -> str:
     own, decimals = rows[rows["size"] == size].iloc[0], METRICS[metric].decimals
     mean, sd, printed = own[f"{metric}_mean"], own[f"{metric}_sd"], _of(published, metric, size)
-    text = "not available" if pd.isna(mean) else f"{mean:.{decimals}f}±{sd:.{decimals}f}"
+    text = NOT_AVAILABLE if pd.isna(mean) else f"{mean:.{decimals}f}±{sd:.{decimals}f}"
     return text + (f" ({printed[0]:.{decimals}f}±{printed[1]:.{decimals}f})" if printed else "")
 
 
 def _cost(cost: str, own: pd.Series, published: dict) -> str:
-    _, unit, decimals = COSTS[cost]
-    text = "not available" if pd.isna(own[cost]) else f"{own[cost] / unit:.{decimals}f}"
+    unit, decimals = PRINTED[cost]
+    text = NOT_AVAILABLE if pd.isna(own[cost]) else f"{own[cost] / unit:.{decimals}f}"
     return text + (f" ({published[cost]:.{decimals}f})" if cost in published else "")
 
 

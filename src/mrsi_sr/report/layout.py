@@ -8,7 +8,7 @@ import pandas as pd
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import ALL_SIZES
 from mrsi_sr.report import statistics
-from mrsi_sr.report.caption import caption_of_tests
+from mrsi_sr.report.caption import caption_of_tests, upscaling_factor
 from mrsi_sr.report.collect import Collected
 from mrsi_sr.report.sheet import Cell, Column, Sheet
 from mrsi_sr.report.tables import Table, decimals_of, frame_of
@@ -37,7 +37,7 @@ def sheet_of_tests(tests: pd.DataFrame, collected: Collected) -> Sheet:
     rows = []
     for row, star in zip(tests.to_dict("records"), statistics.significant(tests), strict=True):
         decimals = decimals_of(row["metric"], settings) + 1
-        size = "all" if row["size"] == ALL_SIZES else _factor(frame_of(collected), row["size"])
+        size = "all" if row["size"] == ALL_SIZES else upscaling_factor(frame_of(collected), row["size"])
         cells = [
             Cell(collected.label(row["method_b"])),
             Cell(_label(row["metric"], settings.unit)),
@@ -107,13 +107,8 @@ def _group(table: Table, group: int | str) -> tuple[str, str]:
     """Heading of a size in Markdown, and in LaTeX."""
     if group == ALL_SIZES:
         return "", f"{len(table.settings.sizes)} sizes"
-    factor = _factor(table.frame, group)
+    factor = upscaling_factor(table.frame, group)
     return f"s={factor}", f"s={factor} ({group}×{group})"
-
-
-def _factor(frame: int, size: int) -> str:
-    """Upscaling factor of a size, as printed."""
-    return f"{frame / size:.1f}".removesuffix(".0")
 
 
 def _with_interval(row: dict, key: str, ends: tuple[str, str], decimals: int) -> str:

@@ -50,9 +50,7 @@ def markdown(sheet: Sheet) -> str:
 
 def latex(sheet: Sheet) -> str:
     """The table as LaTeX table* with booktabs rules, best values in bold."""
-    columns = "l" + "".join(column.align for column in sheet.columns)
-    header = [" & ".join([markup.latex(sheet.first), *(markup.latex(column.heading) for column in sheet.columns)])]
-    rows = [" & ".join([markup.latex(first), *map(_latex_cell, cells)]) for first, cells in sheet.rows]
+    columns, header, rows = _latex_parts(sheet)
     return "\n".join(
         [
             NEEDS,
@@ -62,7 +60,7 @@ def latex(sheet: Sheet) -> str:
             f"\\begin{{tabular}}{{{columns}}}",
             "\\toprule",
             *_latex_groups(sheet.columns),
-            header[0] + " \\\\",
+            header + " \\\\",
             "\\midrule",
             *(row + " \\\\" for row in rows),
             "\\bottomrule",
@@ -75,9 +73,7 @@ def latex(sheet: Sheet) -> str:
 
 def latex_long(sheet: Sheet) -> str:
     """The table as LaTeX longtable, which goes on over pages."""
-    columns = "l" + "".join(column.align for column in sheet.columns)
-    header = " & ".join([markup.latex(sheet.first), *(markup.latex(column.heading) for column in sheet.columns)])
-    rows = [" & ".join([markup.latex(first), *map(_latex_cell, cells)]) for first, cells in sheet.rows]
+    columns, header, rows = _latex_parts(sheet)
     return "\n".join(
         [
             f"{NEEDS}, and \\usepackage{{longtable}}",
@@ -92,6 +88,14 @@ def latex_long(sheet: Sheet) -> str:
             "",
         ]
     )
+
+
+def _latex_parts(sheet: Sheet) -> tuple[str, str, list[str]]:
+    """Alignment of the columns, line of headings, and lines of the rows."""
+    columns = "l" + "".join(column.align for column in sheet.columns)
+    header = " & ".join([markup.latex(sheet.first), *(markup.latex(column.heading) for column in sheet.columns)])
+    rows = [" & ".join([markup.latex(first), *map(_latex_cell, cells)]) for first, cells in sheet.rows]
+    return columns, header, rows
 
 
 def _markdown_cell(cell: Cell) -> str:

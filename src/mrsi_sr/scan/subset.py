@@ -17,7 +17,7 @@ def usable(slices: ParticipantSlices, protocol: str, subset: Subset) -> tuple[np
     """
     used, valid = slices.usable(protocol)
     if subset.slices is not None:
-        kept = sorted(range(len(slices.slices)), key=lambda s: _rank(slices, s), reverse=True)[: subset.slices]
+        kept = sorted(range(len(slices.slices)), key=lambda s: rank(slices, s), reverse=True)[: subset.slices]
         used = used & np.isin(np.arange(len(used)), kept)[:, None]
     for name in subset.metabolites or []:
         check_known(name, list(slices.metabolites), f"subset.metabolites of the slices of {slices.participant}")
@@ -43,5 +43,6 @@ def participants_in(subset: Subset, slices: Mapping[str, ParticipantSlices]) -> 
     return [name for name in names if name in chosen]
 
 
-def _rank(slices: ParticipantSlices, s: int) -> tuple[int, int]:
+def rank(slices: ParticipantSlices, s: int) -> tuple[int, int]:
+    """Rank of a participant's slice, by which the highest is taken first: voxels of lesion, then of brain."""
     return int(slices.lesion[s].sum()), int(slices.brain[s].sum())

@@ -73,12 +73,26 @@ class PlannedFolds(FoldSettings):
 
 
 class Shown(Settings):
-    """Which protocol, experiment and cohort a table or figure comes from. In the workflow, the experiment says it."""
+    """Origin of a table or figure: protocol, experiment, cohort, folds and seeds. In the workflow, the plan says it."""
 
     protocol: Protocol = Field("clean", description="protocol of truncation, scaling, metrics and tests")
     experiment: str | None = Field(None, description="name of the experiment; null: any, not named")
     phantom: bool = Field(False, description="whether the cohort is simulated, for the caption")
     labels: dict[str, Words] = Field({}, description="labels of methods by name; others are labelled by their names")
+    cohort: str = Field("not named", description="name of the cohort")
+    unit: str = Field("mM", description="unit of the concentrations")
+    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
+        None, description="folds that must be present; null: the folds in the files"
+    )
+    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
+    seeds: Seeds | None = Field(
+        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
+    )
+    expected: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="fingerprint of the settings that scores and maps must have been made with, by method and fold;"
+        " null: files are only compared with each other",
+    )
 
 
 class Grid(Settings):
@@ -201,21 +215,6 @@ class Table(Settings):
 class TableSettings(Shown, Table):
     """A table, and what its caption says of where the numbers come from."""
 
-    cohort: str = Field("not named", description="name of the cohort")
-    unit: str = Field("mM", description="unit of the concentrations")
-    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
-        None, description="folds that must be present; null: the folds in the files"
-    )
-    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000), Different] | None = Field(
-        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
-    )
-    expected: dict[str, dict[str, str]] | None = Field(
-        None,
-        description="fingerprint of the settings that the metrics must have been made with, by method and fold; null:"
-        " files are only compared with each other",
-    )
-
     @model_validator(mode="after")
     def _choices_of_protocol(self) -> Self:
         return of_protocol(self, self.protocol, "region")
@@ -225,21 +224,7 @@ class FigureSettings(Shown):
     """A figure, and what its caption says of where maps and scores come from."""
 
     figure: AnyFigure = Field(description="kind of the figure, and the keys of that kind")
-    cohort: str = Field("not named", description="name of the cohort")
-    unit: str = Field("mM", description="unit of the concentrations")
-    folds: Annotated[list[FoldNumber], Field(min_length=1), Different] | None = Field(
-        None, description="folds that are shown; null: those in the files"
-    )
-    folds_in_all: FoldNumber | None = Field(None, description="total number of folds; null: the folds in the files")
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
-    seeds: Seeds | None = Field(
-        None, description="seeds of training that must be present, the first one first; null: the seeds in the files"
-    )
-    expected: dict[str, dict[str, str]] | None = Field(
-        None,
-        description="fingerprint of the settings that scores must have been made with, by method and fold; null: files"
-        " are only compared with each other",
-    )
 
 
 class ExperimentSettings(Settings):

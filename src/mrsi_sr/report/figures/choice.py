@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.subset import rank
 from mrsi_sr.settings.figure import Figure, Metabolites, RepeatedSamples, ShownMap
 
 TUMOUR_METABOLITE = "tCho"  # choline is raised in gliomas: shown by default
@@ -72,8 +73,7 @@ def _fits(key: MapKey, wanted: ShownMap) -> bool:
 def _rank(key: MapKey, truths: Mapping[str, ParticipantSlices]) -> tuple[int, int, int]:
     """Lesion of the participant and of the slice, and brain of the slice, in voxels."""
     truth = truths[key.participant]
-    s = truth.slices.tolist().index(key.slice)
-    return int(truth.lesion.sum()), int(truth.lesion[s].sum()), int(truth.brain[s].sum())
+    return int(truth.lesion.sum()), *rank(truth, truth.slices.tolist().index(key.slice))
 
 
 def _not_available(wanted: ShownMap, available: Set[MapKey], more: str = "") -> UserError:

@@ -7,10 +7,9 @@ import pandas as pd
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.report.caption import UNITS
 from mrsi_sr.report.figures.scored import Scored
 from mrsi_sr.settings.figure import Curves
-
-UNITS = {"psnr": "dB"}  # of metrics that have one
 
 
 class PlottedLine(NamedTuple):

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
+from mrsi_sr.report.caption import REGION_IN_WORDS, cohort_in_words, counted
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
-
-REGION_IN_WORDS = {"mask": "inside the quality mask", "frame": "over the whole frame"}
 
 
 def origin(
@@ -23,21 +22,16 @@ def origin(
     """
     experiment = f"Experiment {settings.experiment}, protocol" if settings.experiment else "Protocol"
     region = settings.region or REGIONS[settings.protocol][0]
-    phantom = " (phantom: simulated, not patients)" if settings.phantom else ""
+    counts = [(participants, "participant"), (maps, "map")]
     facts = [
         f"{experiment} {settings.protocol}: metrics {REGION_IN_WORDS[region]}",
-        f"cohort {settings.cohort}{phantom}",
+        f"cohort {cohort_in_words(settings.cohort, settings.phantom)}",
         _numbered("fold", folds) + (f" of {settings.folds_in_all}" if settings.folds_in_all else ""),
         _numbered("training seed", seeds),
-        _counted("participant", participants),
-        _counted("map", maps),
+        *(counted(number, noun) for number, noun in counts if number is not None),
     ]
     return f"{'; '.join(filter(None, facts))}. Configuration {configuration}."
 
 
 def _numbered(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun}{'s' * (len(numbers) != 1)} {', '.join(map(str, sorted(numbers)))}"
-
-
-def _counted(noun: str, number: int | None) -> str:
-    return "" if number is None else f"{number:,} {noun}{'s' * (number != 1)}"

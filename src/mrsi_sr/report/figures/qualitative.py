@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.report.caption import UNITS
 from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Bar, Panel, Row, in_rows
 from mrsi_sr.report.figures.shown import MEASURED, Shown, ShownMap
@@ -49,7 +50,7 @@ def caption(content: Shown, settings: FigureSettings) -> str:
             f" {label_of(figure.deviation, settings)}, which is no error."
         )
     if figure.scores:
-        units = {"psnr": " in dB"}
+        units = {name: f" in {unit}" for name, unit in UNITS.items()}
         labels = [METRICS[name].label + units.get(name, "") for name in figure.scores]
         sentences.append(f"Under each map: {', '.join(labels)}.")
     return " ".join([*sentences, *closing(content, settings)])

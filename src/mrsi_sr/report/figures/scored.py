@@ -9,11 +9,10 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.report.agreement import fold_scores, read_records
-from mrsi_sr.report.caption import terms
+from mrsi_sr.report.agreement import read_records
+from mrsi_sr.report.caption import terms, upscaling_factor
 from mrsi_sr.report.collect import collect
 from mrsi_sr.report.figures.origin import origin
-from mrsi_sr.report.presence import absent_scores, refuse
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.errors import listed
@@ -42,7 +41,7 @@ class Scored:
 
     def factor(self, size: int) -> str:
         """Upscaling factor of a size, as printed."""
-        return f"{self.frame / size:.1f}".removesuffix(".0")
+        return upscaling_factor(self.frame, size)
 
     def nfe(self, method: str) -> float:
         """Number of network evaluations of a map by a method or by each point of its sweep."""
@@ -83,11 +82,9 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
     if isinstance(settings.figure, Curves):
         table = on_shared_maps(table, shown, methods)
     asked = _as_of_a_table(table, settings)
-    if absent := absent_scores(fold_scores(table, records, methods), methods, asked):
-        refuse(absent, "figure")
     _check_one_cost(shown)
     by_size = isinstance(settings.figure, Conditions)  # of one method, whose points may be of different sizes
-    parts = [collect(table, records, each) for each in (_at_each_size(table, asked) if by_size else [asked])]
+    parts = [collect(table, records, each, "figure") for each in (_at_each_size(table, asked) if by_size else [asked])]
     values = pd.concat([each.values for each in parts], ignore_index=True)
     facts = sorted([each["method"], each["fold"], each["seed"], origin_of(each)] for each in shown)
     said = origin(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mrsi_sr.evaluation.metrics import METRICS
+from mrsi_sr.report.caption import upscaling_factor
 from mrsi_sr.report.figures import axial, style
 from mrsi_sr.report.figures.origin import origin
 from mrsi_sr.report.figures.panels import Panel, Window
@@ -65,7 +66,7 @@ class View:
 
 def factor_of(shown: ShownMap) -> str:
     """Upscaling factor of a map, as printed."""
-    return f"{shown.truth.shape[-1] / shown.size:.1f}".removesuffix(".0")
+    return upscaling_factor(shown.truth.shape[-1], shown.size)
 
 
 def matrix_of(shown: ShownMap) -> str:
