@@ -3,17 +3,15 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.scale import ScaleFactors, low_resolution_maximum
-from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
+from mrsi_sr.maps.usable import UsableMaps
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, SlicesInFiles
 
 MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis
 
@@ -111,7 +109,7 @@ class MapsOnDevice:
     """All usable maps of some participants, on the device; the MRI is stored once for all maps of a slice."""
 
     def __init__(
-        self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
+        self, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
@@ -123,40 +121,15 @@ class MapsOnDevice:
         are not finite, and when no map is left.
         """
         check_protocol(protocol)
-        self.metabolites = _common_metabolites(participants)
-        frame = participants[0].maps.shape[-1]
+        self.protocol, self.device, self.whole = protocol, torch.device(device), low_resolution == "filled"
+        usable = UsableMaps.of(participants, protocol, low_resolution, self.device)
+        self.metabolites, self.metabolite, self.slice = usable.metabolites, usable.metabolite, usable.slice
+        self.maps, self.measured, self.valid = usable.maps, usable.measured, usable.valid
+        self.t1, self.flair = usable.t1, usable.flair
+        frame = self.maps.shape[-1]
         check_sizes(sizes, frame)
-        self.protocol, self.device = protocol, torch.device(device)
         self.sizes = torch.tensor(sorted(sizes))
         self.truncation = Truncation(protocol, frame, device)
-        maps, valid, measured, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], [], 0
-        for participant in participants:
-            used, participant_valid = participant.usable(protocol)
-            _log_left_out(participant, used)
-            slice_, metabolite_ = used.nonzero()
-            maps.append(participant.maps[used] * participant_valid[used])
-            valid.append(participant_valid[used])
-            if low_resolution == "filled":
-                measured.append(_filled(maps[-1], valid[-1], participant.brain[slice_]))
-            where.append(slice_ + first_slice)
-            metabolite.append(metabolite_)
-            t1.append(participant.t1)
-            flair.append(participant.flair)
-            first_slice += len(participant.slices)
-
-        def tensor(arrays: list[np.ndarray]) -> Tensor:
-            return torch.from_numpy(np.concatenate(arrays)).to(self.device)
-
-        self.maps, self.valid = tensor(maps)[:, None], tensor(valid)[:, None]
-        self.whole = low_resolution == "filled"
-        self.measured = tensor(measured)[:, None] if self.whole else self.maps
-        self.t1, self.flair = tensor(t1), tensor(flair)
-        self.slice, self.metabolite = tensor(where), tensor(metabolite)
-        if not len(self.maps):
-            raise UserError(
-                f"all maps of {', '.join(each.participant for each in participants)} are empty\n"
-                "  see the montages of their quality masks, and loosen the quality rules"
-            )
         self.factors = factors
         if protocol == "clean" and factors is None:
             known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
@@ -194,6 +167,7 @@ class MapsOnDevice:
         if movement is not None:
             maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
+        t1, flair = t1.float(), flair.float()
         kspace = self.truncation.measure(measured, sizes)
         scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
         condition, scale = conditioned(
@@ -203,33 +177,3 @@ class MapsOnDevice:
 
     def _order(self, seed: int, epoch: int) -> list[int]:
         return torch.randperm(len(self), generator=generator_of("cpu", "order", seed, epoch)).tolist()
-
-
-def _filled(maps: np.ndarray, valid: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """Maps [B, N, N] with their rejected voxels inside the brain filled from the valid ones, zero outside the brain."""
-    # By name: how holes are filled is part of the code of the networks alone that are trained with filled maps.
-    return import_module("mrsi_sr.scan.holes").fill(maps, valid, brain)
-
-
-def _common_metabolites(participants: Sequence[ParticipantSlices]) -> list[str]:
-    """The metabolites of all participants, in order. Raises UserError when they differ."""
-    if not participants:
-        raise UserError("no participants given: nothing to take maps from")
-    first = participants[0]
-    for other in participants:
-        if list(other.metabolites) != list(first.metabolites) or other.maps.shape[-1] != first.maps.shape[-1]:
-            raise UserError(
-                f"{other.participant} has {', '.join(other.metabolites)} on a grid of {other.maps.shape[-1]}, "
-                f"{first.participant} has {', '.join(first.metabolites)} on a grid of {first.maps.shape[-1]}\n"
-                "  make the slices of all participants with the same settings"
-            )
-    return [str(name) for name in first.metabolites]
-
-
-def _log_left_out(participant: ParticipantSlices, used: np.ndarray) -> None:
-    left_out = [f"{participant.metabolites[m]} of slice {participant.slices[s]}" for s, m in np.argwhere(~used)]
-    if left_out:
-        log.info(
-            "%s: left out %d of %d maps, which are empty: %s",
-            participant.participant, len(left_out), used.size, ", ".join(left_out),
-        )  # fmt: skip
