@@ -1,8 +1,9 @@
 """Maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class Movement:
         Exact: every value is copied from one place, none is interpolated.
         """
         channels, size = images.shape[1:3]
-        symmetry, shift = SYMMETRIES[self.symmetry].to(images.device), self.shift.to(images.device)
+        symmetry, shift = _symmetries(images.device)[self.symmetry], self.shift
         # Twice the distance from the centre is an integer also on an even grid, whose centre lies between pixels.
         line = 2 * torch.arange(size, device=images.device) - (size - 1)
         x = (line - 2 * voxel * shift[:, :1])[:, :, None]
@@ -140,24 +141,37 @@ class MapsOnDevice:
         return len(self.maps)
 
     def training_batch(self, seed: int, iteration: int, batch_size: int) -> Batch:
-        """The batch of one training iteration (from 0): maps, movements and sizes depend on (seed, iteration) alone.
+        """The batch of one training iteration (from 0): maps, movements and sizes depend on (seed, iteration) alone."""
+        return self.drawn_batch(self.draw(seed, iteration, batch_size).to(self.device))
+
+    def draw(self, seed: int, iteration: int, batch_size: int) -> Tensor:
+        """The choices of one training iteration on the CPU, long [B, 5]: map, size, symmetry, shift along both axes.
 
         The maps come as one permutation after another, so each is drawn once before any is drawn again.
         """
         place = range(iteration * batch_size, (iteration + 1) * batch_size)
-        orders = {epoch: self._order(seed, epoch) for epoch in {position // len(self) for position in place}}
-        index = torch.tensor([orders[position // len(self)][position % len(self)] for position in place])
+        index = torch.stack(
+            [_order(len(self), seed, position // len(self))[position % len(self)] for position in place]
+        )
         generator = generator_of("cpu", "batch", seed, iteration)
         movement = Movement.draw(batch_size, generator)
         sizes = self.sizes[torch.randint(len(self.sizes), (batch_size,), generator=generator)]
-        return self.batch(index, sizes, movement)
+        return torch.column_stack([index, sizes, movement.symmetry, movement.shift])
 
-    def validation_batches(self, batch_size: int):
-        """Batches with every map once, without augmentation, each map at a fixed size; sizes are spread evenly."""
+    def drawn_batch(self, drawn: Tensor) -> Batch:
+        """The batch of choices that `draw` returned, on the device [B, 5]; nothing is copied from the host."""
+        index, sizes, symmetry = drawn[:, :3].unbind(1)
+        return self.batch(index, sizes, Movement(symmetry, drawn[:, 3:]))
+
+    def validation_choices(self, batch_size: int) -> Iterator[Tensor]:
+        """Choices, as `draw` returns them, of batches with every map once, not moved, each at a fixed size.
+
+        Sizes are spread evenly.
+        """
         order = torch.randperm(len(self), generator=generator_of("cpu", "validation sizes"))
         sizes = self.sizes[order % len(self.sizes)]
-        for index in torch.arange(len(self)).split(batch_size):
-            yield self.batch(index, sizes[index])
+        still = torch.zeros(len(self), 3, dtype=torch.long)
+        yield from torch.column_stack([torch.arange(len(self)), sizes, still]).split(batch_size)
 
     def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
         """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
@@ -175,5 +189,13 @@ class MapsOnDevice:
         )
         return Batch(maps / scale, condition, scale)
 
-    def _order(self, seed: int, epoch: int) -> list[int]:
-        return torch.randperm(len(self), generator=generator_of("cpu", "order", seed, epoch)).tolist()
+
+@lru_cache(maxsize=8)  # of a network and its critic, each between two epochs
+def _order(maps: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(maps, generator=generator_of("cpu", "order", seed, epoch))
+
+
+@lru_cache
+def _symmetries(device: torch.device) -> Tensor:
+    """The symmetries' matrices on a device: copied to it once, since a captured step copies nothing."""
+    return SYMMETRIES.to(device)

@@ -60,7 +60,7 @@ def test_tensors_have_room_for_the_slices_alone(files):
 
 def test_mri_is_rounded_to_half_precision_and_given_in_single(files):
     maps = MapsOnDevice(SlicesInFiles(files[:1]), "clean", [4])
-    condition = next(maps.validation_batches(len(maps))).condition
+    condition = maps.drawn_batch(next(maps.validation_choices(len(maps)))).condition
     first = ParticipantSlices.load(files[0])
     for image, given in ((condition.t1, first.t1), (condition.flair, first.flair)):
         assert image.dtype == torch.float32
