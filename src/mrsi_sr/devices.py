@@ -5,6 +5,7 @@
 | arithmetic of networks | float32 | bfloat16 autocast; norms, data consistency and losses in float32 |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
+| steps of training | operation by operation | one CUDA graph (training/repeated.py) |
 """
 
 from collections.abc import Callable
@@ -71,13 +72,38 @@ class Autocast:
 
 def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], device: torch.device):
     """Adam over the network's parameters (Kingma and Ba 2015)."""
-    return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=device.type == "cuda")
+    if device.type != "cuda":
+        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=False)
+    # A number on the device, which a captured step reads anew each time.
+    rate = torch.tensor(learning_rate, device=device)
+    return torch.optim.Adam(network.parameters(), rate, betas, fused=True, capturable=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     """Set the learning rate of the optimizer's next step."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(learning_rate)
+        else:
+            group["lr"] = learning_rate
+
+
+def step(optimizer: torch.optim.Optimizer, loss: Tensor, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One step of an optimizer down the gradient of a loss; returns the loss as `loss`, and its parts, detached."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return {name: value.detach() for name, value in {"loss": loss, **parts}.items()}
+
+
+def moments(optimizer: torch.optim.Optimizer) -> dict:
+    """What an optimizer has learned of its parameters' gradients, for a checkpoint: the same on every device."""
+    return optimizer.state_dict()["state"]
+
+
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Give an optimizer the moments of a checkpoint; its options stay those of the device."""
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
 def wait(device: torch.device) -> None:

@@ -55,11 +55,15 @@ class DenoisingUNet(nn.Module):
 
     def forward(self, x: Tensor, step: Tensor, condition: Condition) -> Tensor:
         """Estimate the noise: x [B, 1, H, W] at step [B] (from 0) of the chain, condition of B -> [B, 1, H, W]."""
-        embedding = self.embedding(step, condition.upscaling_factor)
         y = [condition.mask] if self.mask else []
         y.append(condition.low_resolution)
         y += [condition.t1_low, condition.flair_low] if self.mri else []
-        x = self.first(torch.cat([x, *y], dim=1))
+        return self.estimate(torch.cat([x, *y], dim=1), step, condition.upscaling_factor)
+
+    def estimate(self, x: Tensor, step: Tensor, upscaling_factor: Tensor) -> Tensor:
+        """All layers: inputs [B, i, H, W], step [B], upscaling factor [B] -> [B, 1, H, W]."""
+        embedding = self.embedding(step, upscaling_factor)
+        x = self.first(x)
         skips = [x]
         for layer in self.down:
             x = layer(x, embedding)

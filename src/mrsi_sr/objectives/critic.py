@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mrsi_sr import devices
-from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
+from mrsi_sr.maps.dataset import MapsOnDevice, stable_hash
 
 
 class Critic:
@@ -22,14 +22,19 @@ class Critic:
         """loss(network, batch, generator): the critic's, with its parts. steps: for each step of the network."""
         self.module, self.loss, self.steps = module, loss, steps
 
-    def place(self, settings, training: MapsOnDevice, seed: int, device: torch.device) -> None:
-        """Move the critic to the device, before its first step. settings: the network's."""
-        self.settings, self.training, self.device = settings, training, device
+    def place(self, network: nn.Module, settings, training: MapsOnDevice, seed: int, device: torch.device, repeated):
+        """Move the critic to the device, before its first step.
+
+        network: the one that it judges, in the device's arithmetic. settings: the network's. repeated(work): the work
+        of one batch, as training repeats it on the device (training/repeated.py).
+        """
+        self.network, self.settings, self.training = network, settings, training
         self.seed = stable_hash("critic", seed)
         self.module = devices.place(self.module, device).requires_grad_(False)
         self.optimizer = devices.adam(self.module, settings.learning_rate, settings.adam_betas, device)
+        self._update = repeated(self._updated)
 
-    def step(self, network: nn.Module, iteration: int, learning_rate: float) -> dict[str, Tensor]:
+    def step(self, iteration: int, learning_rate: float) -> dict[str, Tensor]:
         """Train the critic before an iteration of the network; returns the last loss as `critic`, and its parts.
 
         Outside this function the critic has no gradients: the network's loss goes through it to the network alone.
@@ -38,19 +43,20 @@ class Critic:
         devices.set_learning_rate(self.optimizer, learning_rate)
         for number in range(self.steps):
             turn = iteration * self.steps + number
-            batch = self.training.training_batch(self.seed, turn, self.settings.batch_size)
-            loss, parts = self.loss(network, batch, generator_of(self.device, "critic", self.seed, turn))
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
+            chosen = self.training.draw(self.seed, turn, self.settings.batch_size)
+            losses = self._update(chosen, "critic", self.seed, turn)
         self.module.requires_grad_(False)
-        return {"critic": loss, **parts}
+        return {{"loss": "critic"}.get(name, name): value for name, value in losses.items()}
+
+    def _updated(self, chosen: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step of the critic's optimizer on a batch; the losses before it."""
+        return devices.step(self.optimizer, *self.loss(self.network, self.training.drawn_batch(chosen), generator))
 
     def state(self) -> dict:
         """All that the critic's further training depends on."""
-        return {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {"module": self.module.state_dict(), "optimizer": devices.moments(self.optimizer)}
 
     def restore(self, state: dict) -> None:
         """Continue from a state that `state` returned."""
         self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        devices.restore_moments(self.optimizer, state["optimizer"])

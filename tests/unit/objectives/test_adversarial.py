@@ -276,12 +276,12 @@ def test_an_adversarial_run_interrupted_and_resumed_is_bit_identical(settings, m
 
 def test_the_critic_is_trained_on_batches_of_its_own_and_only_in_its_own_steps(maps):
     run, seen = training.Run(CWGAN, *maps, seed=1, device=CPU), []
-    drawn = MapsOnDevice.training_batch
+    draw = MapsOnDevice.draw
 
     class Maps(MapsOnDevice):
-        def training_batch(self, seed, iteration, batch_size):
+        def draw(self, seed, iteration, batch_size):
             seen.append((seed, iteration))
-            return drawn(self, seed, iteration, batch_size)
+            return draw(self, seed, iteration, batch_size)
 
     maps[0].__class__ = Maps
     before = {name: tensor.clone() for name, tensor in run.critic.module.state_dict().items()}
