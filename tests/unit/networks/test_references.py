@@ -31,8 +31,9 @@ def same(ours, our_loss, reference, reference_loss):
     losses = our_loss(), reference_loss()
     for loss in losses:
         loss.backward()
-    assert distance_of_gradients(ours, reference) < 1e-9
-    assert torch.allclose(*losses, rtol=1e-9)
+    # pytorch-msssim's window is in single precision.
+    assert distance_of_gradients(ours, reference) < 1e-4
+    assert torch.allclose(*losses, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
