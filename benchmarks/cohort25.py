@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from phantoms import slices_of
 
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.scan.slices import ParticipantSlices
-from phantoms import slices_of
 
 SIZES = list(range(8, 33, 2))
 

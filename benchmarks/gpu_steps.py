@@ -14,16 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from cohort25 import maps_of
+from papers_networks import configuration, settings_of
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from cohort25 import maps_of
 from mrsi_sr import devices
 from mrsi_sr.cli import positive, run
 from mrsi_sr.results.provenance import device_name
 from mrsi_sr.training.loop import Run
-from papers_networks import configuration, settings_of
 
 # The critic has no compiled form: its gradient penalty is differentiated twice.
 VARIANTS = {
