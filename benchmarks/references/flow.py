@@ -6,6 +6,7 @@ Float32, channels first. Parameters have the names and shapes of ours, which hol
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ SLOPE = 0.2
 
 @dataclass(frozen=True)
 class Context:
-    """What is known of B maps before a pass: the condition maps [B, 4, H, W], mean and log_std [B, H * W] of latents."""
+    """Known of B maps before a pass: condition maps [B, 4, H, W], mean and log_std of the latents [B, H * W]."""
 
     maps: Tensor
     mean: Tensor
@@ -114,7 +115,7 @@ def condition_networks(level: int, hidden: int, outputs: int, steps: int) -> Ste
 def affine_networks(inputs: int, outputs: int, features: int, steps: int = 1) -> Steps:
     """To log-scale and shift."""
     widths = [inputs * steps, features * steps, features * steps, outputs * steps]
-    layers = [nn.Conv2d(i, o, 3, 1, 1, groups=steps) for i, o in zip(widths, widths[1:], strict=False)]
+    layers = [nn.Conv2d(i, o, 3, 1, 1, groups=steps) for i, o in pairwise(widths)]
     return alternating(*layers, steps=steps)
 
 
