@@ -34,6 +34,14 @@ def pytest_collection_modifyitems(items):
         items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
+@pytest.fixture(autouse=True)
+def processor_in_float32():
+    """A test that lets a script's function choose the device leaves the processor's arithmetic as it was."""
+    yield
+    if (devices := sys.modules.get("mrsi_sr.devices")) is not None:
+        devices._arithmetic["cpu"] = sys.modules["torch"].float32
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
