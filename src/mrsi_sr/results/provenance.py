@@ -182,7 +182,7 @@ def git_revision() -> str | None:
 
 
 def device_name() -> str:
-    """The GPU's name where this process computes on one, else the processor's, with bfloat16 where it computes in it."""
+    """The GPU's name where this process computes on one, else the processor's, with `(bfloat16)` where networks do."""
     if (cuda := gpu()) is not None:
         return cuda.get_device_name()
     devices = sys.modules.get("mrsi_sr.devices")  # imported late: it needs torch
