@@ -60,6 +60,7 @@ SCRIPTS["claim"] = (
     "--provenance IN/a.provenance.json --folds IN/folds.csv --summary IN/volumes/counts.csv"
     f" --settings {json.dumps(CLAIM, separators=(',', ':'))} --out OUT"
 )
+SCRIPTS["cost"] = "--provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md"
 SCRIPTS["page"] = "--title a --texts IN/folds.csv --out OUT"
 SCRIPTS["reader_study"] = (
     "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
