@@ -45,7 +45,7 @@ onstart:
     try:
         if workflow.executor_plugin.name == "slurm":
             check_partition(workflow.dag.needrun_jobs())
-        if any(job.rule.name != "status" for job in workflow.dag.jobs):
+        if any(job.rule.name not in ("status", "estimate") for job in workflow.dag.jobs):
             lock_results()
             plan.contents.keep()  # for the jobs, which else read every scan to know it
     except UserError as error:

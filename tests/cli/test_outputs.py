@@ -74,7 +74,7 @@ SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
     " --folds IN/folds.csv --out OUT"
 )
-WITHOUT_OUTPUT = {"status", "describe_networks"}
+WITHOUT_OUTPUT = {"status", "estimate", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
 FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "lpips_weights", "hand_over")
 FILES = (
