@@ -14,8 +14,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="estimate.py",
         description=__doc__,
-        epilog="Nothing is run or written: the jobs come from a dry run. Durations are those of earlier jobs in results/"
-        " with the same network or method; without any they follow from the networks' arithmetic.",
+        epilog="Nothing is run or written: the jobs come from a dry run. Durations are of earlier jobs in results/ with"
+        " the same network or method; without any they follow from the networks' arithmetic.",
     )
     add_flags(parser)
     parser.add_argument(

@@ -7,6 +7,7 @@ gradients, and once where inputs alone have.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -43,15 +44,16 @@ class Passes:
 
 
 class Counted:
-    """Operations of networks on maps of one frame, each architecture counted once."""
+    """Operations of networks on maps of one frame, each architecture counted once in a process."""
+
+    _known: ClassVar[dict[tuple[int, str], Passes]] = {}
 
     def __init__(self, frame: int):
         self._frame = frame
-        self._known: dict[str, Passes] = {}
 
     def passes(self, settings: NetworkSettings) -> Passes:
         """Passes of a network."""
-        key = architecture_of(settings)
+        key = self._frame, architecture_of(settings)
         if key not in self._known:
             self._known[key] = _count(settings, self._frame)
         return self._known[key]

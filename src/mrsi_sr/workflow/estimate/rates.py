@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 THREADS = 2  # of the rules train and sample
 START_SECONDS = 20  # of a training or sampling: imports, maps to the device, first steps
-SLICES = (
-    13  # of a participant, where none is ingested yet: 25 participants of the papers have 2,275 maps of 7 metabolites
-)
+SLICES = 13  # of a participant, where none is ingested yet: the papers' 25 have 2,275 maps of 7 metabolites
 SCORING_SECONDS_PER_MAP = 0.02  # NRMSE, PSNR and SSIM in both regions, LPIPS on a processor's core
 
 # Seconds of a job by its script, where there is no earlier one: of phantoms, rounded up.
@@ -24,7 +22,7 @@ SECONDS_OF_OTHERS = 3
 class Device:
     """A kind of device: its name in words, and the operations a second that it achieves, by architecture.
 
-    training, sampling: TFLOP/s by architecture; of a processor for each thread. measured: by what the numbers are known.
+    training, sampling: TFLOP/s by architecture; of a processor for each thread. measured: how they are known.
     """
 
     name: str
@@ -46,8 +44,8 @@ DEVICES = {
     "h200": _gpu("NVIDIA H200", 1.0, "as an H100"),
     "a100": _gpu("NVIDIA A100", 312 / 989, "an H100's, in the ratio of the cards' bfloat16 peaks"),
     "cpu": Device(
-        "CPU", False, {"munet": 0.03, "denoising_unet": 0.05, "flow": 0.04},
-        {"munet": 0.04, "denoising_unet": 0.06, "flow": 0.04}, "measured on a core of an AMD EPYC",
+        "CPU", False, {"munet": 0.040, "denoising_unet": 0.083, "flow": 0.069},
+        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071}, "measured on a core of an AMD EPYC",
     ),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrsi_sr.report.caption import counted
 from mrsi_sr.results.ownership import Owner
 from mrsi_sr.training.learning_rate import iterations_between_validations, total_iterations
 from mrsi_sr.workflow.estimate.arithmetic import Counted
@@ -12,13 +13,14 @@ from mrsi_sr.workflow.estimate.rates import SCORING_SECONDS_PER_MAP, START_SECON
 from mrsi_sr.workflow.estimate.schedule import Task, wall_seconds
 from mrsi_sr.workflow.estimate.timings import Expected, Timings
 from mrsi_sr.workflow.runs import fold_of
-from mrsi_sr.workflow.status.report import DryRun, Job, aligned
+from mrsi_sr.workflow.status.report import DryRun, Job, aligned, in_words
 
 ON_DEVICE = ("train", "sample")  # rules that compute on a GPU where there is one
 NAMED = (*ON_DEVICE, "evaluate")  # rules that have a line for each network or method
-HEAD = ("rule", "network or method", "jobs", "GPU h", "CPU h", "GB", "from")
+HEAD = ("rule", "network or method", "jobs", "GPU time", "CPU time", "GB", "from")
+NONE = "-"
 BYTES = 4  # of a number in single precision
-TERA, GIGA, HOUR = 1e12, 1e9, 3600
+TERA, GIGA = 1e12, 1e9
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,14 @@ class JobCost:
     bytes: float
 
     @property
-    def gpu_hours(self) -> float:
-        return self.expected.seconds / HOUR if self.on_gpu else 0
+    def gpu_seconds(self) -> float:
+        return self.expected.seconds if self.on_gpu else 0
 
     @property
-    def cpu_hours(self) -> float:
+    def cpu_seconds(self) -> float:
+        """Of all cores together, where there is no GPU."""
         threads = 0 if self.on_gpu else THREADS if self.job.rule in ON_DEVICE else 1
-        return threads * self.expected.seconds / HOUR
+        return threads * self.expected.seconds
 
 
 class Estimate:
@@ -57,27 +60,26 @@ class Estimate:
         rows = [list(HEAD), *(self._row(*line) for line in self._lines())]
         costs = list(self.costs.values())
         rows.append(["all", "", *_sums(costs), ""])
-        hours = self.wall_hours(gpus, jobs)
-        at_a_time = f"{jobs} jobs at a time" + (f", {gpus} of them on a GPU" if self._device.on_gpu else "")
+        at_a_time = f"{counted(jobs, 'job')} at a time" + (f", {gpus} of them on a GPU" if self._device.on_gpu else "")
         lines = [
             "What `snakemake` would run now, and about what it takes. Nothing was run.",
             "",
             *aligned(rows),
             "",
-            f"wall time with {at_a_time}: {hours:.3g} h, without the time that jobs wait in a queue",
+            f"wall time with {at_a_time}: {in_words(self.wall(gpus, jobs))}, without waiting in a queue",
             self._maps.in_words,
             *self._assumed(costs),
         ]
         return "\n".join(lines) + "\n"
 
-    def wall_hours(self, gpus: int, jobs: int) -> float:
-        """Hours from the start to the end of all jobs."""
+    def wall(self, gpus: int, jobs: int) -> float:
+        """Seconds from the start to the end of all jobs."""
         number = {position: k for k, position in enumerate(self.costs)}
         tasks = [
             Task(cost.expected.seconds, cost.on_gpu, frozenset(number[other] for other in self._needed_above(position)))
             for position, cost in self.costs.items()
         ]
-        return wall_seconds(tasks, gpus, jobs) / HOUR
+        return wall_seconds(tasks, gpus, jobs)
 
     def _needed_above(self, position: int) -> Iterator[int]:
         return (other for other in self._jobs[position].above if other in self.costs)
@@ -107,7 +109,7 @@ class Estimate:
             words = ", ".join(f"{name} {rate:.3g}" for name, rate in rates.items())
             lines.append(f"  TFLOP/s in {what}{'' if device.on_gpu else ' on each thread'}: {words}")
         return [
-            f"arithmetic: operations of the networks, not measured here, on {device.name} ({device.measured})",
+            f"arithmetic: operations of the networks on {device.name}, whose speed is {device.measured}",
             *lines,
         ]
 
@@ -190,9 +192,12 @@ def estimate(dry_run: DryRun, device: Device, results: Path) -> Estimate:
 
 
 def _sums(costs: list[JobCost]) -> list[str]:
-    gpu, cpu, size = (sum(getattr(cost, key) for cost in costs) for key in ("gpu_hours", "cpu_hours", "bytes"))
-    return [str(len(costs)), _short(gpu), _short(cpu), _short(size / GIGA)]
-
-
-def _short(number: float) -> str:
-    return "-" if number == 0 else "<0.01" if number < 0.01 else f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+    """Cells of a row: number of jobs, time on GPUs and on cores, size of the results."""
+    gpu, cpu, size = (sum(getattr(cost, key) for cost in costs) for key in ("gpu_seconds", "cpu_seconds", "bytes"))
+    gigabytes = f"{size / GIGA:.2g}" if 0 < size < 100 * GIGA else f"{size / GIGA:,.0f}"
+    return [
+        str(len(costs)),
+        in_words(gpu) if gpu else NONE,
+        in_words(cpu) if cpu else NONE,
+        gigabytes if size else NONE,
+    ]

@@ -62,7 +62,7 @@ class Timings:
     @classmethod
     def read(cls, results: Path, on_gpu: bool) -> "Timings":
         """Timings of all records below a results folder. Those that cannot be read tell nothing."""
-        paths = (path for pattern in RECORDS for path in results.glob(pattern))
+        paths = sorted(path for pattern in RECORDS for path in results.glob(pattern))
         records = {path: read_record(path) for path in paths}
         return cls({path: record for path, record in records.items() if "seconds" in record}, on_gpu)
 

@@ -63,10 +63,10 @@ class Invocation:
 
 
 def places_of(workflow) -> str:
-    """Flags of estimate.py: how many jobs the Snakemake that reads a Snakefile runs at a time, and whether elsewhere."""
-    settings, cluster = workflow.resource_settings, workflow.executor_plugin.name != "local"
-    jobs = settings.nodes if cluster else max((settings.cores or 1) // THREADS, 1)
-    gpus = min(settings.resources.get("gpu", jobs), jobs)
+    """Flags of estimate.py: how many jobs the Snakemake that reads a Snakefile runs at a time, and whether here."""
+    cluster, limits = workflow.executor_plugin.name != "local", workflow.global_resources
+    jobs = limits["_nodes"].value if cluster else max((limits["_cores"].value or 1) // THREADS, 1)
+    gpus = min(limits["gpu"].value, jobs) if "gpu" in limits else jobs
     return shlex.join(["--jobs", str(jobs), "--gpus", str(max(gpus, 1)), *(["--cluster"] if cluster else [])])
 
 
