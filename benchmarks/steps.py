@@ -21,6 +21,8 @@ from pathlib import Path
 import torch
 from references.batch import METABOLITES, random_batch
 from references.critic import Discriminator, critic_input, critic_loss
+from references.denoiser import DenoisingUNet
+from references.flow import Flow
 from references.munet import MUNet
 from references.sharing import distance_of_gradients, share_weights
 from references.structural import reconstruction_loss
@@ -166,7 +168,58 @@ def munet_fs(maps: int, grid: int) -> list[Row]:
     ]
 
 
-NETWORKS: dict[str, Callable[[int, int], list[Row]]] = {"munet": munet, "munet_fs": munet_fs}
+def denoiser(maps: int, grid: int) -> list[Row]:
+    """The denoiser of the papers' size, on the truncated chain."""
+    settings, batch = settings_of("denoising_unet", "noise_prediction", truncation=100), random_batch(maps, grid)
+    ours, learn = _moved(networks.build(settings)), objectives.build(settings)
+    reference, step = DenoisingUNet(), torch.arange(maps)
+    share_weights(ours, reference)
+
+    def loss(network: nn.Module) -> Tensor:
+        return learn(network, batch, torch.Generator().manual_seed(1))[0]
+
+    return [
+        Row("denoiser training", Side(lambda: loss(ours), ours), Side(lambda: loss(reference), reference), 1.9),
+        _evaluation("denoiser forward", lambda net: net(batch.target, step, batch.condition), ours, reference, 2.6),
+    ]
+
+
+def flow(maps: int, grid: int) -> list[Row]:
+    """FTDDM's flow of the papers' size; a training step has a likelihood and a guide pass."""
+    settings, batch = settings_of("flow", "likelihood", truncation=100, guide_weight=10.0), random_batch(maps, GRID)
+    ours, reference, learn = _moved(networks.build(settings)), Flow(), objectives.build(settings)
+    share_weights(ours, reference)
+    noise = torch.randn(maps, GRID * GRID, generator=torch.Generator().manual_seed(1))
+
+    def loss(network: nn.Module) -> Tensor:
+        return learn(network, batch, torch.Generator().manual_seed(1))[0]
+
+    def sample(network: nn.Module) -> Tensor:
+        return network.sample(network.condition(batch.condition), 0.9, noise)
+
+    return [
+        Row("flow training", Side(lambda: loss(ours), ours), Side(lambda: loss(reference), reference), 6.0),
+        _evaluation("flow sample", sample, ours, reference, 4.0),
+    ]
+
+
+def _evaluation(
+    name: str, call: Callable[[nn.Module], Tensor], ours: nn.Module, reference: nn.Module, published: float
+) -> Row:
+    return Row(name, Side(lambda: call(ours)), Side(lambda: call(reference)), published)
+
+
+def _moved(network: nn.Module) -> nn.Module:
+    """A network moved a little, so that layers that start at zero have an effect."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.01 * torch.randn(parameter.shape)
+    return network
+
+
+NETWORKS: dict[str, Callable[[int, int], list[Row]]] = {
+    "munet": munet, "munet_fs": munet_fs, "denoiser": denoiser, "flow": flow,
+}  # fmt: skip
 
 # Sums of rows: name, how many of each row, the published code's cost.
 SUMS = {
