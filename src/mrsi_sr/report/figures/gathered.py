@@ -179,8 +179,8 @@ def _add_scores(
     """Add the scores of each method's first sample, from the metrics files, and those of the zero-filled map."""
     region = settings.region or REGIONS[settings.protocol][0]
     table = table[table.method.isin(methods) & (table.region == region)]
-    table = table[table["sample"] == table.groupby(["method", *scores.MAP])["sample"].transform("min")]
-    by_map = dict(list(table.groupby(scores.MAP)))
+    table = table[table["sample"] == table.groupby(["method", *scores.MAP], observed=True)["sample"].transform("min")]
+    by_map = dict(list(table.groupby(scores.MAP, observed=True)))
     for key, each in shown.items():
         rows = by_map.get(tuple(key), table[:0])
         each.scores.update(zip(zip(rows.method, rows.metric, strict=True), rows.value, strict=True))
