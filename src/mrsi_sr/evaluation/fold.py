@@ -18,7 +18,7 @@ from mrsi_sr.evaluation.samples import (
     sample_files,
 )  # fmt: skip
 from mrsi_sr.results.outputs import check_outputs
-from mrsi_sr.results.provenance import Provenance, record_of_input
+from mrsi_sr.results.provenance import Provenance, cost_of_record, record_of_input
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.method import at_point
 
@@ -66,6 +66,7 @@ def score_fold(
     facts = {name: sampled[name] for name in COPIED} | {
         "method": method, "fold": fold, "seed": seed, "protocol": protocol, "experiment": experiment,
         "frame": truth.maps.shape[-1], "sampling_device": sampled["device"],
+        "sampling_run": cost_of_record(sampled) | {"maps": sampled["maps"]},
         "sampling_settings": sampled["settings"], "cohort": _cohort_settings(truths),
     }  # fmt: skip
     with provenance.beside(out, record=record, **facts):

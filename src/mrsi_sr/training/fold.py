@@ -91,7 +91,7 @@ def train_fold(
     identity["scale_factors"] = factors and factors.plain()
     with Ownership(out) as ownership:
         results = Results(out, provenance.fingerprint(**facts), ownership.output)
-        checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing)
+        checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing, provenance)
         record = results.record()
         if record is None:
             result = train(
@@ -140,5 +140,4 @@ def _record(result: TrainingResult, device: torch.device) -> dict:
         "parameters": result.parameters,
         "training_seconds": round(result.seconds, 2),
         "trained_on": device.type,
-        "threads": torch.get_num_threads(),
     }
