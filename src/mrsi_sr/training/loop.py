@@ -115,8 +115,13 @@ class Run:
     def __init__(
         self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
         device: torch.device, needed: dict[str, nn.Module] | None = None, captured: bool | None = None,
+        compiled: bool | None = None,
     ):  # fmt: skip
-        """The arguments are those of `train`. captured: whether steps are CUDA graphs; None: on a GPU they are."""
+        """The arguments are those of `train`.
+
+        captured: whether steps are CUDA graphs; None: on a GPU. compiled: whether the network's layers are compiled;
+        None: where that is worth its minute.
+        """
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
@@ -124,6 +129,10 @@ class Run:
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
+        if compiled is None:
+            compiled = devices.worth_compiling(self.network, device, self.total)
+        if compiled:
+            devices.compile_layers(self.network)
         self.objective = objectives.build(settings, needed)
         self.optimizer = devices.adam(self.network, settings.learning_rate, settings.adam_betas, device)
         self.critic = self.objective.critic
