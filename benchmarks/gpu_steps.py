@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--cohort", type=Path, required=True, metavar="DIR", help="files of slices, made there if absent")
     p.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     p.add_argument("--only", choices=["compiled", "captured", "eager"], metavar="STEP", help="this kind of step alone")
+    p.add_argument("--channels", choices=LAYOUTS, help="this memory layout alone")
     p.add_argument("--seconds", type=float, default=3, metavar="S", help="time of a variant after its warm-up")
     p.add_argument("--limit", type=positive, default=40, metavar="S", help="longest time of a variant in all")
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
@@ -59,7 +60,9 @@ def main(arguments: argparse.Namespace) -> None:
     for name in arguments.networks:
         settings, flops = settings_of(papers, NETWORKS[name], toy=arguments.toy), None
         for step, channels in VARIANTS[name]:
-            if (device.type == "cpu" and step == "captured") or arguments.only not in (None, step):
+            if arguments.only not in (None, step) or arguments.channels not in (None, channels):
+                continue
+            if device.type == "cpu" and step == "captured":
                 continue
 
             def measure(settings=settings, step=step, channels=channels, flops=flops):
