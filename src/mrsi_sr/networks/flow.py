@@ -17,6 +17,7 @@ from mrsi_sr.networks.flow_layers import (
     LevelContext,
     PixelAffine,
     StandardBase,
+    exact,
     latent_shapes,
 )
 
@@ -147,7 +148,7 @@ class Flow(nn.Module):
             self._forward_map(x, self.condition(condition), prepare=True)
 
     def _forward_map(self, x: Tensor, context: Context, prepare: bool = False) -> tuple[Tensor, Tensor]:
-        x = x.float() * context.log_scale.exp() + context.shift
+        x = exact(x) * context.log_scale.exp() + context.shift
         logdet, latents = context.log_scale.flatten(1).sum(1), []
         for number, (level, level_context) in enumerate(zip(self.levels, context.levels, strict=True), 1):
             x, change = level(x, level_context, prepare)
