@@ -32,6 +32,11 @@ IMPORTED = (
 )  # fmt: skip
 
 
+# Variables that count when a process starts, and not in the forked ones: as the Snakefile has them for all jobs.
+AT_START = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+AT_START |= {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+
+
 class WarmPython:
     """The server, in a process of its own. environment: variables that CLIENT needs."""
 
@@ -40,7 +45,7 @@ class WarmPython:
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(address)
             listening.listen(64)
-            environment = {"PYTHONPATH": str(Path(__file__).parent), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+            environment = {"PYTHONPATH": str(Path(__file__).parent), "MPLBACKEND": "agg"} | AT_START
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"import warm_python; warm_python.serve({listening.fileno()})"],
                 pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
@@ -94,7 +99,8 @@ def _keep(connection: socket.socket) -> None:
 def _end_with_client(connection: socket.socket, program: int) -> None:
     """Stop the program when who asked for it is gone: killed by a signal that the program was meant to get."""
     if not connection.recv(1):
-        os.kill(program, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(program, signal.SIGTERM)
 
 
 def _become(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
