@@ -66,13 +66,18 @@ def trained(maps, iterations: int, **settings):
     return training
 
 
+def validation_batches(training):
+    """Batches with every map of the participant that the network was not trained on."""
+    maps = training.validation
+    return map(maps.drawn_batch, maps.validation_choices(8))
+
+
 def images_of(training):
     """The network's maps of the participant that it was not trained on, [N, 1, H, W]."""
     import torch
 
     with torch.no_grad():
-        batches = training.validation.validation_batches(8)
-        return torch.cat([training.network.eval()(batch.condition) for batch in batches])
+        return torch.cat([training.network.eval()(batch.condition) for batch in validation_batches(training)])
 
 
 def critic_between(training) -> tuple[float, float, float]:
@@ -81,7 +86,7 @@ def critic_between(training) -> tuple[float, float, float]:
 
     objective, values, seen = training.objective, [], []
     training.critic.module.convolutions[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    for batch in training.validation.validation_batches(8):
+    for batch in validation_batches(training):
         with torch.no_grad():
             made, real = training.network.eval()(batch.condition), batch.target * batch.condition.mask
             distance = objective.score(real, batch.condition) - objective.score(made, batch.condition)

@@ -8,10 +8,10 @@ METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly")
 SEED, SLICES = 1, [16, 25]
 
 
-def scanned(name: str, folder: Path, acquired: list[int] | None = None):
+def scanned(name: str, folder: Path, acquired: list[int] | None = None, slices: list[int] | None = None):
     """A phantom (`phantom.participant.Participant`), written into a new folder, and its volumes as read from there.
 
-    acquired: low-resolution matrix; None: the full one.
+    acquired: low-resolution matrix; None: the full one. slices: first and last that are fitted.
     """
     import nibabel
 
@@ -20,24 +20,24 @@ def scanned(name: str, folder: Path, acquired: list[int] | None = None):
     from mrsi_sr.phantom.participant import simulate, write
     from mrsi_sr.settings.cohort import PhantomSettings
 
-    participant = simulate(name, SEED, PhantomSettings.of(slices=SLICES, acquired=acquired))
+    participant = simulate(name, SEED, PhantomSettings.of(slices=slices or SLICES, acquired=acquired))
     write(participant, folder)
     reference = nibabel.load(folder / "reference.nii.gz")
     names = voxel_names("multivoxel", reference.shape)
     return participant, read_scan(folder / "lcmodel", names, list(METABOLITES), reference.affine)[0]
 
 
-def slices_of(name: str, folder: Path):
+def slices_of(name: str, folder: Path, slices: list[int] | None = None):
     """Slices of a phantom of full matrix, to train on: `scan.slices.ParticipantSlices` with the default mask."""
     from mrsi_sr.scan import grid, quality, slicing
     from mrsi_sr.settings.cohort import QualitySettings, SliceSettings
 
-    _, volumes = scanned(name, folder)
+    _, volumes = scanned(name, folder, slices=slices)
     t1, flair = folder / "t1.nii.gz", folder / "flair.nii.gz"
     brain = grid.brain_mask(None, folder / "brain_mask.nii.gz", t1, volumes.affine, volumes.shape)
     reasons = quality.assess(volumes, brain, QualitySettings.of())
     valid = {metabolite: flags == 0 for metabolite, flags in reasons.items()}
-    return slicing.make(name, volumes, valid, brain, SliceSettings.of(), "mM", t1, flair)
+    return slicing.make(name, volumes, valid, brain, SliceSettings.of(min_slices=1), "mM", t1, flair)
 
 
 def on_target(participant, volumes, folder: Path, rules: dict):

@@ -2,17 +2,24 @@
 
 | | CPU | CUDA |
 |---|---|---|
-| arithmetic of networks | float32 | bfloat16 autocast; norms, data consistency and losses in float32 |
+| arithmetic of networks | float32 | bfloat16 autocast; sums of norms, data consistency and losses in float32 |
+| convolutions of flows | float32 | float32 when sampling, TF32 in training |
+| algorithms of convolutions | the library's choice | in training the fastest, tried out |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
+| steps of training | operation by operation | one CUDA graph (training/repeated.py) |
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
+
+COMPILED_FROM = 20_000  # iterations of a training; compiling takes one or two minutes
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
@@ -69,15 +76,76 @@ class Autocast:
         return Autocast(attribute) if callable(attribute) else attribute
 
 
+def worth_compiling(network: nn.Module, device: torch.device, iterations: int) -> bool:
+    """Whether a training of that many iterations should compile the network's layers, and can."""
+    if device.type != "cuda" or not hasattr(network, "estimate") or iterations < COMPILED_FROM:
+        return False
+    if find_spec("triton") is None:
+        log.info("no Triton beside this torch: the network's layers are not compiled")
+        return False
+    log.info("the network's layers are compiled first: minutes, once for all folds")
+    return True
+
+
+def compile_layers(network: nn.Module) -> None:
+    """Compile a network's layers, its method `estimate`; what cannot be compiled runs as it is, with a warning.
+
+    Compiled code is kept in the folder TORCHINDUCTOR_CACHE_DIR, for trainings of the same network.
+    """
+    torch._dynamo.config.suppress_errors = True
+    network.estimate = torch.compile(network.estimate, dynamic=False)
+
+
+@contextmanager
+def training_arithmetic() -> Iterator[None]:
+    """Convolutions of a training on a GPU: of float32 in TF32, and by the algorithm that is fastest when tried out.
+
+    A flow's passes are in float32 so that one inverts the other, which a training does not need. Its shapes never
+    change, so that trying out pays.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.benchmark
+    cudnn.allow_tf32, cudnn.benchmark = True, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.benchmark = before
+
+
 def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], device: torch.device):
     """Adam over the network's parameters (Kingma and Ba 2015)."""
-    return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=device.type == "cuda")
+    if device.type != "cuda":
+        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=False)
+    # A number on the device, which a captured step reads anew each time.
+    rate = torch.tensor(learning_rate, device=device)
+    return torch.optim.Adam(network.parameters(), rate, betas, fused=True, capturable=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     """Set the learning rate of the optimizer's next step."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(learning_rate)
+        else:
+            group["lr"] = learning_rate
+
+
+def step(optimizer: torch.optim.Optimizer, loss: Tensor, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One step of an optimizer down the gradient of a loss; returns the loss as `loss`, and its parts, detached."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return {name: value.detach() for name, value in {"loss": loss, **parts}.items()}
+
+
+def moments(optimizer: torch.optim.Optimizer) -> dict:
+    """What an optimizer has learned of its parameters' gradients, for a checkpoint: the same on every device."""
+    return optimizer.state_dict()["state"]
+
+
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Give an optimizer the moments of a checkpoint; its options stay those of the device."""
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
 def wait(device: torch.device) -> None:

@@ -23,11 +23,27 @@ class SamplingSettings(BaseModel):
     samples: PositiveInt
 
 
+class RunCost(BaseModel):
+    """What the run of a training or sampling used, over all its sessions; all null where there is no record of it.
+
+    seconds: of wall time. processor_seconds: of all cores. energy_joules: of the GPU, null with a reason in
+    energy_note. gpu: whether it was made on a GPU.
+    """
+
+    gpu: bool | None = None
+    seconds: FiniteFloat | None = None
+    processor_seconds: FiniteFloat | None = None
+    peak_memory_mb: dict[str, FiniteFloat] = {}
+    energy_joules: FiniteFloat | None = None
+    energy_note: str = ""
+
+
 class Training(BaseModel):
-    """Cost of the training of a network; null where its record was missing."""
+    """Cost of the training of a network; null where its record was missing. seconds: of its iterations alone."""
 
     seconds: FiniteFloat | None
     device: str | None
+    run: RunCost = RunCost()
 
 
 class SamplesRecord(BaseModel):
@@ -72,6 +88,7 @@ class ScoresRecord(BaseModel):
     sampling_settings: SamplingSettings
     networks: dict[str, dict[str, Any]]
     sampling_device: str
+    sampling_run: RunCost = RunCost()
     nfe: FiniteFloat
     seconds_per_slice: FiniteFloat
     parameters: NonNegativeInt

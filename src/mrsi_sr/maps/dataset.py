@@ -1,19 +1,18 @@
 """Maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mrsi_sr.cli import UserError, log
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.scale import ScaleFactors, low_resolution_maximum
-from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
+from mrsi_sr.maps.usable import UsableMaps
+from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices, SlicesInFiles
 
 MAX_SHIFT_VOXELS = 3  # of the map (9 of the MRI), along each axis
 
@@ -60,7 +59,7 @@ class Movement:
         Exact: every value is copied from one place, none is interpolated.
         """
         channels, size = images.shape[1:3]
-        symmetry, shift = SYMMETRIES[self.symmetry].to(images.device), self.shift.to(images.device)
+        symmetry, shift = _symmetries(images.device)[self.symmetry], self.shift
         # Twice the distance from the centre is an integer also on an even grid, whose centre lies between pixels.
         line = 2 * torch.arange(size, device=images.device) - (size - 1)
         x = (line - 2 * voxel * shift[:, :1])[:, :, None]
@@ -111,7 +110,7 @@ class MapsOnDevice:
     """All usable maps of some participants, on the device; the MRI is stored once for all maps of a slice."""
 
     def __init__(
-        self, participants: Sequence[ParticipantSlices], protocol: str, sizes: Sequence[int],
+        self, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
@@ -123,40 +122,15 @@ class MapsOnDevice:
         are not finite, and when no map is left.
         """
         check_protocol(protocol)
-        self.metabolites = _common_metabolites(participants)
-        frame = participants[0].maps.shape[-1]
+        self.protocol, self.device, self.whole = protocol, torch.device(device), low_resolution == "filled"
+        usable = UsableMaps.of(participants, protocol, low_resolution, self.device)
+        self.metabolites, self.metabolite, self.slice = usable.metabolites, usable.metabolite, usable.slice
+        self.maps, self.measured, self.valid = usable.maps, usable.measured, usable.valid
+        self.t1, self.flair = usable.t1, usable.flair
+        frame = self.maps.shape[-1]
         check_sizes(sizes, frame)
-        self.protocol, self.device = protocol, torch.device(device)
         self.sizes = torch.tensor(sorted(sizes))
         self.truncation = Truncation(protocol, frame, device)
-        maps, valid, measured, t1, flair, where, metabolite, first_slice = [], [], [], [], [], [], [], 0
-        for participant in participants:
-            used, participant_valid = participant.usable(protocol)
-            _log_left_out(participant, used)
-            slice_, metabolite_ = used.nonzero()
-            maps.append(participant.maps[used] * participant_valid[used])
-            valid.append(participant_valid[used])
-            if low_resolution == "filled":
-                measured.append(_filled(maps[-1], valid[-1], participant.brain[slice_]))
-            where.append(slice_ + first_slice)
-            metabolite.append(metabolite_)
-            t1.append(participant.t1)
-            flair.append(participant.flair)
-            first_slice += len(participant.slices)
-
-        def tensor(arrays: list[np.ndarray]) -> Tensor:
-            return torch.from_numpy(np.concatenate(arrays)).to(self.device)
-
-        self.maps, self.valid = tensor(maps)[:, None], tensor(valid)[:, None]
-        self.whole = low_resolution == "filled"
-        self.measured = tensor(measured)[:, None] if self.whole else self.maps
-        self.t1, self.flair = tensor(t1), tensor(flair)
-        self.slice, self.metabolite = tensor(where), tensor(metabolite)
-        if not len(self.maps):
-            raise UserError(
-                f"all maps of {', '.join(each.participant for each in participants)} are empty\n"
-                "  see the montages of their quality masks, and loosen the quality rules"
-            )
         self.factors = factors
         if protocol == "clean" and factors is None:
             known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
@@ -167,24 +141,37 @@ class MapsOnDevice:
         return len(self.maps)
 
     def training_batch(self, seed: int, iteration: int, batch_size: int) -> Batch:
-        """The batch of one training iteration (from 0): maps, movements and sizes depend on (seed, iteration) alone.
+        """The batch of one training iteration (from 0): maps, movements and sizes depend on (seed, iteration) alone."""
+        return self.drawn_batch(self.draw(seed, iteration, batch_size).to(self.device))
+
+    def draw(self, seed: int, iteration: int, batch_size: int) -> Tensor:
+        """The choices of one training iteration on the CPU, long [B, 5]: map, size, symmetry, shift along both axes.
 
         The maps come as one permutation after another, so each is drawn once before any is drawn again.
         """
         place = range(iteration * batch_size, (iteration + 1) * batch_size)
-        orders = {epoch: self._order(seed, epoch) for epoch in {position // len(self) for position in place}}
-        index = torch.tensor([orders[position // len(self)][position % len(self)] for position in place])
+        index = torch.stack(
+            [_order(len(self), seed, position // len(self))[position % len(self)] for position in place]
+        )
         generator = generator_of("cpu", "batch", seed, iteration)
         movement = Movement.draw(batch_size, generator)
         sizes = self.sizes[torch.randint(len(self.sizes), (batch_size,), generator=generator)]
-        return self.batch(index, sizes, movement)
+        return torch.column_stack([index, sizes, movement.symmetry, movement.shift])
 
-    def validation_batches(self, batch_size: int):
-        """Batches with every map once, without augmentation, each map at a fixed size; sizes are spread evenly."""
+    def drawn_batch(self, drawn: Tensor) -> Batch:
+        """The batch of choices that `draw` returned, on the device [B, 5]; nothing is copied from the host."""
+        index, sizes, symmetry = drawn[:, :3].unbind(1)
+        return self.batch(index, sizes, Movement(symmetry, drawn[:, 3:]))
+
+    def validation_choices(self, batch_size: int) -> Iterator[Tensor]:
+        """Choices, as `draw` returns them, of batches with every map once, not moved, each at a fixed size.
+
+        Sizes are spread evenly.
+        """
         order = torch.randperm(len(self), generator=generator_of("cpu", "validation sizes"))
         sizes = self.sizes[order % len(self.sizes)]
-        for index in torch.arange(len(self)).split(batch_size):
-            yield self.batch(index, sizes[index])
+        still = torch.zeros(len(self), 3, dtype=torch.long)
+        yield from torch.column_stack([torch.arange(len(self)), sizes, still]).split(batch_size)
 
     def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
         """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
@@ -194,6 +181,7 @@ class MapsOnDevice:
         if movement is not None:
             maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
+        t1, flair = t1.float(), flair.float()
         kspace = self.truncation.measure(measured, sizes)
         scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
         condition, scale = conditioned(
@@ -201,35 +189,13 @@ class MapsOnDevice:
         )
         return Batch(maps / scale, condition, scale)
 
-    def _order(self, seed: int, epoch: int) -> list[int]:
-        return torch.randperm(len(self), generator=generator_of("cpu", "order", seed, epoch)).tolist()
+
+@lru_cache(maxsize=8)  # of a network and its critic, each between two epochs
+def _order(maps: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(maps, generator=generator_of("cpu", "order", seed, epoch))
 
 
-def _filled(maps: np.ndarray, valid: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """Maps [B, N, N] with their rejected voxels inside the brain filled from the valid ones, zero outside the brain."""
-    # By name: how holes are filled is part of the code of the networks alone that are trained with filled maps.
-    return import_module("mrsi_sr.scan.holes").fill(maps, valid, brain)
-
-
-def _common_metabolites(participants: Sequence[ParticipantSlices]) -> list[str]:
-    """The metabolites of all participants, in order. Raises UserError when they differ."""
-    if not participants:
-        raise UserError("no participants given: nothing to take maps from")
-    first = participants[0]
-    for other in participants:
-        if list(other.metabolites) != list(first.metabolites) or other.maps.shape[-1] != first.maps.shape[-1]:
-            raise UserError(
-                f"{other.participant} has {', '.join(other.metabolites)} on a grid of {other.maps.shape[-1]}, "
-                f"{first.participant} has {', '.join(first.metabolites)} on a grid of {first.maps.shape[-1]}\n"
-                "  make the slices of all participants with the same settings"
-            )
-    return [str(name) for name in first.metabolites]
-
-
-def _log_left_out(participant: ParticipantSlices, used: np.ndarray) -> None:
-    left_out = [f"{participant.metabolites[m]} of slice {participant.slices[s]}" for s, m in np.argwhere(~used)]
-    if left_out:
-        log.info(
-            "%s: left out %d of %d maps, which are empty: %s",
-            participant.participant, len(left_out), used.size, ", ".join(left_out),
-        )  # fmt: skip
+@lru_cache
+def _symmetries(device: torch.device) -> Tensor:
+    """The symmetries' matrices on a device: copied to it once, since a captured step copies nothing."""
+    return SYMMETRIES.to(device)

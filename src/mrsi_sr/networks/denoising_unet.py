@@ -4,9 +4,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
+from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
 
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.networks.normalisation import group_norm
 from mrsi_sr.settings.architecture import FRAME
 
 
@@ -55,11 +56,15 @@ class DenoisingUNet(nn.Module):
 
     def forward(self, x: Tensor, step: Tensor, condition: Condition) -> Tensor:
         """Estimate the noise: x [B, 1, H, W] at step [B] (from 0) of the chain, condition of B -> [B, 1, H, W]."""
-        embedding = self.embedding(step, condition.upscaling_factor)
         y = [condition.mask] if self.mask else []
         y.append(condition.low_resolution)
         y += [condition.t1_low, condition.flair_low] if self.mri else []
-        x = self.first(torch.cat([x, *y], dim=1))
+        return self.estimate(torch.cat([x, *y], dim=1), step, condition.upscaling_factor)
+
+    def estimate(self, x: Tensor, step: Tensor, upscaling_factor: Tensor) -> Tensor:
+        """All layers: inputs [B, i, H, W], step [B], upscaling factor [B] -> [B, 1, H, W]."""
+        embedding = self.embedding(step, upscaling_factor)
+        x = self.first(x)
         skips = [x]
         for layer in self.down:
             x = layer(x, embedding)

@@ -17,6 +17,7 @@ from mrsi_sr.networks.flow_layers import (
     LevelContext,
     PixelAffine,
     StandardBase,
+    exact,
     latent_shapes,
 )
 
@@ -91,9 +92,9 @@ class Flow(nn.Module):
             return self._forward_map(x, context)
 
     def inverse(self, z: Tensor, context: Context) -> Tensor:
-        """Latents z [B, H * W] -> images [B, 1, H, W].
+        """Latents z [B, H * W] -> images [B, 1, H, W], not a number where a 1x1 convolution has no inverse.
 
-        Raises UserError where the result is not finite, or a 1x1 convolution has no inverse.
+        Nothing is raised here, since a GPU would have to wait in every step of a training: see `check`.
         """
         shapes = latent_shapes(self.widths, *context.shift.shape[-2:])
         parts = z.split([c * h * w for c, h, w in shapes], dim=1)
@@ -106,9 +107,12 @@ class Flow(nn.Module):
                 x, is_singular = self.levels[number].inverse(x, context.levels[number])
                 singular.append(is_singular)
             x = (x - context.shift) * context.log_scale.neg().exp()
-        if not torch.isfinite(x).all() & ~torch.stack(singular).any():
+        return x.masked_fill(torch.stack(singular).any(), math.nan)
+
+    def check(self, images: Tensor) -> None:
+        """Raise UserError where images that were sampled are not finite: the flow has diverged in its training."""
+        if not torch.isfinite(images).all():
             raise UserError(self._what_is_broken())
-        return x
 
     def log_prob(self, x: Tensor, context: Context) -> Tensor:
         """Log-density [B], in nats, of images x [B, 1, H, W] (FTDDM equations 7 and 8)."""
@@ -144,7 +148,7 @@ class Flow(nn.Module):
             self._forward_map(x, self.condition(condition), prepare=True)
 
     def _forward_map(self, x: Tensor, context: Context, prepare: bool = False) -> tuple[Tensor, Tensor]:
-        x = x.float() * context.log_scale.exp() + context.shift
+        x = exact(x) * context.log_scale.exp() + context.shift
         logdet, latents = context.log_scale.flatten(1).sum(1), []
         for number, (level, level_context) in enumerate(zip(self.levels, context.levels, strict=True), 1):
             x, change = level(x, level_context, prepare)

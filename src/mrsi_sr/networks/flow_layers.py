@@ -58,7 +58,7 @@ class Injectors(nn.Module):
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Condition maps [B, i, H, W] -> log-scale and shift, each [B, K, C, h, w], in float32."""
-        both = self.network(self.condition(y)).float().unflatten(1, (self.steps, -1))
+        both = exact(self.network(self.condition(y))).unflatten(1, (self.steps, -1))
         log_scale, shift = both.chunk(2, dim=2)
         return bounded(log_scale), shift
 
@@ -109,7 +109,7 @@ class Level(nn.Module):
 
     def condition(self, y: Tensor) -> LevelContext:
         """All that depends on the condition maps [B, i, H, W] alone."""
-        coupling = self.coupling_condition(y).float().unflatten(1, (len(self.couplings), -1))
+        coupling = exact(self.coupling_condition(y)).unflatten(1, (len(self.couplings), -1))
         return LevelContext(*self.injectors(y), coupling)
 
     def forward(self, x: Tensor, context: LevelContext, prepare: bool = False) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ class Level(nn.Module):
         scale = context.log_scale.neg().exp()
         inverse, info = torch.linalg.inv_ex(self.weight.double())
         undo = self.log_scale.neg().exp()
-        matrix, offset = inverse.float() * undo[..., None], -self.bias * undo
+        matrix, offset = inverse.to(undo.dtype) * undo[..., None], -self.bias * undo
         for step in reversed(range(len(self.couplings))):
             changed, kept = x.chunk(2, dim=1)
             log_scale, shift = self._coupling(step, kept, context)
@@ -206,7 +206,7 @@ class ConditionalBase(nn.Module):
         x, both = self.first(y), []
         for block, last in zip(self.blocks, self.last, strict=True):
             x = block(x)
-            both.append(last(leaky_relu(x, SLOPE)).float().unflatten(1, (2, -1)).flatten(2))
+            both.append(exact(last(leaky_relu(x, SLOPE))).unflatten(1, (2, -1)).flatten(2))
         mean, log_std = torch.cat(both, dim=2).unbind(1)
         return mean, log_std
 
@@ -247,6 +247,11 @@ def affine_network(inputs: int, outputs: int, features: int, steps: int = 1) -> 
         nn.LeakyReLU(SLOPE),
         _zero(nn.Conv2d(features * steps, outputs * steps, 3, padding=1, groups=steps)),
     )
+
+
+def exact(x: Tensor) -> Tensor:
+    """What comes of the condition, in float32 at least: from here on a pass and its inverse have to agree."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def bounded(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.results.files import remove_stale, writing
 from mrsi_sr.results.outputs import RECORD, check_whole
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.results.reading import check_is_file, read_json, reading, shaped
 
 Writing = Callable[[Path], AbstractContextManager[Path]]  # files.writing, or that of an Ownership
@@ -29,13 +30,15 @@ class Checkpoint:
     fingerprint (settings, fold, seed, data, code) resumes from it.
     """
 
-    def __init__(self, path: Path, fingerprint: str, writing: Writing = writing):
+    def __init__(self, path: Path, fingerprint: str, writing: Writing = writing, provenance: Provenance | None = None):
+        """provenance: of the run; what it has used (time, memory, energy) is kept with the run's state."""
         self.path, self.fingerprint, self.writing = path, fingerprint, writing
+        self._provenance = provenance or Provenance({}, code={})
 
     @classmethod
-    def of(cls, folder: Path, fingerprint: str, writing: Writing) -> "Checkpoint":
+    def of(cls, folder: Path, fingerprint: str, writing: Writing, provenance: Provenance) -> "Checkpoint":
         """Checkpoint of a run in a network's folder. Of other runs' the newest is kept, as they may be resumed."""
-        checkpoint = cls(folder / f"checkpoint-{fingerprint}", fingerprint, writing)
+        checkpoint = cls(folder / f"checkpoint-{fingerprint}", fingerprint, writing, provenance)
         others = [file for file in folder.glob("checkpoint-*") if file != checkpoint.path]
         others.sort(key=lambda file: file.stat().st_mtime)
         for file in others[:-1]:
@@ -59,13 +62,15 @@ class Checkpoint:
                 "the checkpoint %s belongs to other settings, fold, seed, data or code: training starts anew", self.path
             )
             return None
+        with reading(self.path, "the checkpoint of this training", "delete it, and run the same again"):
+            self._provenance.resume(state["used"])
         return state.get("run")
 
     def save(self, run: dict) -> None:
         """Write the state of the run in place of the one before, which stays where this raises OSError."""
         with self.writing(self.path) as temporary, temporary.open("wb") as file:
             try:
-                torch.save({"fingerprint": self.fingerprint, "run": run}, file)
+                torch.save({"fingerprint": self.fingerprint, "used": self._provenance.used(), "run": run}, file)
             except RuntimeError as error:  # torch's own, which hides the system's: of a full disk, for one
                 raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from typing_extensions import TypedDict  # typing's own cannot be checked by pydantic before Python 3.12
+
 from mrsi_sr import __version__
+from mrsi_sr.results.energy import EnergyMeter, gpu
 from mrsi_sr.results.files import checksum, writing, writing_folder
 from mrsi_sr.results.outputs import (
     RECORD,
@@ -26,16 +30,38 @@ from mrsi_sr.results.outputs import (
     script_name,
     write_mark,
 )  # fmt: skip
+from mrsi_sr.results.reading import shaped
 
 LINEAGE = ("settings", "code", "made_from")  # keys of a record that tell how its result was made
 
 
+class Used(TypedDict):
+    """Time, memory and energy of a run so far, over all sessions of one that was interrupted and resumed.
+
+    device: the GPU's name, or the processor's. started: of the first session. seconds: of wall time.
+    processor_seconds: of all cores. peak_memory_mb: host, and with a GPU gpu (allocated) and gpu_reserved.
+    energy_joules: of the GPU, null with the reason in energy_note.
+    """
+
+    device: str
+    processor: str
+    threads: int
+    started: str
+    ended: str
+    seconds: float
+    processor_seconds: float
+    peak_memory_mb: dict[str, float]
+    energy_joules: float | None
+    energy_note: str
+
+
 class Provenance:
-    """Starts its clock when made; `write` puts the record beside the result that it describes."""
+    """Starts its clock and its energy meter when made; `write` puts the record beside the result that it describes."""
 
     def __init__(self, settings: dict, inputs: Iterable[str | Path] = (), *, code: dict[str, str]):
         """code: of code.code_of, the hash of each module that can change the result."""
-        self.started = time.time()
+        self.started, self._before = time.time(), None
+        self._energy = EnergyMeter()
         self.settings, self.code = settings, code
         self.inputs: dict[str, str] = {}
         self.made_from: dict[str, str] = {}  # origin of the inputs that have a record
@@ -71,15 +97,23 @@ class Provenance:
         _write_json(record, path)
 
     def circumstances(self) -> dict:
-        """Where, when and how long this process has worked so far: what differs between runs of equal results."""
-        return {
-            "git_revision": git_revision(),
-            "python": platform.python_version(),
-            "device": device_name(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.started)),
-            "seconds": round(time.time() - self.started, 2),
-            "peak_memory_mb": peak_memory_mb(),
-        }
+        """Where, when and how long this run has worked so far: what differs between runs of equal results."""
+        return {"git_revision": git_revision(), "python": platform.python_version(), **self.used()}
+
+    def used(self) -> Used:
+        """Time, memory and energy so far, with those of the sessions that were resumed."""
+        now, joules = time.time(), self._energy.joules()
+        used = Used(
+            device=device_name(), processor=processor_name(), threads=threads(), started=_moment(self.started),
+            ended=_moment(now), seconds=round(now - self.started, 2), processor_seconds=round(sum(os.times()[:4]), 2),
+            peak_memory_mb=peak_memory_mb(), energy_joules=None if joules is None else round(joules, 1),
+            energy_note=self._energy.why_not,
+        )  # fmt: skip
+        return _together(self._before, used) if self._before else used
+
+    def resume(self, before: Used) -> None:
+        """Add what earlier sessions of the run have used. Raises ValueError for anything but what `used` returned."""
+        self._before = shaped(Used, before)
 
     @contextmanager
     def folder(self, path: str | Path, **facts) -> Iterator[Path]:
@@ -141,20 +175,62 @@ def git_revision() -> str | None:
 
 
 def device_name() -> str:
-    """The GPU's name where torch is in use and sees one, else the processor's."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    """The GPU's name where this process computes on one, else the processor's."""
+    cuda = gpu()
+    return processor_name() if cuda is None else cuda.get_device_name()
+
+
+@cache
+def processor_name() -> str:
+    """Model of the processor, as far as the system tells."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
-def peak_memory_mb() -> dict[str, float]:
-    """Largest resident memory of this process so far, and of the GPU where one is in use, in MB."""
-    peak = {"host": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+def threads() -> int:
+    """Number of threads that compute: torch's where it is in use, else the cores that this process may use."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    if torch is not None:
+        return torch.get_num_threads()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory_mb() -> dict[str, float]:
+    """Largest memory so far in MB: of this process, and of the GPU where it computes on one, in use and reserved."""
+    peak = {"host": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    if (cuda := gpu()) is not None:
+        peak["gpu"] = round(cuda.max_memory_allocated() / 2**20, 1)
+        peak["gpu_reserved"] = round(cuda.max_memory_reserved() / 2**20, 1)
     return peak
+
+
+def _together(before: Used, now: Used) -> Used:
+    """Use of a run's earlier sessions and of this one. Energy that one of them does not know is not known."""
+    peaks = [before["peak_memory_mb"], now["peak_memory_mb"]]
+    unknown = before["energy_note"] or now["energy_note"]
+    total = {key: round(before[key] + now[key], 2) for key in ("seconds", "processor_seconds")}
+    return now | total | {
+        "started": before["started"],
+        **{key: ", ".join(dict.fromkeys([before[key], now[key]])) for key in ("device", "processor")},
+        "peak_memory_mb": {key: max(each.get(key, 0) for each in peaks) for key in peaks[0] | peaks[1]},
+        "energy_joules": None if unknown else before["energy_joules"] + now["energy_joules"],
+        "energy_note": unknown,
+    }  # fmt: skip
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(seconds))
+
+
+def cost_of_record(record: dict) -> dict:
+    """What a result has used, from its record; empty where there is none. gpu: whether it was made on a GPU."""
+    kept = ("seconds", "processor_seconds", "peak_memory_mb", "energy_joules", "energy_note")
+    if not all(key in record for key in kept):
+        return {}
+    return {key: record[key] for key in kept} | {"gpu": "gpu" in record["peak_memory_mb"]}
 
 
 def record_of_input(path: Path) -> dict:

@@ -21,7 +21,14 @@ def flow(networks: dict[str, nn.Module], condition: Condition, noise, *, tempera
     """
     network = networks["flow"]
     context = shared_context(network, condition, networks.get("super_resolver"))
-    return network.sample(context, temperature, noise(condition.mask.flatten(1))) * condition.mask, 1
+    return drawn(network, context, temperature, noise(condition.mask.flatten(1))) * condition.mask, 1
+
+
+def drawn(network: nn.Module, context, temperature: float, noise: Tensor) -> Tensor:
+    """Images [B, 1, H, W] of a flow, one per map of the context. Raises UserError where they are not finite."""
+    images = network.sample(context, temperature, noise)
+    network.check(images)
+    return images
 
 
 def shared_context(network: nn.Module, condition: Condition, super_resolver: nn.Module | None = None):

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mrsi_sr.maps.condition import Condition
-from mrsi_sr.samplers.flow import shared_context
+from mrsi_sr.samplers.flow import drawn, shared_context
 from mrsi_sr.samplers.truncated import finished
 
 
@@ -14,5 +14,5 @@ def ftddm(networks: dict, condition: Condition, noise, *, flow_temperature: floa
     x z, z standard normal [B, H * W]. `finished` is lines 4 to 7; chain: its settings.
     """
     flow, flat = networks["flow"], condition.mask.flatten(1)
-    x = flow.sample(shared_context(flow, condition), flow_temperature, noise(flat))
+    x = drawn(flow, shared_context(flow, condition), flow_temperature, noise(flat))
     return finished(networks["denoiser"], x, condition, noise, **chain)

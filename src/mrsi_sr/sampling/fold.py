@@ -15,10 +15,10 @@ from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.results.npz import read_npz
 from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in, read_record
 from mrsi_sr.results.ownership import Ownership
-from mrsi_sr.results.provenance import Provenance, device_name
+from mrsi_sr.results.provenance import Provenance, cost_of_record
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
-from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
 from mrsi_sr.scan.subset import participants_in
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
@@ -56,14 +56,14 @@ def sample_fold(
     }  # fmt: skip
     with Ownership(out) as ownership:
         costs = sample_participants(
-            method, slices, low_resolution, protocol, sizes, ownership, provenance.fingerprint(**facts)
+            method, slices, low_resolution, protocol, sizes, ownership, provenance, provenance.fingerprint(**facts)
         )
         ownership.check()
         checksums = ownership.checksums(f"{participant}.npz" for participant in participants)
         provenance.write(
             out / RECORD, checksums, sampler=settings.sampler.plain(), seed=settings.seed,
             parameters=method.parameters,
-            threads=torch.get_num_threads(), training=_training(settings, weights), **facts, **_total(costs),
+            training=_training(settings, weights), **facts, **_total(costs),
         )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str
     """Test participants that a method samples. slices: files of all of them; read where the method names a number."""
     if settings.subset.participants is None:
         return list(slices)
-    return participants_in(settings.subset, {name: ParticipantSlices.load(path) for name, path in slices.items()})
+    return participants_in(settings.subset, {name: Anatomy.load(path) for name, path in slices.items()})
 
 
 def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:
@@ -88,17 +88,19 @@ def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> Non
 
 def sample_participants(
     method: Method, slices: dict[str, Path], low_resolution: dict[str, Path], protocol: str, sizes: Sequence[int],
-    ownership: Ownership, fingerprint: str,
+    ownership: Ownership, provenance: Provenance, fingerprint: str,
 ) -> list[dict]:  # fmt: skip
     """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 
-    A participant's whole file with the same fingerprint, of an earlier run, is kept. Samples of other participants are
-    removed.
+    A participant's whole file with the same fingerprint, of an earlier run, is kept, and what that run had used until
+    then counts. Samples of other participants are removed.
     """
     out, costs = ownership.folder, []
+    kept = {participant: cost_of(out / f"{participant}.npz", fingerprint) for participant in slices}
+    if used := [cost["used"] for cost in kept.values() if cost is not None]:
+        provenance.resume(max(used, key=lambda each: each["seconds"]))
     for number, (participant, path) in enumerate(slices.items(), 1):
-        file = out / f"{participant}.npz"
-        cost = cost_of(file, fingerprint)
+        file, cost = out / f"{participant}.npz", kept[participant]
         if cost is not None:
             log.info("%s: %s is sampled already; skipping", method.name, participant)
         else:
@@ -108,7 +110,7 @@ def sample_participants(
                 method, scan, measurements, protocol, sizes, what=f" ({number} of {len(slices)})",
                 tell=lambda: ownership.tell(len(costs), len(slices), "participants"),
             )  # fmt: skip
-            cost["device"] = device_name()
+            cost["used"] = provenance.used()
             ownership.check()
             (out / RECORD).unlink(missing_ok=True)  # of the samples that are replaced
             with ownership.output(file) as temporary:
@@ -135,10 +137,13 @@ def cost_of(file: Path, fingerprint: str) -> dict | None:
 
 
 def _training(settings: MethodSettings, weights: Mapping[str, Path]) -> dict[str, dict]:
-    """Seconds and device of each network's training by its name, from the record beside its weights, or null."""
+    """Cost of each network's training by its name, from the record beside its weights: seconds and device, or null.
+
+    run: what the whole run of the training used, as cost_of_record has it.
+    """
     records = {name: read_record(weights[role].with_name(RECORD)) for role, name in settings.networks.items()}
     return {
-        name: {"seconds": record.get("training_seconds"), "device": record.get("device")}
+        name: {"seconds": record.get("training_seconds"), "device": record.get("device"), "run": cost_of_record(record)}
         for name, record in records.items()
     }
 
@@ -151,5 +156,4 @@ def _total(costs: Sequence[dict]) -> dict:
         "nfe": max(cost["nfe"] for cost in costs),
         "seconds_per_slice": seconds / max(maps, 1),
         "sampling_seconds": round(seconds, 2),
-        "device": ", ".join(sorted({cost["device"] for cost in costs})),
     }

@@ -1,6 +1,6 @@
 """Slices of a participant: maps and masks in a square frame, with T1 and FLAIR three times as fine, in one file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +105,38 @@ class ParticipantSlices:
         for name in ("slices", "metabolites"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} has one twice")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Brain and lesion of a participant's slices, without maps and MRI; fields as in ParticipantSlices."""
+
+    brain: np.ndarray
+    lesion: np.ndarray
+    slices: np.ndarray
+    metabolites: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Anatomy":
+        """Anatomy in a file of slices. Raises UserError for any other file."""
+        content = read_npz(path, {name: ARRAYS[name] for name in cls.__dataclass_fields__}, WHAT, TO_DO)
+        return cls(**content | {"metabolites": tuple(content["metabolites"].tolist())})
+
+
+@dataclass(frozen=True)
+class SlicesInFiles:
+    """Slices of some participants in files, of which one participant at a time is in memory."""
+
+    paths: Sequence[Path]
+
+    def __iter__(self) -> Iterator[ParticipantSlices]:
+        """Slices of each participant, read when it is the participant's turn."""
+        return map(ParticipantSlices.load, self.paths)
+
+    @property
+    def number(self) -> int:
+        """Number of slices of all participants, whose maps and MRI are not read for it."""
+        return sum(len(read_npz(path, {"slices": "iu1"}, WHAT, TO_DO, whole=False)["slices"]) for path in self.paths)
 
 
 def participant_of(path: str | Path) -> str:

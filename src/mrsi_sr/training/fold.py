@@ -17,7 +17,7 @@ from mrsi_sr.results.checkpoint import Checkpoint, Results
 from mrsi_sr.results.outputs import RECORD, check_outputs
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
-from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.scan.slices import SlicesInFiles, files_of
 from mrsi_sr.settings.errors import listed
 from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
 from mrsi_sr.training.loop import TrainingResult, train
@@ -44,9 +44,10 @@ class FoldMaps:
                 raise UserError(f"fold {fold} of {table} has no {part} participants")
         maps: dict[str, MapsOnDevice] = {}
         for part, paths in files.items():
-            participants = [ParticipantSlices.load(path) for path in paths.values()]
             factors = maps["train"].factors if maps else None
-            maps[part] = MapsOnDevice(participants, protocol, sizes, device, factors, low_resolution)
+            maps[part] = MapsOnDevice(
+                SlicesInFiles(list(paths.values())), protocol, sizes, device, factors, low_resolution
+            )
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
         return cls(files, maps)
 
@@ -90,7 +91,7 @@ def train_fold(
     identity["scale_factors"] = factors and factors.plain()
     with Ownership(out) as ownership:
         results = Results(out, provenance.fingerprint(**facts), ownership.output)
-        checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing)
+        checkpoint = Checkpoint.of(out, results.fingerprint, ownership.writing, provenance)
         record = results.record()
         if record is None:
             result = train(
@@ -139,5 +140,4 @@ def _record(result: TrainingResult, device: torch.device) -> dict:
         "parameters": result.parameters,
         "training_seconds": round(result.seconds, 2),
         "trained_on": device.type,
-        "threads": torch.get_num_threads(),
     }

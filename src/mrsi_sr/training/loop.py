@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,9 @@ from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
 from mrsi_sr.results.reading import reading, shaped
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.training.average import MovingAverage
 from mrsi_sr.training.learning_rate import iterations_between_validations, learning_rate, total_iterations
+from mrsi_sr.training.repeated import repeated
 
 LOSSES_KEPT_BACK = 20  # iterations whose losses stay on the device before they are looked at: looking makes a GPU wait
 
@@ -99,7 +102,7 @@ class RunState(TypedDict):
     seconds: float
     network: dict[str, Any]
     averaged: dict[str, Any]
-    optimizer: dict[str, Any]
+    optimizer: dict[int, Any]
     critic: dict[str, Any] | None
     best: Best
     losses: list[dict[str, Any]]
@@ -112,8 +115,14 @@ class Run:
 
     def __init__(
         self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
-        device: torch.device, needed: dict[str, nn.Module] | None = None,
+        device: torch.device, needed: dict[str, nn.Module] | None = None, captured: bool | None = None,
+        compiled: bool | None = None,
     ):  # fmt: skip
+        """The arguments are those of `train`.
+
+        captured: whether steps are CUDA graphs; None: on a GPU. compiled: whether the network's layers are compiled;
+        None: where that is worth its minute.
+        """
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
@@ -121,11 +130,18 @@ class Run:
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
+        self._average = MovingAverage(self.averaged, self.network, settings.ema) if settings.ema else None
+        if compiled is None:
+            compiled = devices.worth_compiling(self.network, device, self.total)
+        if compiled:
+            devices.compile_layers(self.network)
         self.objective = objectives.build(settings, needed)
         self.optimizer = devices.adam(self.network, settings.learning_rate, settings.adam_betas, device)
         self.critic = self.objective.critic
+        repeat = partial(repeated, device=device, captured=device.type == "cuda" if captured is None else captured)
+        self._update, self._judge = repeat(self._updated), repeat(self._judged)
         if self.critic:
-            self.critic.place(settings, training, seed, device)
+            self.critic.place(devices.fast(self.network, device), settings, training, seed, device, repeat)
         self.iteration, self.seconds = 0, 0.0
         self.best: dict = {"loss": math.inf, "iteration": 0, "weights": {}}
         self.losses: list[dict] = []
@@ -145,22 +161,29 @@ class Run:
         torch.manual_seed(stable_hash("iteration", self.seed, self.iteration))  # for draws without a generator
         rate = learning_rate(self.settings, self.iteration, len(self.training))
         devices.set_learning_rate(self.optimizer, rate)
-        network = devices.fast(self.network, self.device)
-        self.network.train()
-        of_critic = self.critic.step(network, self.iteration, rate) if self.critic else {}
-        batch = self.training.training_batch(self.seed, self.iteration, self.settings.batch_size)
-        generator = generator_of(self.device, "objective", self.seed, self.iteration)
-        loss, parts = self.objective(network, batch, generator)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        if not self.network.training:
+            self.network.train()
+        of_critic = self.critic.step(self.iteration, rate) if self.critic else {}
+        chosen = self.training.draw(self.seed, self.iteration, self.settings.batch_size)
+        losses = self._update(chosen, "objective", self.seed, self.iteration)
         self.iteration += 1
-        if self.settings.ema:
-            average(self.averaged, self.network, self.settings.ema, self.iteration)
-        self._waiting.append((self.iteration, self._detached({"loss": loss, **parts, **of_critic})))
+        if self._average:
+            self._average.update(self.iteration)
+        self._waiting.append((self.iteration, {**losses, **of_critic}))
         if len(self._waiting) >= LOSSES_KEPT_BACK:
             self._look_at_losses()
         self.seconds += time.monotonic() - started
+
+    def _updated(self, chosen: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step of the optimizer on a batch; the losses before it."""
+        batch = self.training.drawn_batch(chosen)
+        return devices.step(self.optimizer, *self.objective(devices.fast(self.network, self.device), batch, generator))
+
+    def _judged(self, chosen: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """The validation losses of the averaged weights on a batch."""
+        batch = self.validation.drawn_batch(chosen)
+        loss, parts = self.objective.validation(devices.fast(self.averaged, self.device), batch, generator)
+        return {"loss": loss, **parts}
 
     @torch.no_grad()
     def validate(self) -> None:
@@ -171,13 +194,11 @@ class Run:
         started = time.monotonic()
         self._look_at_losses()
         self.averaged.eval()
-        network, sums = devices.fast(self.averaged, self.device), {}
-        for number, batch in enumerate(self.validation.validation_batches(self.settings.batch_size)):
-            generator = generator_of(self.device, "validation", number)
-            loss, parts = self.objective.validation(network, batch, generator)
-            for name, value in {"loss": loss, **parts}.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(batch.target)
-        means = {name: value / len(self.validation) for name, value in sums.items()}
+        sums: dict[str, Tensor] = {}
+        for number, chosen in enumerate(self.validation.validation_choices(self.settings.batch_size)):
+            for name, value in self._judge(chosen, "validation", number).items():
+                sums[name] = sums.get(name, 0) + value.double() * len(chosen)
+        means = {name: float(value) / len(self.validation) for name, value in sums.items()}
         self._check_finite(self.iteration, means, "validation")
         rate = learning_rate(self.settings, self.iteration - 1, len(self.training))
         trained = {name: value / max(self._summed, 1) for name, value in self._sums.items()}
@@ -197,7 +218,8 @@ class Run:
         """Raise UserError when a weight is not finite: a loss can be finite where its gradient is not."""
         self._look_at_losses()
         trained = [self.network, *([self.critic.module] if self.critic else [])]
-        if not all(bool(torch.isfinite(each).all()) for module in trained for each in module.parameters()):
+        finite = [torch.isfinite(each).all() for module in trained for each in module.parameters()]
+        if not torch.stack(finite).all():
             raise UserError(_not_finite(f"a weight is not finite after iteration {self.iteration}", self.settings))
 
     def state(self) -> RunState:
@@ -207,7 +229,7 @@ class Run:
             "seconds": self.seconds,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": devices.moments(self.optimizer),
             "critic": self.critic.state() if self.critic else None,
             "best": self.best,
             "losses": self.losses,
@@ -225,7 +247,7 @@ class Run:
             self.averaged.load_state_dict(state["best"]["weights"])  # refuses those of another network
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        devices.restore_moments(self.optimizer, state["optimizer"])
         for parameter, moments in self.optimizer.state.items():
             if any(each.ndim and each.shape != parameter.shape for each in moments.values() if torch.is_tensor(each)):
                 raise ValueError("the moments of its optimizer are of another network")
@@ -242,9 +264,6 @@ class Run:
         """The mean training loss since the last validation, or up to it right after one; None before any."""
         self._look_at_losses()
         return self._sums["loss"] / self._summed if self._summed else self.latest("train")
-
-    def _detached(self, parts: dict) -> dict[str, Tensor]:
-        return {name: torch.as_tensor(value, device=self.device).detach() for name, value in parts.items()}
 
     def _look_at_losses(self) -> None:
         if not self._waiting:
@@ -265,19 +284,6 @@ class Run:
             raise UserError(
                 _not_finite(f"the {kind} loss is not finite at iteration {iteration}: {listed}", self.settings)
             )
-
-
-@torch.no_grad()
-def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: int) -> None:
-    """Update the exponential moving average of the weights: averaged = d averaged + (1 - d) network.
-
-    d = min(decay, (1 + i) / (10 + i)) at iteration i, counted from 1: the average spans at most the last ninth of the
-    run so far, so that a short run's average is not full of initial weights. From i = 90,000 on, 0.9999 is 0.9999.
-    """
-    weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), weight)
-    for old, new in zip(averaged.buffers(), network.buffers(), strict=True):
-        old.copy_(new)
 
 
 def _not_finite(what: str, settings: NetworkSettings) -> str:

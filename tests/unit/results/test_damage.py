@@ -121,7 +121,7 @@ def write_weights(path):
 
 
 def write_checkpoint(path):
-    torch.save({"fingerprint": "a", "run": {"network": {"weight": torch.arange(100.0)}, "iteration": 3}}, path)
+    Checkpoint(path, "a").save({"network": {"weight": torch.arange(100.0)}, "iteration": 3})
 
 
 def load_weights(path):

@@ -37,6 +37,9 @@ class ExactFlow:
         assert context is self
         return (self.mean + temperature * self.std * noise).view(self.shape)
 
+    def check(self, images):
+        assert torch.isfinite(images).all()
+
 
 def valid_everywhere(number):
     """A condition that no network looks at."""
@@ -158,6 +161,9 @@ class ToyFlow(torch.nn.Module):
 
     def sample(self, context, temperature, noise):
         return context.mean + temperature * noise.view(context.mean.shape)
+
+    def check(self, images):
+        assert torch.isfinite(images).all()
 
 
 def trained(settings, seed):

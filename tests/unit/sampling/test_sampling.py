@@ -17,6 +17,7 @@ from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.maps.scale import ScaleFactors
 from mrsi_sr.results.outputs import MARK
 from mrsi_sr.results.ownership import Ownership
+from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.sampling import fold as sampling
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import MapNoise, sample_participant
@@ -132,9 +133,12 @@ def test_samples_carry_the_seconds_that_the_training_of_each_network_took(tmp_pa
         )  # fmt: skip
         return json.loads((out / "provenance.json").read_text())["training"]
 
-    assert training(tmp_path / "unknown") == {"munet": {"seconds": None, "device": None}}
-    (tmp_path / "provenance.json").write_text(json.dumps({"training_seconds": 12.5, "device": "a GPU", "seconds": 99}))
-    assert training(tmp_path / "known") == {"munet": {"seconds": 12.5, "device": "a GPU"}}
+    assert training(tmp_path / "unknown") == {"munet": {"seconds": None, "device": None, "run": {}}}
+    run = {"seconds": 99, "processor_seconds": 150, "energy_joules": 5e4, "energy_note": ""}
+    run["peak_memory_mb"] = {"host": 900.0, "gpu": 4000.0, "gpu_reserved": 5000.0}
+    (tmp_path / "provenance.json").write_text(json.dumps({"training_seconds": 12.5, "device": "a GPU"} | run))
+    expected = {"munet": {"seconds": 12.5, "device": "a GPU", "run": run | {"gpu": True}}}
+    assert training(tmp_path / "known") == expected
 
 
 def test_a_measurement_that_does_not_belong_is_refused(tmp_path):
@@ -225,7 +229,9 @@ def two(tmp_path):
 
 def sample_all(method: Method, slices: dict, low_resolution: dict, out, fingerprint: str) -> list[dict]:
     with Ownership(out) as ownership:
-        return sampling.sample_participants(method, slices, low_resolution, "clean", [4], ownership, fingerprint)
+        return sampling.sample_participants(
+            method, slices, low_resolution, "clean", [4], ownership, Provenance({}, code={}), fingerprint
+        )
 
 
 def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_path, monkeypatch):
@@ -247,6 +253,21 @@ def test_sampling_resumes_with_the_participant_that_was_interrupted(two, tmp_pat
     assert done == ["sub-1", "interrupted", "sub-2"]
     sample_all(method, *two, out, "b")
     assert done == ["sub-1", "interrupted", "sub-2", "sub-1", "sub-2"]
+
+
+def test_a_resumed_sampling_counts_what_the_interrupted_one_had_used(two, tmp_path, monkeypatch):
+    method, out, whole = method_of("zero_filled", tmp_path), tmp_path / "out", sampling.sample_participant
+    first, second = Provenance({}, code={}), Provenance({}, code={})
+
+    def slow(*given, **more):
+        first.started -= 1000
+        return whole(*given, **more)
+
+    monkeypatch.setattr(sampling, "sample_participant", slow)
+    for run in (first, second):
+        with Ownership(out) as ownership:
+            sampling.sample_participants(method, *two, "clean", [4], ownership, run, "a")
+    assert 2000 <= second.used()["seconds"] < 2500
 
 
 def test_samples_of_participants_that_do_not_belong_are_removed(two, tmp_path):

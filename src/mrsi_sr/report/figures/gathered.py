@@ -19,7 +19,7 @@ from mrsi_sr.results.npz import read_npz
 from mrsi_sr.results.outputs import check_made_from
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.scan import low_resolution
-from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
 from mrsi_sr.scan.windows import zero_filled as zero_filled_map
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 from mrsi_sr.settings.figure import Qualitative
@@ -76,8 +76,8 @@ def gather(
     used = {name: sampled[split_point(name)[0]] for name in methods}
     available = set.intersection(*(maps[name] for name in methods))
     files = files_of(sorted({key.participant for key in available}), slices)
-    truths = {name: ParticipantSlices.load(path) for name, path in files.items()}
-    keys = choose(figure, available, truths)
+    keys = choose(figure, available, {name: Anatomy.load(path) for name, path in files.items()})
+    truths = {name: ParticipantSlices.load(files[name]) for name in {key.participant: None for key in keys}}
     for each in used.values():
         check_sampled_from(each.record, each.folder, {files[key.participant] for key in keys})
     zero_filled = next((name for name in columns if used[name].record["sampler"]["kind"] == "zero_filled"), None)
@@ -171,8 +171,8 @@ def _add_scores(
     """Add the scores of each method's first sample, from the metrics files, and those of the zero-filled map."""
     region = settings.region or REGIONS[settings.protocol][0]
     table = table[table.method.isin(methods) & (table.region == region)]
-    table = table[table["sample"] == table.groupby(["method", *scores.MAP])["sample"].transform("min")]
-    by_map = dict(list(table.groupby(scores.MAP)))
+    table = table[table["sample"] == table.groupby(["method", *scores.MAP], observed=True)["sample"].transform("min")]
+    by_map = dict(list(table.groupby(scores.MAP, observed=True)))
     for key, each in shown.items():
         rows = by_map.get(tuple(key), table[:0])
         each.scores.update(zip(zip(rows.method, rows.metric, strict=True), rows.value, strict=True))
