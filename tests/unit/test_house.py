@@ -13,7 +13,7 @@ BELOW = {
     "diffusion": set(),
     "results": {"diffusion"},
     "settings": {"results", "diffusion"},
-    "kspace": {"settings"},
+    "kspace": {"settings", "scan"},
     "devices": set(),
 }
 BELOW["scan"] = BELOW["settings"] | {"settings"}

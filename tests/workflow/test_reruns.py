@@ -177,7 +177,7 @@ def test_a_comment_in_every_module_and_other_words_of_errors_and_help_rerun_noth
     comments = {str(file.relative_to(REPOSITORY)): ('"""', '# edited\n"""') for file in files}
     words = {
         "src/mrsi_sr/cli.py": ADDED,
-        "src/mrsi_sr/kspace.py": ("unknown protocol", "no such protocol"),
+        "src/mrsi_sr/scan/windows.py": ("unknown protocol", "no such protocol"),
         "workflow/scripts/train.py": ('help="', 'help="edited: '),
     }
     assert edited(comments | words) == set()
