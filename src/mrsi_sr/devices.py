@@ -3,13 +3,16 @@
 | | CPU | CUDA |
 |---|---|---|
 | arithmetic of networks | bfloat16 autocast where the processor multiplies in it, else float32 | bfloat16 autocast |
-| always float32 | weights, norms' statistics, a flow's passes, data consistency, losses | the same, and norms |
+| always float32 | weights, sums of norms, a flow's passes, data consistency, losses | the same |
+| convolutions of flows' passes | float32 | float32 when sampling, TF32 in training |
+| algorithms of convolutions | the library's choice | in training the fastest, tried out |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
 | steps of training | operation by operation | one CUDA graph (training/repeated.py) |
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +91,22 @@ class Autocast:
         """A method of the network under the same autocast; any other attribute unchanged."""
         attribute = getattr(self._function, name)
         return Autocast(attribute, self._device_type) if callable(attribute) else attribute
+
+
+@contextmanager
+def training_arithmetic() -> Iterator[None]:
+    """Convolutions of a training on a GPU: of float32 in TF32, and by the algorithm that is fastest when tried out.
+
+    A flow's passes are in float32 so that one inverts the other, which a training does not need. Its shapes never
+    change, so that trying out pays.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.benchmark
+    cudnn.allow_tf32, cudnn.benchmark = True, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.benchmark = before
 
 
 def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], device: torch.device):
