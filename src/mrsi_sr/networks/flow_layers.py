@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
+from mrsi_sr.networks.winograd import Convolution
 from mrsi_sr.settings.architecture import FRAME
 
 SLOPE = 0.2
@@ -243,7 +244,7 @@ def affine_network(inputs: int, outputs: int, features: int, steps: int = 1) -> 
     return nn.Sequential(
         nn.Conv2d(inputs * steps, features * steps, 3, padding=1, groups=steps),
         nn.LeakyReLU(SLOPE),
-        nn.Conv2d(features * steps, features * steps, 3, padding=1, groups=steps),
+        Convolution(features * steps, features * steps, groups=steps),
         nn.LeakyReLU(SLOPE),
         _zero(nn.Conv2d(features * steps, outputs * steps, 3, padding=1, groups=steps)),
     )
