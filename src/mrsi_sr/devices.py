@@ -5,15 +5,20 @@
 | arithmetic of networks | float32 | bfloat16 autocast; norms, data consistency and losses in float32 |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
+| freed memory | kept for the next tensors (glibc) | kept (torch's own allocator) |
 | steps of training | operation by operation | one CUDA graph (training/repeated.py) |
 """
 
+import ctypes
+import sys
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
+
+MALLOPT = {-4: 0, -1: -1}  # M_MMAP_MAX: no mapping of its own for a large tensor; M_TRIM_THRESHOLD: never shrink
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
@@ -33,8 +38,21 @@ def choose(name: str, threads: int | None = None) -> torch.device:
         torch.backends.cudnn.allow_tf32 = False
         log.info("device: %s, bfloat16 autocast", torch.cuda.get_device_name())
     else:
+        keep_freed_memory()
         log.info("device: CPU, %d threads, float32", torch.get_num_threads())
     return device
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next tensors of this process, where it is glibc.
+
+    By default it returns that of large tensors to the system, which has to clear every page before it comes back: a
+    quarter to a third of the processor time of MUNet (docs/performance.md). The peak is about the same.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # musl has none
+        for parameter, value in MALLOPT.items():
+            mallopt(parameter, value)
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, group_norm, pad, prelu
 
-from mrsi_sr.networks.modulators import AMLayer, Conditioning, FilterScaling, Hypernetwork, Sharpness
+from mrsi_sr.networks.modulators import AMLayer, Conditioning, FilterScaling, Hypernetwork, Sharpness, convolve_each
 from mrsi_sr.scan.slices import MRI_FACTOR
 
 
@@ -98,12 +98,23 @@ class Unit(nn.Module):
     def forward(self, x: Tensor, conditioning: Conditioning | None = None) -> Tensor:
         """[B, i * S, H, W] -> [B, o * S, H, W]; conditioning: for the modulators, None without any."""
         features = self.convolved(x, conditioning)
-        normalised = group_norm(features, self.channels)
+        scale = shift = None
         for modulator in self.affine:
-            scale, shift = modulator(features.unflatten(1, (self.channels, self.slices)), conditioning)
-            scale, shift = (each.repeat_interleave(self.slices, dim=1)[..., None, None] for each in (scale, shift))
-            normalised = scale * normalised + shift
-        return self.activation(normalised)
+            factor, addend = modulator(features.unflatten(1, (self.channels, self.slices)), conditioning)
+            scale = factor if scale is None else factor * scale
+            shift = addend if shift is None else factor * shift + addend
+        return self.activation(self.normalised(features, scale, shift))
+
+    def normalised(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+        """Instance norm of slabs [B, C * S, H, W], scaled and shifted by [B, C] of each map, or by nothing (None).
+
+        The maps are taken for further channels of one: then the norm itself scales each map in its own way.
+        """
+        if scale is None:
+            return group_norm(x, self.channels)
+        batch, _, height, width = x.shape
+        affine = (each.flatten().repeat_interleave(self.slices) for each in (scale, shift))
+        return group_norm(x.reshape(1, -1, height, width), batch * self.channels, *affine).reshape(x.shape)
 
     def convolved(self, x: Tensor, conditioning: Conditioning | None) -> Tensor:
         """The convolution, with each map's own weights."""
@@ -116,7 +127,7 @@ class Unit(nn.Module):
         else:
             return self.convolution(x)
         kernels = self.convolution.plane_kernel(weights.flatten(0, 1))
-        return conditioning.convolve(x, kernels.unflatten(0, (len(weights), -1)))
+        return convolve_each(x, kernels.unflatten(0, (len(x), -1)))
 
 
 class Block(nn.ModuleList):

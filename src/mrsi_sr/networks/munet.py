@@ -37,15 +37,10 @@ class MUNet(nn.Module):
 
     def unmasked(self, condition: Condition) -> Tensor:
         """The map [B, 1, H, W] before masking: consistent with the measured k-space."""
-        conditioning = order = None
+        conditioning = None
         if self.modulation != UNMODULATED:
-            by_metabolite = self.modulation.metabolites is not None
-            conditioning, order = Conditioning.of(
-                condition, metabolite=by_metabolite, sharpness=self.modulation.sharpness
-            )
-        image = self.predicted(condition if order is None else condition.select(order), conditioning)
-        image = image if order is None else image[order.argsort()]
-        return condition.consistent(image)
+            conditioning = Conditioning.of(condition, sharpness=self.modulation.sharpness)
+        return condition.consistent(self.predicted(condition, conditioning))
 
     def predicted(self, condition: Condition, conditioning: Conditioning | None) -> Tensor:
         """The output [B, 1, H, W] of the layers, between 0 and the condition's ceiling."""
