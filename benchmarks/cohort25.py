@@ -1,5 +1,6 @@
-"""A cohort of phantoms for benchmarks of training: simulated once on all cores, and read from a folder afterwards."""
+"""Cohort of 25 phantoms for benchmarks of training: simulated once on all cores, and read from a folder afterwards."""
 
+import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -9,10 +10,23 @@ from tempfile import TemporaryDirectory
 import torch
 from phantoms import slices_of
 
+from mrsi_sr.cli import run
 from mrsi_sr.maps.dataset import MapsOnDevice
 from mrsi_sr.scan.slices import ParticipantSlices
 
 SIZES = list(range(8, 33, 2))
+PARTICIPANTS, IN_REHEARSALS = 25, 6
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("folder", type=Path)
+    p.add_argument("--toy", action="store_true", help="six phantoms of two slices")
+    return p
+
+
+def main(arguments: argparse.Namespace) -> None:
+    cohort(arguments.folder, IN_REHEARSALS if arguments.toy else PARTICIPANTS, toy=arguments.toy)
 
 
 def maps_of(folder: Path, participants: int, device: torch.device, **how) -> MapsOnDevice:
@@ -39,3 +53,7 @@ def _simulate(name: str, folder: Path, toy: bool) -> None:
     with TemporaryDirectory() as temporary:
         slices = slices_of(name, Path(temporary, name), [20, 21] if toy else None)
     slices.save(folder / f"{name}.npz")
+
+
+if __name__ == "__main__":
+    run(main, parser())

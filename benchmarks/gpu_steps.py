@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--cohort", type=Path, required=True, metavar="DIR", help="files of slices, made there if absent")
     p.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    p.add_argument("--only", choices=["compiled", "captured", "eager"], metavar="STEP", help="this kind of step alone")
+    p.add_argument("--channels", choices=LAYOUTS, help="this memory layout alone")
     p.add_argument("--seconds", type=float, default=3, metavar="S", help="time of a variant after its warm-up")
     p.add_argument("--limit", type=positive, default=40, metavar="S", help="longest time of a variant in all")
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
@@ -58,6 +60,8 @@ def main(arguments: argparse.Namespace) -> None:
     for name in arguments.networks:
         settings, flops = settings_of(papers, NETWORKS[name], toy=arguments.toy), None
         for step, channels in VARIANTS[name]:
+            if arguments.only not in (None, step) or arguments.channels not in (None, channels):
+                continue
             if device.type == "cpu" and step == "captured":
                 continue
 
@@ -82,13 +86,14 @@ def measured(settings, maps, step: str, channels: str, seconds: float, flops: fl
     device = maps.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    training = Run(settings, maps, maps, seed=1, device=device, captured=step != "eager" and device.type == "cuda")
+    training = Run(
+        settings, maps, maps, seed=1, device=device, captured=step != "eager" and device.type == "cuda",
+        compiled=step == "compiled",
+    )  # fmt: skip
     for network in [training.network, *([training.critic.module] if training.critic else [])]:
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=LAYOUTS[channels])
-    if step == "compiled":
-        training.network.estimate = torch.compile(training.network.estimate)
     training.prepare()
     if flops is None:
         flops = flops_of_a_step(settings, maps)
@@ -108,7 +113,7 @@ def measured(settings, maps, step: str, channels: str, seconds: float, flops: fl
 
 def flops_of_a_step(settings, maps) -> float:
     """Floating-point operations of one eager step with all its parts."""
-    training = Run(settings, maps, maps, seed=1, device=maps.device, captured=False)
+    training = Run(settings, maps, maps, seed=1, device=maps.device, captured=False, compiled=False)
     training.prepare()
     with Counter() as counter:
         training.step()

@@ -155,8 +155,11 @@ def munet_fs(maps: int, grid: int) -> list[Row]:
         judge.requires_grad_(loss is not learn)
         return loss(network, batch, torch.Generator().manual_seed(1))[0]
 
+    def our_critic_loss(network: Callable, batch, generator: torch.Generator) -> Tensor:
+        return learn.critic_loss(*learn.critic_inputs(network, batch, generator), generator)
+
     def critic_row(name: str, network: Callable, of_reference: Callable) -> Row:
-        ours = Side(lambda: our_loss(learn.critic_loss, network), judge)
+        ours = Side(lambda: our_loss(our_critic_loss, network), judge)
         return Row(name, ours, Side(lambda: loss_of_critic(of_reference), critic))
 
     condition = drawn()[1]

@@ -36,7 +36,8 @@ def main(arguments: argparse.Namespace) -> None:
     experiment = Configuration.read(REPOSITORY / "config" / "config.yaml").experiment(arguments.experiment)
     tables = {name: table.methods or experiment.methods for name, table in experiment.tables.items()}
     folder = Path(arguments.out or tempfile.mkdtemp())
-    files = write(folder, experiment, sorted({m for methods in tables.values() for m in methods}), arguments)
+    methods = sorted({method for methods in tables.values() for method in methods})
+    files = write(folder, experiment, methods, arguments.participants)
     size_mb = sum(file.stat().st_size for file in files.values()) / 1e6
     print(f"{len(files)} metrics files, {size_mb:.0f} MB, in {folder}; seconds, in brackets of the processor")
     totals = np.zeros(2)
@@ -71,12 +72,12 @@ def processor_s() -> float:
 
 
 def write(
-    folder: Path, experiment: ExperimentSettings, methods: list[str], arguments: argparse.Namespace
+    folder: Path, experiment: ExperimentSettings, methods: list[str], participants: int
 ) -> dict[tuple[str, int], Path]:
     """Metrics file and record of each method and fold; points of a sweep share a file."""
     random, files = np.random.default_rng(1), {}
     for fold in experiment.folds.run:
-        tested = range(fold - 1, arguments.participants, experiment.folds.number)
+        tested = range(fold - 1, participants, experiment.folds.number)
         maps = pd.MultiIndex.from_product(
             [[f"sub-{k + 1:02d}" for k in tested], range(SLICES), METABOLITES, experiment.evaluate_sizes],
             names=scores.MAP,

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import torch
+from papers_networks import PapersMethod, configuration
 
-from mrsi_sr import devices, networks
+from mrsi_sr import devices
 from mrsi_sr.cli import positive, run
 from mrsi_sr.lcmodel.names import voxel_names
 from mrsi_sr.lcmodel.scans import read_scan
@@ -22,31 +23,11 @@ from mrsi_sr.new_scan.sampling import ScanSampler
 from mrsi_sr.new_scan.scan import NewScan, ScanFiles, prepare
 from mrsi_sr.phantom.participant import simulate, write
 from mrsi_sr.results.provenance import device_name, peak_memory_mb
-from mrsi_sr.samplers import sampler_of
-from mrsi_sr.samplers.denoiser import Denoiser
 from mrsi_sr.scan.nifti import read_grid
 from mrsi_sr.settings.cohort import PhantomSettings, QualitySettings
-from mrsi_sr.settings.method import MethodSettings
-from mrsi_sr.workflow.configuration import Configuration
 
 METABOLITES = ["tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly"]
 MAPS = 39 * 7
-
-
-class Untrained:
-    """A method of the papers' configuration with random weights."""
-
-    def __init__(self, configuration: Configuration, name: str, device: torch.device):
-        self.name, self.device, self.factors = name, device, None
-        self.settings: MethodSettings = configuration.method(name)
-        settings = {role: configuration.network(each, None) for role, each in self.settings.networks.items()}
-        built = {role: devices.place(networks.build(each), device).eval() for role, each in settings.items()}
-        self.networks = {role: devices.fast(network, device) for role, network in built.items()}
-        self.networks["denoiser"] = Denoiser.trained(self.networks["denoiser"], settings["denoiser"])
-
-    def __call__(self, condition, noise):
-        sampler = self.settings.sampler
-        return sampler_of(sampler.kind)(self.networks, condition, noise, **sampler.own)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,14 +38,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--maps", type=positive, metavar="N", help="maps to sample (default: 4, on a GPU 273)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--toy", action="store_true", help="small networks, for a rehearsal")
     return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
     device = devices.choose(arguments.device, arguments.threads)
     maps = arguments.maps or (MAPS if device.type == "cuda" else 4)
-    papers = Path(__file__).parents[1] / "config" / "config.yaml"
-    method = Untrained(Configuration.read(papers), arguments.method, device)
+    method = PapersMethod(configuration(), arguments.method, device, toy=arguments.toy)
     sampler = ScanSampler([method], phantom(), METABOLITES, whole=True, seed=1)
     batches, at, fastest = BatchSize(), 0, float("inf")
     tasks = [(0, k % len(METABOLITES), k // len(METABOLITES)) for k in range(maps)]

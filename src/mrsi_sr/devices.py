@@ -2,23 +2,24 @@
 
 | | CPU | CUDA |
 |---|---|---|
-| arithmetic of networks | float32 | bfloat16 autocast; norms, data consistency and losses in float32 |
+| arithmetic of networks | float32 | bfloat16 autocast; sums of norms, data consistency and losses in float32 |
+| convolutions of flows | float32 | float32 when sampling, TF32 in training |
+| algorithms of convolutions | the library's choice | in training the fastest, tried out |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
-| freed memory | kept for the next tensors (glibc) | kept (torch's own allocator) |
 | steps of training | operation by operation | one CUDA graph (training/repeated.py) |
 """
 
-import ctypes
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
 
-MALLOPT = {-4: 0, -1: -1}  # M_MMAP_MAX: no mapping of its own for a large tensor; M_TRIM_THRESHOLD: never shrink
+COMPILED_FROM = 20_000  # iterations of a training; compiling takes one or two minutes
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
@@ -38,21 +39,8 @@ def choose(name: str, threads: int | None = None) -> torch.device:
         torch.backends.cudnn.allow_tf32 = False
         log.info("device: %s, bfloat16 autocast", torch.cuda.get_device_name())
     else:
-        keep_freed_memory()
         log.info("device: CPU, %d threads, float32", torch.get_num_threads())
     return device
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next tensors of this process, where it is glibc.
-
-    By default it returns that of large tensors to the system, which has to clear every page before it comes back: a
-    quarter to a third of the processor time of MUNet (docs/performance.md). The peak is about the same.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:  # musl has none
-        for parameter, value in MALLOPT.items():
-            mallopt(parameter, value)
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
@@ -86,6 +74,42 @@ class Autocast:
         """A method of the network under the same autocast; any other attribute unchanged."""
         attribute = getattr(self._function, name)
         return Autocast(attribute) if callable(attribute) else attribute
+
+
+def worth_compiling(network: nn.Module, device: torch.device, iterations: int) -> bool:
+    """Whether a training of that many iterations should compile the network's layers, and can."""
+    if device.type != "cuda" or not hasattr(network, "estimate") or iterations < COMPILED_FROM:
+        return False
+    if find_spec("triton") is None:
+        log.info("no Triton beside this torch: the network's layers are not compiled")
+        return False
+    log.info("the network's layers are compiled first: minutes, once for all folds")
+    return True
+
+
+def compile_layers(network: nn.Module) -> None:
+    """Compile a network's layers, its method `estimate`; what cannot be compiled runs as it is, with a warning.
+
+    Compiled code is kept in the folder TORCHINDUCTOR_CACHE_DIR, for trainings of the same network.
+    """
+    torch._dynamo.config.suppress_errors = True
+    network.estimate = torch.compile(network.estimate, dynamic=False)
+
+
+@contextmanager
+def training_arithmetic() -> Iterator[None]:
+    """Convolutions of a training on a GPU: of float32 in TF32, and by the algorithm that is fastest when tried out.
+
+    A flow's passes are in float32 so that one inverts the other, which a training does not need. Its shapes never
+    change, so that trying out pays.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.benchmark
+    cudnn.allow_tf32, cudnn.benchmark = True, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.benchmark = before
 
 
 def adam(network: nn.Module, learning_rate: float, betas: tuple[float, float], device: torch.device):

@@ -9,12 +9,13 @@ from mrsi_sr.cli import UserError, log, progress
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.lpips_index import LpipsIndex, weights_file
 from mrsi_sr.evaluation.samples import (
+    Samples,
     check_complete,
     check_metrics,
     check_sampled_from,
     evaluate,
-    load_samples,
     not_available,
+    sample_files,
 )  # fmt: skip
 from mrsi_sr.results.outputs import check_outputs
 from mrsi_sr.results.provenance import Provenance, cost_of_record, record_of_input
@@ -39,9 +40,9 @@ def score_fold(
     """
     check_metrics(metrics)
     check_outputs([out, record], [folder, *slices, *([lpips_weights] if lpips_weights else [])])
-    samples, sampled = load_samples(folder)
+    samples, sampled = sample_files(folder)
     _check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
-    truths = files_of([each.participant for each in samples], slices)
+    truths = files_of(list(samples), slices)
     check_sampled_from(sampled, folder, truths.values())
     index = LpipsIndex.read(lpips_weights)
     weights = {name: weights_file(lpips_weights, name) for name in metrics if name in index.sha256}
@@ -50,21 +51,21 @@ def score_fold(
     reason = index.reason if (missing := not_available(metrics, lpips)) else ""
     provenance = Provenance(
         {"metrics": metrics, "protocol": protocol, "lpips_weights": named, "lpips_reason": reason},
-        [*(each.path for each in samples), *truths.values(), *weights.values()],
+        [*samples.values(), *truths.values(), *weights.values()],
         code=code,
     )
     for name in missing:
         log.info("%s is not available: %s", name, reason)
     parts = []
-    for each in progress(samples, "scoring participants"):
-        truth = ParticipantSlices.load(truths[each.participant])
+    for participant in progress(list(samples), "scoring participants"):
+        each, truth = Samples.load(samples[participant]), ParticipantSlices.load(truths[participant])
         check_complete(each, truth, sampled)
         parts.append(evaluate(each, truth, protocol, metrics, lpips))
     table = pd.concat(parts, ignore_index=True).assign(fold=fold, seed=seed, protocol=protocol)
     table["method"] = [at_point(method, point) for point in table.point]
     facts = {name: sampled[name] for name in COPIED} | {
         "method": method, "fold": fold, "seed": seed, "protocol": protocol, "experiment": experiment,
-        "frame": samples[0].maps.shape[-1], "sampling_device": sampled["device"],
+        "frame": truth.maps.shape[-1], "sampling_device": sampled["device"],
         "sampling_run": cost_of_record(sampled) | {"maps": sampled["maps"]},
         "sampling_settings": sampled["settings"], "cohort": _cohort_settings(truths),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from mrsi_sr.settings.method import MethodSettings
 ARRAYS = {"maps": "f3", "slice": "iu1", "metabolite": "U1", "size": "iu1", "sample": "iu1", "point": "U1"}
 IDENTITY = ("slice", "metabolite", "size", "sample", "point")  # arrays that identify a map
 SHOWN = 5  # maximum number of maps listed in an error text
+BLOCK = 128  # maps that are scored at once: memory does not grow with a participant's samples
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Samples:
                 raise ValueError(f"its arrays differ in length: {lengths}")
         return cls(path, path.stem, **content)
 
+    def __getitem__(self, chosen: slice) -> "Samples":
+        """A part of the samples."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ARRAYS})
+
     def name(self, i: int) -> str:
         """Description of the i-th map, for error texts."""
         return (
@@ -60,8 +65,8 @@ class Samples:
         )
 
 
-def load_samples(folder: str | Path) -> tuple[list[Samples], dict]:
-    """Samples of all participants in a folder, in the order of names, and the folder's provenance.
+def sample_files(folder: str | Path) -> tuple[dict[str, Path], dict]:
+    """Files of samples in a folder by participant, in the order of names, and the folder's provenance.
 
     Raises UserError where the folder does not have just the participants that its provenance names.
     """
@@ -72,7 +77,7 @@ def load_samples(folder: str | Path) -> tuple[list[Samples], dict]:
             f"{folder} has samples of {', '.join(sorted(present)) or 'nobody'}, its provenance names "
             f"{', '.join(named) or 'nobody'}\n  run sample.py again, and move files elsewhere that it did not write"
         )
-    return [Samples.load(folder / f"{name}.npz") for name in sorted(named)], record
+    return {name: folder / f"{name}.npz" for name in sorted(named)}, record
 
 
 def samples_record(folder: str | Path) -> dict:
@@ -170,6 +175,14 @@ def evaluate(
             f"{len(bad)} of {len(samples.maps)} maps in {samples.path} have values that are not finite:\n"
             f"{_descriptions(samples, bad)}\n  run sample.py again; if they return, look at the network's loss curve"
         )
+    blocks = [samples[start : start + BLOCK] for start in range(0, max(1, len(samples.maps)), BLOCK)]
+    return pd.concat([_scores(block, truth, protocol, metrics, lpips) for block in blocks], ignore_index=True)
+
+
+def _scores(
+    samples: Samples, truth: ParticipantSlices, protocol: str, metrics: list[str], lpips: dict
+) -> pd.DataFrame:  # fmt: skip
+    """Scores of a block of samples."""
     maps, valid = truth_of(samples, truth)
     identity = {"participant": samples.participant} | {name: getattr(samples, name) for name in IDENTITY}
     bias = intensity_bias(samples.maps, maps, valid)

@@ -18,7 +18,8 @@ MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a 
 COLUMNS = [*MAP, "method", "fold", "seed", "sample", "region", "metric", "value", "protocol"]
 WHOLE = ("slice", "size", "fold", "seed", "sample")  # columns of whole numbers
 KINDS = dict.fromkeys(WHOLE, "iu") | {"value": "f"}  # NumPy's kind of a column; of others: objects
-BYTES_PER_ROW = 200  # memory that a row takes
+WORDS = [column for column in COLUMNS if column not in KINDS]  # read as categories: a row takes 60 bytes, not 200
+BYTES_PER_ROW = 60  # memory that a row takes
 ALL_SIZES = "all"  # group of a table that pools its sizes
 PROFILE = "slurm"  # of the command that makes scores again
 SHOWN = 5  # maximum number of maps listed in an error text
@@ -36,24 +37,24 @@ def write(table: pd.DataFrame, path: str | Path, **facts: str) -> None:
 
 
 def read(paths: Iterable[str | Path], protocol: str, experiment: str | None = None) -> pd.DataFrame:
-    """Long table of several metrics files, with a column `file`.
+    """Long table of several metrics files, with a column `file`; columns of words are categories in sorted order.
 
     Raises UserError where a path is no metrics file, a file has another protocol or experiment than the others or the
     settings, a method's fold and seed occurs in two files, or a value is not finite although its metric is available.
     The experiment of a file may be empty.
     """
-    parts, facts = [], []
+    parts, facts = {}, []
     for path in map(str, paths):
         part, metadata = _read(path)
         _check_values(path, part)
         facts.append((path, metadata))
-        parts.append(part.assign(file=path))
+        parts[path] = part
     if not parts:
         raise UserError("no metrics file is given\n  run the workflow, or evaluate.py, first")
     for fact, wanted in (("protocol", protocol), ("experiment", experiment)):
         _check_one(fact, [(path, metadata.get(fact, "")) for path, metadata in facts], wanted)
-    table = pd.concat(parts, ignore_index=True)
-    for (method, fold, seed), group in table.groupby(["method", "fold", "seed"]):
+    table = _joined(parts)
+    for (method, fold, seed), group in table.groupby(["method", "fold", "seed"], observed=True):
         if group.file.nunique() > 1:
             raise UserError(
                 f"method {method} of fold {fold}, seed {seed}, is in two files: {', '.join(group.file.unique())}\n"
@@ -69,7 +70,7 @@ def _read(path: str) -> tuple[pd.DataFrame, dict[str, str]]:
 
     with reading(path, "a metrics file", "expected a file that evaluate.py wrote: run it again", ArrowException):
         check_whole(path)
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=WORDS) as file:
             check_memory(file.metadata.num_rows * BYTES_PER_ROW)
             content = file.read(columns=COLUMNS)
         table = content.to_pandas(ignore_metadata=True)[COLUMNS]
@@ -84,6 +85,20 @@ def _read(path: str) -> tuple[pd.DataFrame, dict[str, str]]:
             raise ValueError("it has values of a map more than once")
         metadata = {key.decode(): value.decode() for key, value in (content.schema.metadata or {}).items()}
     return table, metadata
+
+
+def _joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table of the tables of several files, with a column `file`. parts: by file, taken out one after the other."""
+    columns = {}
+    for name in COLUMNS:
+        own = [part.pop(name) for part in parts.values()]
+        if name in WORDS:
+            words = sorted(set().union(*(each.cat.categories for each in own)))
+            own = [each.cat.set_categories(words) for each in own]
+        columns[name] = pd.concat(own, ignore_index=True)
+    lengths = [len(part) for part in parts.values()]
+    columns["file"] = pd.Categorical.from_codes(np.repeat(np.arange(len(parts)), lengths), list(parts))
+    return pd.DataFrame(columns, copy=False)
 
 
 def renewing(files: Iterable[str]) -> str:
@@ -114,7 +129,7 @@ def _check_one(fact: str, found: list[tuple[str, str]], wanted: str | None) -> N
 
 def _check_values(path: str, table: pd.DataFrame) -> None:
     """Raise a UserError unless a metric's values are all finite or, where it is not available, all missing."""
-    for (metric, region), group in table.groupby(["metric", "region"]):
+    for (metric, region), group in table.groupby(["metric", "region"], observed=True):
         bad = group[~np.isfinite(group.value)]
         if len(bad) and not group.value.isna().all():
             first = bad.iloc[0]
@@ -142,7 +157,7 @@ def select(table: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
     table = table[(is_bias & (table.region == BIAS_REGION)) | (~is_bias & counted)]
     _check_same_maps(table)
     values = table.groupby([*MAP, "method", "fold", "metric"], as_index=False, observed=True)
-    values = values.value.mean(skipna=False)
+    values = values.value.mean(skipna=False).astype(dict.fromkeys(set(WORDS) & {*MAP, "method", "metric"}, str))
     return values.assign(group=ALL_SIZES if settings.pool_sizes else values["size"])
 
 

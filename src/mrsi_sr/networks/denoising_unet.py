@@ -4,9 +4,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import group_norm, interpolate, scaled_dot_product_attention, silu
+from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
 
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.networks.normalisation import group_norm
 from mrsi_sr.settings.architecture import FRAME
 
 

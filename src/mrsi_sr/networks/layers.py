@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, group_norm, pad, prelu
+from torch.nn.functional import conv2d, pad, prelu
 
 from mrsi_sr.networks.modulators import AMLayer, Conditioning, FilterScaling, Hypernetwork, Sharpness, convolve_each
+from mrsi_sr.networks.normalisation import group_norm
 from mrsi_sr.scan.slices import MRI_FACTOR
 
 

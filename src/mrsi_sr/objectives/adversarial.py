@@ -57,7 +57,7 @@ class Adversarial(Objective):
         self.weights, self.zero_probability = adversarial_weight, zero_probability
         self.gradient_penalty = gradient_penalty
         self.schedule, self.truncation = Schedule.cosine(diffusion_steps), truncation
-        self.critic = Critic(Discriminator(critic_channels), self.critic_loss, critic_steps)
+        self.critic = Critic(Discriminator(critic_channels), self.critic_inputs, self.critic_loss, critic_steps)
 
     def __call__(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The network's loss. Parts: l1, structural (1 - MS-SSIM), adversarial (minus the score, not weighted)."""
@@ -71,17 +71,21 @@ class Adversarial(Objective):
         """The reconstruction loss alone: scores of two networks can't be compared once the critic has changed."""
         return self.reconstruction_loss(self.generate(network, batch, generator))
 
-    def critic_loss(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    @torch.no_grad()
+    def critic_inputs(self, network: nn.Module, batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Real maps of a batch, and those that the network makes, as inputs of the critic, each [B, 12, 192, 192]."""
+        output = self.generate(network, batch, generator)
+        return critic_input(output.real, output.condition), critic_input(output.image, output.condition)
+
+    def critic_loss(self, real: Tensor, made: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The critic's loss: generated maps should score low, real ones high, and its slope between them be 1.
 
-        The slope is the one by all that the critic reads: on that grid the papers' adversarial weights have their
-        meaning. By the 64x64 map, a slope of 1 would be sqrt(27) times flatter: each of its voxels is 27 of the input.
+        real, made: of critic_inputs. The slope is the one by all that the critic reads: on that grid the papers'
+        adversarial weights have their meaning. By the 64x64 map, a slope of 1 would be sqrt(27) times flatter: each of
+        its voxels is 27 of the input.
         Parts: distance (the Wasserstein distance by the critic's scores), penalty (not weighted).
         """
-        with torch.no_grad():
-            output = self.generate(network, batch, generator)
-            real, made = (critic_input(image, output.condition) for image in (output.real, output.image))
-            share = _uniform(len(real), generator, real).view(-1, 1, 1, 1)
+        share = _uniform(len(real), generator, real).view(-1, 1, 1, 1)
         score = devices.fast(self.critic.module, real.device)
         distance = (score(real) - score(made)).mean()
         penalty = gradient_penalty(score, made.lerp(real, share))

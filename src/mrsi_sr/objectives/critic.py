@@ -18,9 +18,13 @@ class Critic:
     It is part of the checkpoint, and not of the weights that training returns.
     """
 
-    def __init__(self, module: nn.Module, loss: Callable[..., tuple[Tensor, dict[str, Tensor]]], steps: int):
-        """loss(network, batch, generator): the critic's, with its parts. steps: for each step of the network."""
-        self.module, self.loss, self.steps = module, loss, steps
+    def __init__(self, module: nn.Module, inputs: Callable, loss: Callable, steps: int):
+        """What is trained, and how.
+
+        inputs(network, batch, generator): what the critic compares, real and made, each [B, ..]. loss(real, made,
+        generator): the critic's, with its parts. steps: for each step of the network.
+        """
+        self.module, self.inputs, self.loss, self.steps = module, inputs, loss, steps
 
     def place(self, network: nn.Module, settings, training: MapsOnDevice, seed: int, device: torch.device, repeated):
         """Move the critic to the device, before its first step.
@@ -41,16 +45,21 @@ class Critic:
         """
         self.module.requires_grad_(True)
         devices.set_learning_rate(self.optimizer, learning_rate)
-        for number in range(self.steps):
-            turn = iteration * self.steps + number
-            chosen = self.training.draw(self.seed, turn, self.settings.batch_size)
-            losses = self._update(chosen, "critic", self.seed, turn)
+        turns = range(iteration * self.steps, (iteration + 1) * self.steps)
+        chosen = torch.cat([self.training.draw(self.seed, turn, self.settings.batch_size) for turn in turns])
+        losses = self._update(chosen, "critic", self.seed, iteration)
         self.module.requires_grad_(False)
         return {{"loss": "critic"}.get(name, name): value for name, value in losses.items()}
 
     def _updated(self, chosen: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """One step of the critic's optimizer on a batch; the losses before it."""
-        return devices.step(self.optimizer, *self.loss(self.network, self.training.drawn_batch(chosen), generator))
+        """A step of the critic's optimizer on each of some batches; the last losses.
+
+        The network makes the maps of all batches at once, since it doesn't change between these steps.
+        """
+        real, made = self.inputs(self.network, self.training.drawn_batch(chosen), generator)
+        for batch in zip(real.chunk(self.steps), made.chunk(self.steps), strict=True):
+            losses = devices.step(self.optimizer, *self.loss(*batch, generator))
+        return losses
 
     def state(self) -> dict:
         """All that the critic's further training depends on."""

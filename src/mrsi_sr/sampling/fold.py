@@ -18,7 +18,7 @@ from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, cost_of_record
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
-from mrsi_sr.scan.slices import ParticipantSlices, files_of
+from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
 from mrsi_sr.scan.subset import participants_in
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings
@@ -71,7 +71,7 @@ def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str
     """Test participants that a method samples. slices: files of all of them; read where the method names a number."""
     if settings.subset.participants is None:
         return list(slices)
-    return participants_in(settings.subset, {name: ParticipantSlices.load(path) for name, path in slices.items()})
+    return participants_in(settings.subset, {name: Anatomy.load(path) for name, path in slices.items()})
 
 
 def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:

@@ -108,6 +108,22 @@ class ParticipantSlices:
 
 
 @dataclass(frozen=True)
+class Anatomy:
+    """Brain and lesion of a participant's slices, without maps and MRI; fields as in ParticipantSlices."""
+
+    brain: np.ndarray
+    lesion: np.ndarray
+    slices: np.ndarray
+    metabolites: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Anatomy":
+        """Anatomy in a file of slices. Raises UserError for any other file."""
+        content = read_npz(path, {name: ARRAYS[name] for name in cls.__dataclass_fields__}, WHAT, TO_DO)
+        return cls(**content | {"metabolites": tuple(content["metabolites"].tolist())})
+
+
+@dataclass(frozen=True)
 class SlicesInFiles:
     """Slices of some participants in files, of which one participant at a time is in memory."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.slices import Anatomy, ParticipantSlices
 from mrsi_sr.settings.errors import check_known
 from mrsi_sr.settings.method import Subset
 
@@ -26,7 +26,7 @@ def usable(slices: ParticipantSlices, protocol: str, subset: Subset) -> tuple[np
     return used, valid
 
 
-def participants_in(subset: Subset, slices: Mapping[str, ParticipantSlices]) -> list[str]:
+def participants_in(subset: Subset, slices: Mapping[str, Anatomy | ParticipantSlices]) -> list[str]:
     """Participants that are sampled, in the given order: those with the largest lesions, or the first of equals.
 
     slices: of every test participant by name. Raises UserError where the subset asks for more than there are.
@@ -43,6 +43,6 @@ def participants_in(subset: Subset, slices: Mapping[str, ParticipantSlices]) -> 
     return [name for name in names if name in chosen]
 
 
-def rank(slices: ParticipantSlices, s: int) -> tuple[int, int]:
+def rank(slices: Anatomy | ParticipantSlices, s: int) -> tuple[int, int]:
     """Rank of a participant's slice, by which the highest is taken first: voxels of lesion, then of brain."""
     return int(slices.lesion[s].sum()), int(slices.brain[s].sum())

@@ -18,6 +18,7 @@ from mrsi_sr.maps.dataset import MapsOnDevice, generator_of, stable_hash
 from mrsi_sr.results.checkpoint import Checkpoint
 from mrsi_sr.results.reading import reading, shaped
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.training.average import MovingAverage
 from mrsi_sr.training.learning_rate import iterations_between_validations, learning_rate, total_iterations
 from mrsi_sr.training.repeated import repeated
 
@@ -115,8 +116,13 @@ class Run:
     def __init__(
         self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
         device: torch.device, needed: dict[str, nn.Module] | None = None, captured: bool | None = None,
+        compiled: bool | None = None,
     ):  # fmt: skip
-        """The arguments are those of `train`. captured: whether steps are CUDA graphs; None: on a GPU they are."""
+        """The arguments are those of `train`.
+
+        captured: whether steps are CUDA graphs; None: on a GPU. compiled: whether the network's layers are compiled;
+        None: where that is worth its minute.
+        """
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
@@ -124,6 +130,11 @@ class Run:
         torch.manual_seed(seed)  # the weights that training starts from
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
+        self._average = MovingAverage(self.averaged, self.network, settings.ema) if settings.ema else None
+        if compiled is None:
+            compiled = devices.worth_compiling(self.network, device, self.total)
+        if compiled:
+            devices.compile_layers(self.network)
         self.objective = objectives.build(settings, needed)
         self.optimizer = devices.adam(self.network, settings.learning_rate, settings.adam_betas, device)
         self.critic = self.objective.critic
@@ -150,13 +161,14 @@ class Run:
         torch.manual_seed(stable_hash("iteration", self.seed, self.iteration))  # for draws without a generator
         rate = learning_rate(self.settings, self.iteration, len(self.training))
         devices.set_learning_rate(self.optimizer, rate)
-        self.network.train()
+        if not self.network.training:
+            self.network.train()
         of_critic = self.critic.step(self.iteration, rate) if self.critic else {}
         chosen = self.training.draw(self.seed, self.iteration, self.settings.batch_size)
         losses = self._update(chosen, "objective", self.seed, self.iteration)
         self.iteration += 1
-        if self.settings.ema:
-            average(self.averaged, self.network, self.settings.ema, self.iteration)
+        if self._average:
+            self._average.update(self.iteration)
         self._waiting.append((self.iteration, {**losses, **of_critic}))
         if len(self._waiting) >= LOSSES_KEPT_BACK:
             self._look_at_losses()
@@ -272,19 +284,6 @@ class Run:
             raise UserError(
                 _not_finite(f"the {kind} loss is not finite at iteration {iteration}: {listed}", self.settings)
             )
-
-
-@torch.no_grad()
-def average(averaged: nn.Module, network: nn.Module, decay: float, iteration: int) -> None:
-    """Update the exponential moving average of the weights: averaged = d averaged + (1 - d) network.
-
-    d = min(decay, (1 + i) / (10 + i)) at iteration i, counted from 1: the average spans at most the last ninth of the
-    run so far, so that a short run's average is not full of initial weights. From i = 90,000 on, 0.9999 is 0.9999.
-    """
-    weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), weight)
-    for old, new in zip(averaged.buffers(), network.buffers(), strict=True):
-        old.copy_(new)
 
 
 def _not_finite(what: str, settings: NetworkSettings) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mrsi_sr import devices
 from mrsi_sr.cli import log
 from mrsi_sr.maps.dataset import generator_of, stable_hash
 
@@ -30,7 +31,8 @@ class Eager:
 
     def __call__(self, chosen: Tensor, *key) -> dict[str, Tensor]:
         """The work on the choices of a batch, long [B, ..] on the CPU."""
-        return self.work(chosen.to(self.device), generator_of(self.device, *key))
+        with devices.training_arithmetic():
+            return self.work(chosen.to(self.device), generator_of(self.device, *key))
 
 
 class Captured:
@@ -81,7 +83,8 @@ class Captured:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
         # Other threads may use the device while this one captures.
-        with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+        capture = torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
+        with devices.training_arithmetic(), capture:
             numbers = self.work(self.chosen, self.generator)
             self.numbers = torch.stack([number.float() for number in numbers.values()])
         self.names, self.graph = list(numbers), graph

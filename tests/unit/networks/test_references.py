@@ -66,7 +66,12 @@ def test_the_critics_loss_is_the_reference_of_three_dimensional_layers():
     generator = torch.Generator().manual_seed(SEED)
     learn.draw_weights(2, generator, made)
     share = torch.rand(2, generator=generator)
+
+    def our_loss() -> torch.Tensor:
+        generator = torch.Generator().manual_seed(SEED)
+        return learn.critic_loss(*learn.critic_inputs(lambda _: made, batch, generator), generator)[0]
+
     same(
-        ours, lambda: learn.critic_loss(lambda _: made, batch, torch.Generator().manual_seed(SEED))[0],
+        ours, our_loss,
         reference, lambda: critic_loss(reference, made, batch.target, share, batch.condition, learn.gradient_penalty),
     )  # fmt: skip

@@ -245,3 +245,14 @@ def test_any_other_file_is_refused(tmp_path, changes, message):
 def test_a_method_that_was_not_kept_is_named(tmp_path):
     with pytest.raises(UserError, match="no samples of ddpm for sub-1, slice 11, tCho"):
         kept(tmp_path)[0].maps[0].samples_of("ddpm")
+
+
+def test_maps_and_mri_are_read_of_the_shown_participants_alone(tmp_path, monkeypatch):
+    made = evaluated.write(tmp_path, participants=3, methods=["munet"])
+    scored, load, read = evaluated.score(made, tmp_path), ParticipantSlices.load, []
+    monkeypatch.setattr(ParticipantSlices, "load", lambda path: read.append(path) or load(path))
+    asked = FigureSettings.of(figure={"kind": "qualitative", "maps": [{"size": 8}]}, protocol="clean")
+    low = made["low_resolution"]
+    found = gather(made["samples"].values(), scored["metrics"], scored["provenance"], made["slices"], low, asked)
+    assert len(made["slices"]) == 3 and len(read) == 1
+    assert found.maps[0].of_slice.participant in read[0].name

@@ -15,6 +15,7 @@ from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.settings.network import network_settings
 from mrsi_sr.training import loop as training
+from mrsi_sr.training.average import MovingAverage
 from mrsi_sr.training.learning_rate import learning_rate, total_iterations
 from mrsi_sr.workflow.configuration import Configuration
 
@@ -168,7 +169,7 @@ def test_the_average_of_constant_weights_is_those_weights():
     network = torch.nn.Linear(3, 2)
     averaged = copy.deepcopy(network)
     for iteration in range(1, 20):
-        training.average(averaged, network, 0.99, iteration)
+        MovingAverage(averaged, network, 0.99).update(iteration)
     assert torch.allclose(averaged.weight, network.weight)
 
 
@@ -178,7 +179,7 @@ def test_the_average_of_constant_weights_is_those_weights():
 def test_the_average_moves_by_what_the_decay_leaves(iteration, decay, used):
     network, averaged = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     before = averaged.weight.item()
-    training.average(averaged, network, decay, iteration)
+    MovingAverage(averaged, network, decay).update(iteration)
     assert averaged.weight.item() == pytest.approx(used * before + (1 - used) * network.weight.item(), rel=1e-4)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.slices import Anatomy
 from mrsi_sr.scan.subset import rank
 from mrsi_sr.settings.figure import Figure, Metabolites, RepeatedSamples, ShownMap
 
@@ -20,10 +20,10 @@ class MapKey(NamedTuple):
     size: int
 
 
-def choose(figure: Figure, available: Set[MapKey], truths: Mapping[str, ParticipantSlices]) -> list[MapKey]:
+def choose(figure: Figure, available: Set[MapKey], truths: Mapping[str, Anatomy]) -> list[MapKey]:
     """Maps that a figure shows, in its order.
 
-    available: maps that all methods of the figure have. truths: slices of their participants, by name.
+    available: maps that all methods of the figure have. truths: brain and lesion of their participants, by name.
     Raises UserError where a map that the settings ask for is not available.
     """
     if isinstance(figure, Metabolites):
@@ -48,9 +48,7 @@ def choose(figure: Figure, available: Set[MapKey], truths: Mapping[str, Particip
     return chosen
 
 
-def _all_metabolites(
-    figure: Metabolites, available: Set[MapKey], truths: Mapping[str, ParticipantSlices]
-) -> list[MapKey]:
+def _all_metabolites(figure: Metabolites, available: Set[MapKey], truths: Mapping[str, Anatomy]) -> list[MapKey]:
     """Maps of one slice: each metabolite at the first size, then at the next. As many metabolites as there are."""
     wanted = ShownMap.of(participant=figure.participant, slice=figure.slice, size=figure.sizes[0])
     found: dict[tuple[str, int], list[str]] = {}
@@ -70,7 +68,7 @@ def _fits(key: MapKey, wanted: ShownMap) -> bool:
     return all(getattr(wanted, name) in (None, value) for name, value in key._asdict().items())
 
 
-def _rank(key: MapKey, truths: Mapping[str, ParticipantSlices]) -> tuple[int, int, int]:
+def _rank(key: MapKey, truths: Mapping[str, Anatomy]) -> tuple[int, int, int]:
     """Lesion of the participant and of the slice, and brain of the slice, in voxels."""
     truth = truths[key.participant]
     return int(truth.lesion.sum()), *rank(truth, truth.slices.tolist().index(key.slice))
