@@ -48,10 +48,14 @@ class Conditioning:
         return cls(condition.size.to(kind)[:, None] / 2, condition.metabolite, weight)
 
 
-def convolve_each(x: Tensor, kernels: Tensor) -> Tensor:
-    """Each map [B, i, H, W] with its own of the kernels [B, o, i, 3, 3], zeros beyond the edge -> [B, o, H, W]."""
+def convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Each map [B, i, H, W] with its own of the kernels [B, o, i, 3, 3], zeros beyond the edge -> [B, o, H, W].
+
+    bias: [o], of all maps.
+    """
     batch, _, height, width = x.shape
-    grouped = conv2d(x.reshape(1, -1, height, width), kernels.flatten(0, 1), padding=1, groups=batch)
+    biases = None if bias is None else bias.repeat(batch)
+    grouped = conv2d(x.reshape(1, -1, height, width), kernels.flatten(0, 1), biases, padding=1, groups=batch)
     return grouped.reshape(batch, -1, height, width)
 
 

@@ -20,6 +20,7 @@ VARIANTS = {
     "metabolite": {"modulation": "filter_scaling", "metabolite": True},
     "sharpness": {"modulation": "filter_scaling", "metabolite": True, "sharpness": True},
     "sharpness alone": {"sharpness": True},
+    "am_layer and sharpness": {"modulation": "am_layer", "sharpness": True},
 }
 
 
