@@ -199,10 +199,8 @@ def main(arguments: argparse.Namespace) -> None:
         row.check(gradients=False)
     medians = timed([row.name for row in rows], names, arguments.repetitions)
     print(f"torch {torch.__version__}, {platform.machine()}, {_processor()}, 1 thread, {MAPS} maps of 64x64")
-    print(
-        f"processor milliseconds, medians of {arguments.repetitions}; a cost is the reference's, in units of our MUNet's"
-    )
-    print("step or forward as it was when the published code was measured, whose cost is beside it\n")
+    print(f"processor milliseconds, medians of {arguments.repetitions}; cost: the reference's, in units of our MUNet")
+    print("when the published code was measured, whose cost is beside it\n")
     print(f"{'':36}{'ours':>8}{'reference':>11}{'ratio':>7}{'cost':>7}{'published':>11}")
     units = {name: medians[name][1] / ratio for name, ratio in UNITS.items()}
     for row in rows:
