@@ -119,6 +119,7 @@ class Estimate:
         return [
             f"arithmetic: operations of the networks on {device.name}, whose speed is {device.measured}",
             *lines,
+            "  networks much smaller than the papers' take several times as long as arithmetic says",
         ]
 
     # --- single jobs
