@@ -45,7 +45,8 @@ DEVICES = {
     "a100": _gpu("NVIDIA A100", 312 / 989, "an H100's, in the ratio of the cards' bfloat16 peaks"),
     "cpu": Device(
         "CPU", False, {"munet": 0.040, "denoising_unet": 0.083, "flow": 0.069},
-        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071}, "measured on one core of an AMD EPYC (docs/performance.md)",
+        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071},
+        "measured on a core of an AMD EPYC (docs/performance.md)",
     ),
 }  # fmt: skip
 
