@@ -41,14 +41,14 @@ echo "cohort: $SECONDS s"
 # Compiling needs processors, and the card little: it runs beside the training, and the steps find its results.
 if [ -z "$toy" ]; then
     for channels in first last; do
-        timeout 200 "$python" benchmarks/gpu_steps.py --cohort "$work/cohort" $device --networks denoiser --seconds 0.1 \
+        timeout -k 1 190 "$python" benchmarks/gpu_steps.py --cohort "$work/cohort" $device --networks denoiser --seconds 0.1 \
             --only compiled --channels $channels --limit 180 > "$work/compiling-$channels.txt" 2>&1 &
     done
 fi
-part training.txt 245 "$python" benchmarks/gpu_training.py --cohort "$work/cohort" --out "$out/training.json" $device $train
-wait
-part steps.txt 120 "$python" benchmarks/gpu_steps.py --cohort "$work/cohort" $device $steps
-part whole_brain.txt 35 "$python" benchmarks/whole_brain.py $device $brain
-part tests.txt 75 "$python" -m pytest $tests tests/gpu -p no:cacheprovider
+part training.txt 240 "$python" benchmarks/gpu_training.py --cohort "$work/cohort" --out "$out/training.json" $device $train
+kill $(jobs -p) 2> /dev/null
+part steps.txt 100 "$python" benchmarks/gpu_steps.py --cohort "$work/cohort" $device $steps
+part whole_brain.txt 30 "$python" benchmarks/whole_brain.py $device $brain
+part tests.txt 60 "$python" -m pytest $tests tests/gpu -p no:cacheprovider
 tail -n 3 "$work"/compiling-*.txt 2> /dev/null
 tail -n 25 "$out"/*.txt

@@ -2,16 +2,21 @@
 
 import os
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from warm_python import CLIENT, WarmPython
 
 REPOSITORY = Path(__file__).parents[1]
 
 # Loaded by Python before the script: a script that needs Snakemake fails here.
-WITHOUT_SNAKEMAKE = "import sys; sys.modules['snakemake'] = None\n"
+WITHOUT_SNAKEMAKE = """
+import sys
+for name in ["snakemake", *(name for name in sys.modules if name.startswith("snakemake"))]:
+    sys.modules[name] = None
+"""
 
 
 LONG = ("tests/slurm/", "tests/workflow/")  # each with a fixture that takes a minute and that its tests share
@@ -40,19 +45,24 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_script(tmp_path_factory):
+def warm_python(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Environment in which warm_python.CLIENT starts programs at once."""
+    with WarmPython(tmp_path_factory.mktemp("warm")) as server:
+        yield server.environment
+
+
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory, warm_python):
     """Run workflow/scripts/NAME.py with arguments, without Snakemake; returns the finished process with its text."""
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(WITHOUT_SNAKEMAKE)
     # The package of this clone, whichever one is installed.
     path = os.pathsep.join([str(site), str(REPOSITORY / "src")])
-    environment = os.environ | {"PYTHONPATH": path}
+    environment = os.environ | warm_python | {"PYTHONPATH": path}
 
     def run(name: str, *arguments) -> subprocess.CompletedProcess:
         script = REPOSITORY / "workflow" / "scripts" / f"{name}.py"
-        return subprocess.run(
-            [sys.executable, script, *map(str, arguments)], capture_output=True, text=True, env=environment
-        )
+        return subprocess.run([CLIENT, script, *map(str, arguments)], capture_output=True, text=True, env=environment)
 
     return run
 

@@ -12,14 +12,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
-
-COMPILED_FROM = 20_000  # iterations of a training; compiling takes one or two minutes
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
@@ -74,26 +71,6 @@ class Autocast:
         """A method of the network under the same autocast; any other attribute unchanged."""
         attribute = getattr(self._function, name)
         return Autocast(attribute) if callable(attribute) else attribute
-
-
-def worth_compiling(network: nn.Module, device: torch.device, iterations: int) -> bool:
-    """Whether a training of that many iterations should compile the network's layers, and can."""
-    if device.type != "cuda" or not hasattr(network, "estimate") or iterations < COMPILED_FROM:
-        return False
-    if find_spec("triton") is None:
-        log.info("no Triton beside this torch: the network's layers are not compiled")
-        return False
-    log.info("the network's layers are compiled first: minutes, once for all folds")
-    return True
-
-
-def compile_layers(network: nn.Module) -> None:
-    """Compile a network's layers, its method `estimate`; what cannot be compiled runs as it is, with a warning.
-
-    Compiled code is kept in the folder TORCHINDUCTOR_CACHE_DIR, for trainings of the same network.
-    """
-    torch._dynamo.config.suppress_errors = True
-    network.estimate = torch.compile(network.estimate, dynamic=False)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from synthetic_scan import METABOLITES, scan, write_mri
 
-from mrsi_sr.kspace import Truncation, expand_window
+from mrsi_sr.kspace import Truncation
 from mrsi_sr.scan import quality, slices
+from mrsi_sr.scan.windows import expand_window
 from mrsi_sr.settings.cohort import QualitySettings
 
 

@@ -7,14 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from warm_python import CLIENT, SOCKET
+
 REPOSITORY = Path(__file__).parents[2]
 TRACKED = ("Snakefile", "workflow", "src", "config", "profiles", "envs", "pyproject.toml", "slurm")
 
 
 class Clone:
-    """A working copy in a folder of its own."""
+    """A working copy in a folder of its own.
 
-    def __init__(self, folder: Path):
+    warm: environment of a warm_python.WarmPython, which Snakemake and its jobs then run in.
+    """
+
+    def __init__(self, folder: Path, warm: dict[str, str] | None = None):
         self.folder = folder
         folder.mkdir()
         for name in TRACKED:
@@ -26,11 +31,17 @@ class Clone:
 
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = {"PATH": path, "PYTHONPATH": "src", "XDG_CACHE_HOME": str(folder / ".cache")}
+        if warm:
+            self.environment |= warm | {"PATH": f"{CLIENT.parent}:{path}"}
+
+    @property
+    def python(self) -> str:
+        return str(CLIENT) if SOCKET in self.environment else sys.executable
 
     def snakemake(self, *arguments: str, timeout: int = 600) -> subprocess.CompletedProcess:
         """Run Snakemake here with this environment's Python; returns the finished process with its text."""
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [self.python, "-m", "snakemake", *arguments],
             cwd=self.folder, env=os.environ | self.environment, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrsi_sr.kspace import Truncation, crop_window
+from mrsi_sr.kspace import Truncation
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.windows import crop_window
 from mrsi_sr.settings.network import network_settings
 
 FRAME = 16

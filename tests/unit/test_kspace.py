@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.kspace import Truncation, crop_window, expand_window, from_kspace, projector, to_kspace, window_indices
+from mrsi_sr.kspace import Truncation, from_kspace, projector, to_kspace
+from mrsi_sr.scan.windows import crop_window, expand_window, measured_windows, window_indices, zero_filled
 from mrsi_sr.settings.architecture import FRAME
 from mrsi_sr.settings.experiment import REGIONS, SIZES
 
@@ -203,6 +204,17 @@ def test_cropping_the_window_and_expanding_it_loses_nothing_measured(protocol, n
     window = crop_window(kspace, n, protocol)
     assert window.shape[-1] == (n if protocol == "paper" else n - 1)
     assert np.array_equal(expand_window(window, n, protocol), kspace)
+
+
+@pytest.mark.parametrize("protocol", list(REGIONS))
+@pytest.mark.parametrize("n", [8, 22, 64])
+def test_arrays_alone_are_measured_and_zero_filled_as_by_the_operator(protocol, n, maps):
+    """truncate.py and figures take the ways without torch; training and sampling take the operator."""
+    operator, exact = Truncation(protocol), maps.double()
+    window = measured_windows(maps.numpy(), [n], protocol)[n]
+    measured = expand_window(window, n, protocol)
+    assert np.allclose(measured, operator.measure(exact, n).numpy(), atol=1e-6)
+    assert np.allclose(zero_filled(measured, protocol), operator.truncate(exact, n).numpy(), atol=1e-6)
 
 
 def test_a_window_of_the_other_protocol_is_refused(maps):

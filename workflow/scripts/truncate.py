@@ -25,20 +25,17 @@ def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.outputs import check_outputs
     from mrsi_sr.results.provenance import Provenance
+    from mrsi_sr.scan import low_resolution, windows
     from mrsi_sr.scan.slices import ParticipantSlices
 
     check_outputs([arguments.out], [arguments.slices])
     provenance = Provenance({"sizes": sizes, "protocol": arguments.protocol}, code=code_of(__file__))
     scan = ParticipantSlices.load(arguments.slices)
     provenance.add([arguments.slices])
-
-    from mrsi_sr import kspace  # late: torch takes seconds to import, an error above must not
-    from mrsi_sr.scan import low_resolution
-
-    kspace.check_protocol(arguments.protocol)
-    windows = kspace.measured_windows(scan.maps, sizes, arguments.protocol)
+    windows.check_protocol(arguments.protocol)
+    measured = windows.measured_windows(scan.maps, sizes, arguments.protocol)
     with provenance.beside(arguments.out):
-        low_resolution.write(arguments.out, windows, arguments.protocol, scan)
+        low_resolution.write(arguments.out, measured, arguments.protocol, scan)
     log.info(
         "%s: %d sizes of %d slices, protocol %s", scan.participant, len(sizes), len(scan.slices), arguments.protocol
     )

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +13,8 @@ from mrsi_sr.settings.cohort import PhantomSettings
 
 FIELD_CENTRE_MM = np.array([0.0, -18.0, 10.0])  # MNI point at the centre of the field of view
 VENTRICLES_MM = np.array([0.0, -12.0, 14.0])  # MNI
+MAP_FILE = "datasets/data/mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"  # in nilearn's folder
+IN_BRAIN = 0.2  # least value of the T1 map, of its maximum: nilearn's threshold of the whole-brain mask
 MEAN_SCALE = 0.89  # MNI152 brains are larger than most: 1.9 litres
 
 
@@ -51,17 +54,24 @@ class Head:
 
 @functools.cache
 def load_template() -> Template:
-    """MNI152 maps bundled with nilearn, read once per process; nothing is downloaded."""
-    from nilearn import datasets
+    """MNI152 maps bundled with nilearn, read once per process; nothing is downloaded.
 
-    images = {
-        "t1": datasets.load_mni152_template(resolution=1),
-        "grey": datasets.load_mni152_gm_template(resolution=1),
-        "white": datasets.load_mni152_wm_template(resolution=1),
-        "brain": datasets.load_mni152_brain_mask(resolution=1),
-    }
-    maps = {name: np.asarray(image.dataobj, dtype=np.float32) for name, image in images.items()}
-    return Template(**maps, to_voxels=np.linalg.inv(images["t1"].affine))
+    As nilearn.datasets.load_mni152_* have them, whose import takes longer than a phantom.
+    """
+    import nibabel
+    import nilearn
+
+    folder = Path(nilearn.__file__).parent
+    images = {name: nibabel.load(folder / MAP_FILE.format(name=name)) for name in ("t1", "gm", "wm")}
+    t1, grey, white = (_up_to_one(np.asanyarray(image.dataobj)) for image in images.values())
+    brain = (t1 > IN_BRAIN).astype(np.float32)
+    return Template(t1, grey, white, brain, to_voxels=np.linalg.inv(images["t1"].affine))
+
+
+def _up_to_one(values: np.ndarray) -> np.ndarray:
+    """Values of a map, float32, as parts of the largest."""
+    values = values.astype(np.float32)
+    return values / values.max()
 
 
 def place(rng: np.random.Generator, settings: PhantomSettings) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan import thresholds
+from mrsi_sr.scan.image import Image
 from mrsi_sr.scan.nifti import read_nifti
 from mrsi_sr.scan.slices import MRI_FACTOR
 
@@ -122,19 +123,13 @@ def _finite(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _resampled(path, values: np.ndarray, own_affine: np.ndarray, affine, shape, interpolation: str) -> np.ndarray:
     """Values of an image (own_affine) on a grid (affine, shape). path: its file, for the message."""
-    import nibabel
-    from nilearn.image import resample_img
-
     if values.shape == tuple(shape) and np.allclose(own_affine, affine, atol=1e-4):
         return values
     _check_overlap(path, values.shape, own_affine, affine, shape)
     # The outer half of the image's outermost voxels is image too: it is read from a rim of equal values around them.
-    rim = nibabel.Nifti1Image(np.pad(values, 1, mode="edge"), translated(own_affine, [-1, -1, -1]))
-    result = resample_img(
-        rim, target_affine=affine, target_shape=tuple(shape), interpolation=interpolation, force_resample=True,
-        copy_header=True,
-    )  # fmt: skip
-    return np.where(_within(values.shape, own_affine, affine, shape), np.asarray(result.dataobj, np.float32), 0)
+    rim = Image(np.pad(values, 1, mode="edge"), translated(own_affine, [-1, -1, -1]))
+    sampled = rim.sampled(affine, shape, interpolation)
+    return np.where(_within(values.shape, own_affine, affine, shape), sampled, 0)
 
 
 def _within(own_shape, own_affine: np.ndarray, affine, shape) -> np.ndarray:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.kspace import expand_window
 from mrsi_sr.results.files import writing
 from mrsi_sr.results.npz import read_npz
 from mrsi_sr.results.reading import reading
 from mrsi_sr.scan.slices import ParticipantSlices
+from mrsi_sr.scan.windows import expand_window
 
 WHAT, TO_DO = "a file of measured k-space", "run truncate.py again"
 FACTS = {"sizes": "iu1", "protocol": "U0", "slices": "iu1", "metabolites": "U1", "participant": "U0"}

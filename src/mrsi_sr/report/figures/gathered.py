@@ -11,7 +11,6 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import score
 from mrsi_sr.evaluation.samples import Samples, check_sampled_from, samples_record
-from mrsi_sr.kspace import Truncation
 from mrsi_sr.report.agreement import read_records
 from mrsi_sr.report.figures.choice import MapKey, choose
 from mrsi_sr.report.figures.shown import MEASURED, Facts, Shown, ShownMap, ShownSlice
@@ -21,6 +20,7 @@ from mrsi_sr.results.outputs import check_made_from
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
+from mrsi_sr.scan.windows import zero_filled as zero_filled_map
 from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 from mrsi_sr.settings.figure import Qualitative
 from mrsi_sr.settings.method import at_point, split_point
@@ -147,17 +147,9 @@ def _maps(
         window = low_resolution.read(kspace[key.participant], truth, protocol, [key.size])[key.size][s, m]
         shown[key] = ShownMap(
             slices[place], key.metabolite, key.size, np.where(valid, truth.maps[s, m], 0), valid,
-            _zero_filled(window, protocol) * valid, samples={}, scores={},
+            zero_filled_map(window, protocol) * valid, samples={}, scores={},
         )  # fmt: skip
     return shown
-
-
-def _zero_filled(kspace: np.ndarray, protocol: str) -> np.ndarray:
-    """Zero-filled map [N, N] of centred k-space, complex64 [N, N], with zeros where it was not measured."""
-    import torch
-
-    truncation = Truncation(protocol, kspace.shape[-1])
-    return truncation.image(torch.from_numpy(kspace)[None, None])[0, 0].numpy()
 
 
 def _add_samples(shown: Mapping[MapKey, ShownMap], used: Mapping[str, Sampled]) -> None:
