@@ -1,7 +1,7 @@
 """Benchmark of uncertainty: 50 samples of the maps of one slice, our way against the papers' way, on a processor.
 
-Ours: FTDDM with its flow's condition computed once for a map's samples, and its chain solved by DPM-Solver++ in 10 steps,
-in the arithmetic of the processor. The papers': every sample by itself, the flow's condition in every pass, 100
+Ours: FTDDM with its flow's condition computed once for a map's samples, and its chain solved by DPM-Solver++ in 10
+steps, in the arithmetic of the processor. The papers': every sample by itself, the flow's condition in every pass, 100
 ancestral steps, float32 (benchmarks/references/). Networks are of the papers' size with random weights: time does not
 depend on what they have learned. The papers' way is timed on few steps and passes of one sample, which are all alike,
 and multiplied. With --scaling, our samples on one thread and on two, wall seconds.
@@ -37,13 +37,9 @@ TRAINED = {"iterations": 1, "batch_size": 8, "learning_rate": 1e-4, "truncation"
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--maps", type=positive, default=1, metavar="N", help="maps of the slice (default: %(default)s)"
-    )
-    parser.add_argument("--samples", type=positive, default=50, metavar="N", help="of a map (default: %(default)s)")
-    parser.add_argument(
-        "--timed", type=positive, default=10, metavar="N", help="steps of the papers' way that are timed"
-    )
+    parser.add_argument("--maps", type=positive, default=1, metavar="N", help="maps of the slice (default: 1)")
+    parser.add_argument("--samples", type=positive, default=50, metavar="N", help="of a map (default: 50)")
+    parser.add_argument("--timed", type=positive, default=10, metavar="N", help="steps of the papers' way to time")
     parser.add_argument("--threads", type=positive, default=1, metavar="N", help="default: %(default)s")
     parser.add_argument("--scaling", action="store_true", help="our samples on one thread and on two, in wall seconds")
     return parser
@@ -83,7 +79,7 @@ def sample(
 
 
 def papers_way(built: dict[str, nn.Module], condition: Condition, steps: int) -> tuple[float, str]:
-    """Processor seconds of one sample of one map, from one pass of the flow and some steps of the chain; their words."""
+    """Processor seconds of a sample of one map, from one pass of the flow and some steps of the chain, and words."""
     flow, denoiser = Flow(), DenoisingUNet()
     share_weights(built["flow"], flow)
     share_weights(built["denoiser"], denoiser)

@@ -33,19 +33,20 @@ class Device:
 
 
 def _gpu(name: str, factor: float, measured: str) -> Device:
-    training = {"munet": 20, "denoising_unet": 60, "flow": 30}
-    sampling = {"munet": 30, "denoising_unet": 80, "flow": 30}
+    training = {"munet": 10.7, "denoising_unet": 25, "flow": 15}
+    sampling = {"munet": 4.6, "denoising_unet": 59, "flow": 15}  # a flow's was not measured: that of its training
     scaled = [{key: value * factor for key, value in rates.items()} for rates in (training, sampling)]
     return Device(name, True, *scaled, measured)
 
 
 DEVICES = {
-    "h100": _gpu("NVIDIA H100", 1.0, "assumed"),
-    "h200": _gpu("NVIDIA H200", 1.0, "as an H100"),
+    "h100": _gpu("NVIDIA H100", 1.0, "measured (docs/performance.md)"),
+    "h200": _gpu("NVIDIA H200", 1.0, "taken to be an H100's"),
     "a100": _gpu("NVIDIA A100", 312 / 989, "an H100's, in the ratio of the cards' bfloat16 peaks"),
     "cpu": Device(
         "CPU", False, {"munet": 0.040, "denoising_unet": 0.083, "flow": 0.069},
-        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071}, "measured on a core of an AMD EPYC",
+        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071},
+        "measured on a core of an AMD EPYC (docs/performance.md)",
     ),
 }  # fmt: skip
 

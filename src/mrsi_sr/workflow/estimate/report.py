@@ -17,6 +17,7 @@ from mrsi_sr.workflow.status.report import DryRun, Job, aligned, in_words
 
 ON_DEVICE = ("train", "sample")  # rules that compute on a GPU where there is one
 NAMED = (*ON_DEVICE, "evaluate")  # rules that have a line for each network or method
+SMALL = 0.01  # share of the time of all jobs: methods below it share a line
 HEAD = ("rule", "network or method", "jobs", "GPU time", "CPU time", "GB", "from")
 NONE = "-"
 BYTES = 4  # of a number in single precision
@@ -85,16 +86,23 @@ class Estimate:
         return (other for other in self._jobs[position].above if other in self.costs)
 
     def _lines(self) -> Iterator[tuple[str, str, list[JobCost]]]:
-        """Costs by rule, and by network or method where those differ."""
-        groups: dict[tuple[str, str], list[JobCost]] = {}
+        """Costs by rule; of trainings by network, of samplings and scorings by method where they matter."""
+        by_rule: dict[str, dict[str, list[JobCost]]] = {}
         for cost in self.costs.values():
             name = cost.job.name if cost.job.rule in NAMED else ""
-            groups.setdefault((cost.job.rule, name), []).append(cost)
-        rules = list(dict.fromkeys(rule for rule, _ in groups))
-        for rule in rules:
-            for (each, name), costs in groups.items():
-                if each == rule:
+            by_rule.setdefault(cost.job.rule, {}).setdefault(name, []).append(cost)
+        order = [*self._configuration.networks, *self._configuration.methods, ""]
+        small = SMALL * sum(cost.expected.seconds for cost in self.costs.values())
+        for rule, by_name in by_rule.items():
+            others, left = [], []
+            for name in sorted(by_name, key=order.index):
+                costs = by_name[name]
+                if rule in NAMED[1:] and sum(cost.expected.seconds for cost in costs) < small:
+                    others, left = [*others, name], left + costs
+                else:
                     yield rule, name, costs
+            if left:
+                yield rule, others[0] if len(others) == 1 else f"({len(others)} methods)", left
 
     def _row(self, rule: str, name: str, costs: list[JobCost]) -> list[str]:
         sources = "; ".join(dict.fromkeys(cost.expected.source for cost in costs))
@@ -111,6 +119,7 @@ class Estimate:
         return [
             f"arithmetic: operations of the networks on {device.name}, whose speed is {device.measured}",
             *lines,
+            "  networks much smaller than the papers' take several times as long as arithmetic says",
         ]
 
     # --- single jobs

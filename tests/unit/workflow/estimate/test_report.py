@@ -10,13 +10,14 @@ from mrsi_sr.settings.experiment import FoldSettings
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.estimate.maps import Maps
-from mrsi_sr.workflow.estimate.rates import DEVICES, SLICES, START_SECONDS, device_named
+from mrsi_sr.workflow.estimate.rates import DEVICES, SLICES, START_SECONDS, Device, device_named
 from mrsi_sr.workflow.estimate.report import estimate
 from mrsi_sr.workflow.status.report import DryRun, Job
 
 NETWORKS, METHODS = ("ddpm", "flow_100", "truncated_100"), ("ddpm_respaced_100", "ftddm_100", "ddpm_1000")
 CHOSEN = {"ftddm": {f"sub-{number:02d}": "" for number in range(25)}}
-GPU = DEVICES["h100"]
+SPEEDS = {"munet": 20, "denoising_unet": 60, "flow": 30}
+GPU = Device("a card", True, SPEEDS, SPEEDS, "assumed")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,13 @@ def test_what_is_done_is_not_counted(planned):
     assert row_of(text, "all")[1] == "32"
     everything = [(job.rule, job.name) for job in jobs("x")]
     assert planned(done=everything).report(1, 1) == "Everything is up to date: nothing would be run.\n"
+
+
+def test_methods_that_take_little_share_a_line(planned):
+    lines = [line for line in planned().report(1, 1).splitlines() if line.startswith(("sample", "evaluate"))]
+    names = [re.split(r"  +", line)[1] for line in lines]
+    assert names == ["ddpm_1000", "ddpm_respaced_100", "ftddm_100", "(3 methods)"]
+    assert sum(int(re.split(r"  +", line)[2]) for line in lines) == 6
 
 
 def test_of_an_interrupted_training_only_the_rest_is_counted(planned, tmp_path):
