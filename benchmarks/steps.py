@@ -226,8 +226,8 @@ def rows_of(names: list[str], maps: int, grid: int) -> list[Row]:
 def timed(rows: list[str], names: list[str], repetitions: int, as_shipped: bool) -> dict[str, tuple[float, float]]:
     """Median processor seconds of rows by name, of ours and of the reference.
 
-    as_shipped: whether ours may compute in bfloat16.
-    Each side has a process of its own, ours with the environment that the workflow's jobs have; they take turns.
+    as_shipped: whether ours may compute in bfloat16. Each side has a process of its own, ours with the environment that
+    the workflow's jobs have; they take turns.
     """
     context, sides = multiprocessing.get_context("spawn"), []
     for side, environment in (("ours", OF_JOBS), ("reference", {})):
