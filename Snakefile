@@ -45,7 +45,7 @@ onstart:
     try:
         if workflow.executor_plugin.name == "slurm":
             check_partition(workflow.dag.needrun_jobs())
-        if any(job.rule.name != "status" for job in workflow.dag.jobs):
+        if any(job.rule.name not in ("status", "estimate") for job in workflow.dag.jobs):
             lock_results()
             plan.contents.keep()  # for the jobs, which else read every scan to know it
     except UserError as error:
@@ -79,7 +79,7 @@ wildcard_constraints:
     method="[A-Za-z0-9_]+",
     table="[A-Za-z0-9_]+",
     figure="[A-Za-z0-9_]+",
-    page="(table-|figure-)[A-Za-z0-9_]+|claim",
+    page="(table-|figure-)[A-Za-z0-9_]+|claim|costs",
     study="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
     fold=r"\d+(-seed-\d+)?",
@@ -164,6 +164,12 @@ rule figures:
 rule claims:
     input:
         start.if_cohort_fits(plan, plan.claims()),
+
+
+# GPU hours and energy of each method and fold.
+rule costs:
+    input:
+        start.if_cohort_fits(plan, plan.costs()),
 
 
 rule networks:

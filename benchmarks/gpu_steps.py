@@ -86,10 +86,9 @@ def measured(settings, maps, step: str, channels: str, seconds: float, flops: fl
     device = maps.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    training = Run(
-        settings, maps, maps, seed=1, device=device, captured=step != "eager" and device.type == "cuda",
-        compiled=step == "compiled",
-    )  # fmt: skip
+    training = Run(settings, maps, maps, seed=1, device=device, captured=step != "eager" and device.type == "cuda")
+    if step == "compiled":
+        training.network.estimate = torch.compile(training.network.estimate, dynamic=False)
     for network in [training.network, *([training.critic.module] if training.critic else [])]:
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
@@ -113,7 +112,7 @@ def measured(settings, maps, step: str, channels: str, seconds: float, flops: fl
 
 def flops_of_a_step(settings, maps) -> float:
     """Floating-point operations of one eager step with all its parts."""
-    training = Run(settings, maps, maps, seed=1, device=maps.device, captured=False, compiled=False)
+    training = Run(settings, maps, maps, seed=1, device=maps.device, captured=False)
     training.prepare()
     with Counter() as counter:
         training.step()

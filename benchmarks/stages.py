@@ -80,9 +80,9 @@ def volumes(folder: Path, slices: int) -> None:
 
 def cut(folder: Path, slices: int) -> None:
     """Mask and slices of a scan, and their truncation at the papers' sizes."""
-    from mrsi_sr.kspace import measured_windows
     from mrsi_sr.scan import quality, slicing
     from mrsi_sr.scan.volumes import Volumes
+    from mrsi_sr.scan.windows import measured_windows
     from mrsi_sr.settings.cohort import QualitySettings, SliceSettings
     from mrsi_sr.settings.experiment import SIZES as PAPERS
 
@@ -98,10 +98,10 @@ def cut(folder: Path, slices: int) -> None:
 
 def participants(folder: Path, number: int) -> None:
     """Slices, measured k-space and counts of participants; the MRI is blank, and as large as theirs."""
-    from mrsi_sr.kspace import measured_windows
     from mrsi_sr.maps import folds
     from mrsi_sr.scan import low_resolution
     from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
+    from mrsi_sr.scan.windows import measured_windows
 
     random, brain = np.random.default_rng(1), _disc(SIDE)
     valid = np.broadcast_to(brain, (SLICES, len(METABOLITES), SIDE, SIDE))

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def pytest_collection_modifyitems(items):
     """In several processes, what takes long begins."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+@pytest.fixture(autouse=True)
+def processor_in_float32():
+    """A test that lets a script's function choose the device leaves the processor's arithmetic as it was."""
+    yield
+    if (devices := sys.modules.get("mrsi_sr.devices")) is not None:
+        devices._arithmetic["cpu"] = sys.modules["torch"].float32
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 | | CPU | CUDA |
 |---|---|---|
-| arithmetic of networks | float32 | bfloat16 autocast; sums of norms, data consistency and losses in float32 |
-| convolutions of flows | float32 | float32 when sampling, TF32 in training |
+| arithmetic of networks | bfloat16 autocast where the processor multiplies in it, else float32 | bfloat16 autocast |
+| always float32 | weights, sums of norms, a flow's passes, data consistency, losses | the same |
+| convolutions of flows' passes | float32 | float32 when sampling, TF32 in training |
 | algorithms of convolutions | the library's choice | in training the fastest, tried out |
 | memory layout of 2-D convolutions | as written | channels last |
 | Adam | one kernel per operation | fused |
@@ -12,18 +13,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from mrsi_sr.cli import UserError, log
 
-COMPILED_FROM = 20_000  # iterations of a training; compiling takes one or two minutes
+# Arithmetic of networks by type of device. `choose` sets the processor's: what does not call it computes in float32.
+_arithmetic = {"cpu": torch.float32, "cuda": torch.bfloat16}
 
 
 def choose(name: str, threads: int | None = None) -> torch.device:
-    """Device of the flag --device (auto, cpu or cuda); sets the number of CPU threads.
+    """Device of the flag --device (auto, cpu or cuda); sets the number of CPU threads, and the CPU's arithmetic.
 
     Raises UserError for cuda without a CUDA GPU, or a number of threads below 1.
     """
@@ -39,8 +40,24 @@ def choose(name: str, threads: int | None = None) -> torch.device:
         torch.backends.cudnn.allow_tf32 = False
         log.info("device: %s, bfloat16 autocast", torch.cuda.get_device_name())
     else:
-        log.info("device: CPU, %d threads, float32", torch.get_num_threads())
+        _arithmetic["cpu"] = torch.bfloat16 if multiplies_in_bfloat16() else torch.float32
+        words = "bfloat16 autocast" if in_bfloat16(device) else "float32"
+        log.info("device: CPU, %d threads, %s", torch.get_num_threads(), words)
     return device
+
+
+def multiplies_in_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16 numbers, and torch uses its newest ones.
+
+    ATEN_CPU_CAPABILITY=avx2 in the environment says that it shall not: then networks compute in float32.
+    """
+    has = torch.cpu.get_capabilities()
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
+def in_bfloat16(device: torch.device | str) -> bool:
+    """Whether networks on the device compute in bfloat16."""
+    return _arithmetic[torch.device(device).type] == torch.bfloat16
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
@@ -55,45 +72,25 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 def fast(network: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
     """A network evaluated in the device's arithmetic, with float32 results for exact losses and samplers."""
-    return network if device.type != "cuda" else Autocast(network)
+    return Autocast(network, device.type) if in_bfloat16(device) else network
 
 
 class Autocast:
     """A network, or one of its methods, called under bfloat16 autocast; a resulting tensor is float32."""
 
-    def __init__(self, function: Callable):
-        self._function = function
+    def __init__(self, function: Callable, device_type: str):
+        self._function, self._device_type = function, device_type
 
     def __call__(self, *arguments, **named):
         """The network's result."""
-        with torch.autocast("cuda", dtype=torch.bfloat16):
+        with torch.autocast(self._device_type, dtype=torch.bfloat16):
             result = self._function(*arguments, **named)
         return result.float() if isinstance(result, Tensor) else result
 
     def __getattr__(self, name: str):
         """A method of the network under the same autocast; any other attribute unchanged."""
         attribute = getattr(self._function, name)
-        return Autocast(attribute) if callable(attribute) else attribute
-
-
-def worth_compiling(network: nn.Module, device: torch.device, iterations: int) -> bool:
-    """Whether a training of that many iterations should compile the network's layers, and can."""
-    if device.type != "cuda" or not hasattr(network, "estimate") or iterations < COMPILED_FROM:
-        return False
-    if find_spec("triton") is None:
-        log.info("no Triton beside this torch: the network's layers are not compiled")
-        return False
-    log.info("the network's layers are compiled first: minutes, once for all folds")
-    return True
-
-
-def compile_layers(network: nn.Module) -> None:
-    """Compile a network's layers, its method `estimate`; what cannot be compiled runs as it is, with a warning.
-
-    Compiled code is kept in the folder TORCHINDUCTOR_CACHE_DIR, for trainings of the same network.
-    """
-    torch._dynamo.config.suppress_errors = True
-    network.estimate = torch.compile(network.estimate, dynamic=False)
+        return Autocast(attribute, self._device_type) if callable(attribute) else attribute
 
 
 @contextmanager

@@ -60,6 +60,7 @@ SCRIPTS["claim"] = (
     "--provenance IN/a.provenance.json --folds IN/folds.csv --summary IN/volumes/counts.csv"
     f" --settings {json.dumps(CLAIM, separators=(',', ':'))} --out OUT"
 )
+SCRIPTS["cost"] = "--provenance IN/a.provenance.json --out-csv OUT --out-md OUT.md"
 SCRIPTS["page"] = "--title a --texts IN/folds.csv --out OUT"
 SCRIPTS["reader_study"] = (
     "--samples IN/samples --slices IN/slices.npz --out-page OUT --out-key OUT.key.csv --out-methods OUT.md"
@@ -73,7 +74,7 @@ SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
     " --folds IN/folds.csv --out OUT"
 )
-WITHOUT_OUTPUT = {"status", "describe_networks"}
+WITHOUT_OUTPUT = {"status", "estimate", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
 FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "lpips_weights", "hand_over")
 FILES = (

@@ -29,7 +29,7 @@ BELOW["report"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["reader_study"] = BELOW["report"] | {"report"}
 BELOW["new_scan"] = BELOW["sampling"] | BELOW["report"] | {"sampling", "report"}
 BELOW["workflow"] = set(BELOW)
-ENTRANCE = {"status.py", "describe_networks.py"}  # of workflow/, beside the Snakefile and the rules
+ENTRANCE = {"status.py", "estimate.py", "describe_networks.py"}  # of workflow/, beside the Snakefile and the rules
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_tools_of_everyone_know_no_room_that_computes(package):
         assert imported(package / f"{tool}.py") <= BELOW[tool] | TOOLS - {tool}
 
 
-def test_the_workflow_is_entered_by_the_snakefile_and_two_scripts_alone(repository, package):
+def test_the_workflow_is_entered_by_the_snakefile_and_three_scripts_alone(repository, package):
     files = [*(repository / "workflow" / "scripts").glob("*.py"), *package.rglob("*.py")]
     inside = package / "workflow"
     entered = {file.name for file in files if "workflow" in imported(file) and inside not in file.parents}

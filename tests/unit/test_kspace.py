@@ -32,6 +32,14 @@ def test_the_papers_have_thirteen_sizes():
     assert len(SIZES) == 13 and SIZES[0] == 8 and SIZES[-1] == 32
 
 
+def test_maps_at_every_size_are_those_at_each(maps):
+    truncation = Truncation("clean")
+    images = list(truncation.at_every_size(maps))
+    assert len(images) == FRAME // 2
+    for n, image in zip(range(2, FRAME + 1, 2), images, strict=True):
+        assert torch.allclose(image, truncation.truncate(maps.double(), n), rtol=0, atol=1e-12), n
+
+
 @pytest.mark.parametrize("n", SIZES)
 def test_paper_window_is_the_published_slice(n):
     assert window_indices(n, "paper") == slice(32 - n // 2, 32 + n // 2)

@@ -13,7 +13,7 @@ ADDED = ("\n\n\ndef ", "\n\n\nADDED = 1\n\n\ndef ")
 SHOWN, FIGURE = "shown_maps toy qualitative", "figure toy qualitative"
 TABLE_PAGE, FIGURE_PAGE = "page toy table-comparison", "page toy figure-qualitative"
 TABLES = {"compare toy comparison", "table toy comparison", TABLE_PAGE, "all"}
-DRAWN = TABLES | {SHOWN, FIGURE, FIGURE_PAGE, "claim toy", "page toy claim"}
+DRAWN = TABLES | {SHOWN, FIGURE, FIGURE_PAGE, "claim toy", "page toy claim", "cost toy", "page toy costs"}
 
 
 def of_method(method):

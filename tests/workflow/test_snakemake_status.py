@@ -1,4 +1,4 @@
-"""`snakemake status` beside what a dry run says, in a finished toy workflow."""
+"""`snakemake status` and `estimate` beside what a dry run says, in a finished toy workflow."""
 
 import json
 import os
@@ -15,9 +15,9 @@ import pytest
 FOLD = "results/toy/fold-2"
 
 
-def by_snakemake(clone, configuration, *options):
+def by_snakemake(clone, configuration, *options, target="status"):
     """What `snakemake status` prints on standard output."""
-    done = clone.snakemake("status", "--profile", "profiles/local", *options, "--configfile", configuration)
+    done = clone.snakemake(target, "--profile", "profiles/local", *options, "--configfile", configuration)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -125,6 +125,24 @@ def test_an_owner_is_running_until_it_has_been_silent_for_long(finished, seconds
 def test_keys_given_on_snakemakes_command_line_count(finished):
     text = by_snakemake(finished, "toy.yaml", "--config", "cohort={unit: mmol}")
     assert "cohort.unit: mM -> mmol" in text
+
+
+@pytest.mark.slow
+def test_estimate_says_what_would_run_from_earlier_timings_and_changes_nothing(finished):
+    before = files_of(finished)
+    text = by_snakemake(finished, "toy.yaml", "--config", "cohort={unit: mmol}", target="estimate")
+    lines = {tuple(line.split()[:2]): line for line in text.splitlines()}
+    assert "earlier of munet" in lines["train", "munet"] and "earlier of" in lines["sample", "ddpm"]
+    assert " 0.0" not in text and "wall time with" in text
+    assert files_of(finished) == before
+    nothing = by_snakemake(finished, "toy.yaml", target="estimate")
+    assert "Everything is up to date: nothing would be run." in nothing
+
+
+def files_of(clone) -> dict[Path, int]:
+    """Time of each file of the results, but for Snakemake's own records."""
+    paths = (clone.folder / "results").rglob("*")
+    return {path: path.stat().st_mtime_ns for path in paths if path.is_file() and ".snakemake" not in path.parts}
 
 
 def test_without_results_all_is_missing_and_costs_are_unknown(clone):

@@ -25,6 +25,30 @@ rule claim:
         " --summary {input.summary:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee -a {log:q}"
 
 
+# GPU hours, CPU hours and energy of each method and fold, as far as the records tell.
+rule cost:
+    input:
+        provenance=plan.cost_records,
+        networks=plan.cost_networks,
+    output:
+        csv="results/{experiment}/costs.csv",
+        md="results/{experiment}/costs.md",
+    log:
+        "logs/{experiment}/cost.log",
+    conda:
+        "../../envs/mrsi-sr.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        code=plan.code_hash("cost"),
+        lineage=plan.lineage("cost"),
+        settings=plan.cost_settings,
+    shell:
+        "python workflow/scripts/cost.py --provenance {input.provenance:q} --networks {input.networks:q}"
+        " --settings {params.settings:q} --out-csv {output.csv:q} --out-md {output.md:q} 2>&1 | tee -a {log:q}"
+
+
 # The report's viewer cuts tall pictures and shows no tables: each has a page of its own there.
 rule page:
     input:

@@ -67,6 +67,15 @@ class SamplesRecord(BaseModel):
     outputs_sha256: dict[str, str]
 
 
+class TrainingRecord(BaseModel):
+    """Provenance of a trained network, which train.py wrote."""
+
+    fold: PositiveInt
+    seed: NonNegativeInt
+    device: str
+    training_seconds: FiniteFloat
+
+
 class ScoringSettings(BaseModel):
     """Settings of a scoring: SHA-256 of the LPIPS weights by metric, and why other LPIPS metrics are not available."""
 
@@ -108,6 +117,15 @@ def read_samples_record(path: Path) -> dict:
 def read_scores_record(path: Path) -> dict:
     """Provenance of a metrics file, with the keys of ScoresRecord. Raises UserError for any other file."""
     return _read(path, ScoresRecord, "a record of scores", "expected a provenance.json of evaluate.py: run it again")
+
+
+def read_training_record(path: Path) -> dict:
+    """Provenance of a network, with the keys of TrainingRecord. Raises UserError for any other file."""
+    what, to_do = "a record of a training", "expected a provenance.json of train.py: run it again"
+    content = read_json(path, what, to_do)
+    with reading(path, what, to_do):
+        shaped(TrainingRecord, content)
+    return content
 
 
 def _read(path: Path, kind: type, what: str, to_do: str) -> dict:

@@ -80,8 +80,7 @@ class ScaleFactors:
 
 def _ratios(maps: Tensor, measured: Tensor, valid: Tensor, truncation: Truncation) -> Tensor:
     """Maximum of each map over that of its low-resolution map inside the valid voxels, float64 [N / 2, B]."""
-    sizes, measured = range(2, truncation.frame + 1, 2), measured.double()
-    low = [(truncation.truncate(measured, size) * valid).amax(dim=(1, 2, 3)) for size in sizes]
+    low = [(each * valid).amax(dim=(1, 2, 3)) for each in truncation.at_every_size(measured)]
     return maps.double().amax(dim=(1, 2, 3)) / torch.stack(low)
 
 

@@ -96,7 +96,7 @@ def check_agreement(scores: list[FoldScores], settings: TableSettings) -> list[s
     folds differ and mix_folds is false.
     """
     _check_cohort(scores)
-    _check_shared(scores)
+    check_shared(scores)
     _check_lpips(scores, settings.metrics)
     differences = {
         method: _differences({each.place: each.settings for each in folds})
@@ -156,7 +156,7 @@ def _check_cohort(scores: list[FoldScores]) -> None:
         )
 
 
-def _check_shared(scores: list[FoldScores]) -> None:
+def check_shared(scores: list[FoldScores]) -> None:
     """Raise a UserError where two methods use different networks of one name in a fold."""
     seen: dict[tuple[str, int, int], tuple[FoldScores, dict]] = {}
     for each in scores:

@@ -8,7 +8,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import renewing
 from mrsi_sr.report.agreement import FoldScores, stale
 from mrsi_sr.results.names import fold_folder
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.experiment import Shown
 from mrsi_sr.settings.method import split_point
 
 MISSING = "missing"
@@ -29,7 +29,7 @@ class Absent(NamedTuple):
         return f"{self.method}, fold {self.fold}, seed {self.seed}"
 
 
-def absent_scores(scores: Sequence[FoldScores], methods: Sequence[str], settings: TableSettings) -> list[Absent]:
+def absent_scores(scores: Sequence[FoldScores], methods: Sequence[str], settings: Shown) -> list[Absent]:
     """Scores that are missing or stale, in the order of methods, folds and seeds.
 
     Every method needs the folds and seeds of the settings, or else those that any method has.
@@ -47,7 +47,7 @@ def absent_scores(scores: Sequence[FoldScores], methods: Sequence[str], settings
 def refuse(absent: Sequence[Absent], what: str = "table") -> None:
     """Raise a UserError that names all scores that are missing or stale, and the one command that makes them again.
 
-    what: table, which may be partial, or figure.
+    what: table, which may be partial, figure, or costs.
     """
     lines = [f"{each.place}: {each.why}" for each in absent]
     stale_ones = [each for each in absent if each.why != MISSING]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing_extensions import TypedDict  # typing's own cannot be checked by pydantic before Python 3.12
 
 from mrsi_sr import __version__
+from mrsi_sr.cli import log
 from mrsi_sr.results.energy import EnergyMeter, gpu
 from mrsi_sr.results.files import checksum, writing, writing_folder
 from mrsi_sr.results.outputs import (
@@ -112,8 +113,14 @@ class Provenance:
         return _together(self._before, used) if self._before else used
 
     def resume(self, before: Used) -> None:
-        """Add what earlier sessions of the run have used. Raises ValueError for anything but what `used` returned."""
+        """Add what earlier sessions of the run have used. Raises ValueError for anything but what `used` returned.
+
+        The log warns where this session computes on another device, or in another arithmetic.
+        """
         self._before = shaped(Used, before)
+        if not before["device"].endswith(here := device_name()):
+            log.warning("begun on %s, resumed on %s: the result depends on both, and its record names both",
+                        before["device"], here)  # fmt: skip
 
     @contextmanager
     def folder(self, path: str | Path, **facts) -> Iterator[Path]:
@@ -175,9 +182,12 @@ def git_revision() -> str | None:
 
 
 def device_name() -> str:
-    """The GPU's name where this process computes on one, else the processor's."""
-    cuda = gpu()
-    return processor_name() if cuda is None else cuda.get_device_name()
+    """The GPU's name where this process computes on one, else the processor's, with `(bfloat16)` where networks do."""
+    if (cuda := gpu()) is not None:
+        return cuda.get_device_name()
+    devices = sys.modules.get("mrsi_sr.devices")  # imported late: it needs torch
+    bfloat16 = devices is not None and devices.in_bfloat16("cpu")
+    return f"{processor_name()} (bfloat16)" if bfloat16 else processor_name()
 
 
 @cache

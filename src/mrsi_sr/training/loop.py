@@ -116,13 +116,8 @@ class Run:
     def __init__(
         self, settings: NetworkSettings, training: MapsOnDevice, validation: MapsOnDevice, seed: int,
         device: torch.device, needed: dict[str, nn.Module] | None = None, captured: bool | None = None,
-        compiled: bool | None = None,
     ):  # fmt: skip
-        """The arguments are those of `train`.
-
-        captured: whether steps are CUDA graphs; None: on a GPU. compiled: whether the network's layers are compiled;
-        None: where that is worth its minute.
-        """
+        """The arguments are those of `train`. captured: whether steps are CUDA graphs; None: on a GPU they are."""
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = training, validation
         self.total = total_iterations(settings, len(training))
@@ -131,10 +126,6 @@ class Run:
         self.network = devices.place(networks.build(settings), device)
         self.averaged = copy.deepcopy(self.network) if settings.ema else self.network
         self._average = MovingAverage(self.averaged, self.network, settings.ema) if settings.ema else None
-        if compiled is None:
-            compiled = devices.worth_compiling(self.network, device, self.total)
-        if compiled:
-            devices.compile_layers(self.network)
         self.objective = objectives.build(settings, needed)
         self.optimizer = devices.adam(self.network, settings.learning_rate, settings.adam_betas, device)
         self.critic = self.objective.critic

@@ -133,6 +133,11 @@ class ExperimentPlan(CohortPlan):
         }
         return " ".join(f"--weights {role}={shlex.quote(path)}" for role, path in weights.items())
 
+    def networks_of_run(self, experiment: str, run: Run) -> list[str]:
+        """Provenance of the networks of one run of an experiment, wherever they are trained."""
+        names = sorted(self.configuration.networks_of(experiment))
+        return [f"{self._network_folder(experiment, run, network)}/provenance.json" for network in names]
+
     # --- inside
 
     def _check_experiment(self, name: str, experiment: ExperimentSettings) -> None:

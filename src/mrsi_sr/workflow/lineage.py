@@ -64,6 +64,7 @@ class Lineage:
             "compare": [plan.table_settings],
             "figure": [plan.figure_settings, plan.figure_flags],
             "claim": [plan.claim_settings],
+            "cost": [plan.cost_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
@@ -126,6 +127,10 @@ class Lineage:
             case "claim":
                 slices = [("slices", {"participant": name}) for name in plan.scans]
                 return [*_data(wildcards), *slices, *(("evaluate", place) for place in plan.scored_in_claim(wildcards))]
+            case "cost" if plan.cost_records(wildcards):
+                return [("evaluate", place) for place in plan.scored_in_claim(wildcards)]
+            case "cost":
+                return [_training(path) for path in plan.cost_networks(wildcards)]
             case "page":
                 return plan.page_jobs(wildcards)
             case "evidence":

@@ -125,11 +125,11 @@ class Plan(PagePlan):
 
     def all_networks(self) -> list[str]:
         """Provenance of every network of every planned experiment and fold."""
-        return sorted({path for name, run in self._runs_with_networks() for path in self._networks_of(name, run)})
+        return sorted({path for name, run in self._runs_with_networks() for path in self.networks_of_run(name, run)})
 
     def networks_of_fold(self, wildcards) -> list[str]:
         """Provenance of the networks of one fold of an experiment, wherever they are trained."""
-        return self._networks_of(wildcards.experiment, self._run(wildcards))
+        return self.networks_of_run(wildcards.experiment, self._run(wildcards))
 
     def losses(self) -> list[str]:
         """Loss curves of every fold of every planned experiment with networks."""
@@ -174,10 +174,6 @@ class Plan(PagePlan):
         planned = self.configuration.studied
         with_networks = [name for name in planned if self.configuration.networks_of(name)]
         return [(name, run) for name in with_networks for run in runs_of(planned[name])]
-
-    def _networks_of(self, experiment: str, run: Run) -> list[str]:
-        names = sorted(self.configuration.networks_of(experiment))
-        return [f"{self._network_folder(experiment, run, network)}/provenance.json" for network in names]
 
 
 def _loaded_by_name() -> list[str]:

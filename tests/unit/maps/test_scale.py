@@ -67,16 +67,11 @@ def test_factors_are_of_the_training_participants_alone_and_the_same_in_any_unit
 
 def test_the_factors_of_many_maps_are_learned_in_blocks_of_bounded_size(monkeypatch):
     maps = MapsOnDevice([with_peaks("sub-1", 1), participant("sub-2", 2)], "clean", SIZES)
-    truncate_maps, blocks = maps.truncation.truncate, []
-
-    def truncate_block(block, size):
-        blocks.append(len(block))
-        return truncate_maps(block, size)
-
-    monkeypatch.setattr(maps.truncation, "truncate", truncate_block)
+    truncated, blocks = maps.truncation.at_every_size, []
+    monkeypatch.setattr(maps.truncation, "at_every_size", lambda block: blocks.append(len(block)) or truncated(block))
     monkeypatch.setattr(scale, "BLOCK", 5)
     learned = ScaleFactors.learned(maps.maps, maps.measured, maps.valid, maps.metabolite, 2, maps.truncation)
-    assert len(maps) > 10 and max(blocks) == 5 and sum(blocks) == len(maps) * len(learned.table)
+    assert len(maps) > 10 and max(blocks) == 5 and sum(blocks) == len(maps)
     assert learned.plain() == maps.factors.plain()
 
 

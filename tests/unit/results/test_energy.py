@@ -4,7 +4,6 @@ import os
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from mrsi_sr.results import energy
 from mrsi_sr.results.energy import EnergyMeter
@@ -153,16 +152,3 @@ def test_every_call_that_is_made_is_one_of_nvidia_ml_py():
 
     calls = [name for name in vars(Library) if name.lower().startswith("nvml")]
     assert len(calls) > 8 and [name for name in calls if not hasattr(pynvml, name)] == []
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_on_a_card_the_counter_rises_or_the_reason_is_said(monkeypatch):
-    monkeypatch.undo()
-    torch.cuda.init()
-    meter = EnergyMeter()
-    x = torch.ones(4096, 4096, device="cuda")
-    for _ in range(200):
-        x = (x @ x).clamp(max=1)
-    torch.cuda.synchronize()
-    assert meter.why_not or meter.joules() > 0

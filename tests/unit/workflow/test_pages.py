@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from mrsi_sr.settings.claim import ClaimSettings
+from mrsi_sr.settings.costs import CostsSettings
 from mrsi_sr.workflow import pages
 from mrsi_sr.workflow.layers import layered
 from mrsi_sr.workflow.plan import Plan
@@ -34,8 +35,8 @@ def test_every_table_figure_and_answer_sheet_has_a_page(plan):
     for name in ("ftddm", "flow_enhancer"):
         experiment = plan.configuration.experiment(name)
         names = {f"table-{each}" for each in experiment.tables} | {f"figure-{each}" for each in experiment.figures}
-        assert {f"results/{name}/pages/{each}.html" for each in names | {"claim"}} <= made
-    assert not any("clinic" in path for path in made)
+        assert {f"results/{name}/pages/{each}.html" for each in names | {"claim", "costs"}} <= made
+    assert [path for path in made if "clinic" in path] == ["results/clinic/pages/costs.html"]
     assert plan.claims() == ["results/ftddm/claim.md", "results/flow_enhancer/claim.md"]
 
 
@@ -52,6 +53,9 @@ def test_a_page_shows_what_its_jobs_make(plan):
     sheet = asked("ftddm", "claim")
     assert plan.page_flags(sheet) == "--texts results/ftddm/claim.md"
     assert plan.page_jobs(sheet) == [("claim", {"experiment": "ftddm"})]
+    costs = asked("ftddm", "costs")
+    assert plan.page_flags(costs) == "--texts results/ftddm/costs.md" and plan.page_title(costs) == "Costs of ftddm"
+    assert plan.page_jobs(costs) == [("cost", {"experiment": "ftddm"})]
     assert plan.page_title(figure) == "Figure fig5 of ftddm" and plan.page_title(sheet) == "CLAIM answer sheet of ftddm"
 
 
@@ -59,8 +63,8 @@ def test_the_menu_has_papers_and_below_them_tables_and_figures():
     assert (
         pages.category(asked("ftddm", "claim")).startswith("FTDDM") and pages.category(asked("mine", "claim")) == "mine"
     )
-    parts = [pages.subcategory(asked("ftddm", page)) for page in ("table-a", "figure-b", "claim")]
-    assert parts == ["Tables", "Figures", "CLAIM answer sheet"]
+    parts = [pages.subcategory(asked("ftddm", page)) for page in ("table-a", "figure-b", "claim", "costs")]
+    assert parts == ["Tables", "Figures", "CLAIM answer sheet", "Costs"]
     assert pages.labels(asked("ftddm", "figure-fig5")) == {"what": "figure", "name": "fig5"}
     assert pages.labels(asked("ftddm", "claim")) == {"what": "claim", "name": "ftddm"}
 
@@ -73,3 +77,14 @@ def test_an_answer_sheet_is_given_what_the_configuration_tells(plan):
     records = plan.claim_records(wildcards)
     assert "results/flow_enhancer/fold-1/metrics/flow_enhancer.provenance.json" in records
     assert len(records) == len(set(records)) == len(plan.configuration.experiment("flow_enhancer").methods)
+
+
+def test_costs_are_told_from_scores_and_of_networks_alone_where_nobody_is_tested(plan):
+    tested, clinic = SimpleNamespace(experiment="flow_enhancer"), SimpleNamespace(experiment="clinic")
+    assert plan.cost_records(tested) == plan.claim_records(tested) and plan.cost_networks(tested) == []
+    assert plan.cost_records(clinic) == []
+    assert "results/clinic/fold-1/networks/flow_100/provenance.json" in plan.cost_networks(clinic)
+    settings = CostsSettings.checked(json.loads(plan.cost_settings(tested)))
+    assert settings.methods == plan.configuration.experiment("flow_enhancer").methods
+    assert settings.folds == [1] and settings.expected["srflow"].keys() == {"1"} and settings.homes == {}
+    assert plan.costs() == [f"results/{name}/costs.md" for name in ("ftddm", "flow_enhancer", "clinic")]

@@ -123,6 +123,7 @@ def set_methods(raw):
                 "plan.table_settings",
                 "plan.figure_settings",
                 "plan.claim_settings",
+                "plan.cost_settings",
                 "plan.hand_over_settings",
                 'plan.lineage("evidence")',
             },

@@ -62,6 +62,7 @@ PLACES = {
     ("table", "settings"): "experiments.{experiment}.tables.{table}",
     ("shown_maps", "settings"): "experiments.{experiment}.figures.{figure}",
     ("figure", "settings"): "experiments.{experiment}.figures.{figure}",
+    ("cost", "settings"): "experiments.{experiment}",
 }
 # Keys of a script's settings that come from elsewhere in the configuration.
 OTHER_PLACES = {
@@ -79,7 +80,7 @@ OTHER_PLACES = {
     ("report", "phantom"): "cohort.simulate",
     ("report", "cohort"): "cohort.name",
 }
-REPORT = ("compare", "table", "shown_maps", "figure")
+REPORT = ("compare", "table", "shown_maps", "figure", "cost")
 PARTICIPANT = re.compile(r"results/cohorts/[A-Za-z0-9_-]+/([A-Za-z0-9_-]+)(?:/.*)?")
 
 

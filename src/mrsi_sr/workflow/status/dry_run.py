@@ -23,6 +23,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.results.outputs import read_record, record_of
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.text import read_yaml
+from mrsi_sr.workflow.estimate.rates import THREADS
 from mrsi_sr.workflow.start import absent
 from mrsi_sr.workflow.status import causes
 from mrsi_sr.workflow.status.report import DryRun, Job
@@ -61,6 +62,14 @@ class Invocation:
         return shlex.join(words)
 
 
+def places_of(workflow) -> str:
+    """Flags of estimate.py: how many jobs the Snakemake that reads a Snakefile runs at a time, and whether here."""
+    cluster, limits = workflow.executor_plugin.name != "local", workflow.global_resources
+    jobs = limits["_nodes"].value if cluster else max((limits["_cores"].value or 1) // THREADS, 1)
+    gpus = min(limits["gpu"].value, jobs) if "gpu" in limits else jobs
+    return shlex.join(["--jobs", str(jobs), "--gpus", str(max(gpus, 1)), *(["--cluster"] if cluster else [])])
+
+
 def dry_run(invocation: Invocation) -> DryRun:
     """Dry run of the default targets: every job, in the order of the data's flow.
 
@@ -95,9 +104,12 @@ def dry_run(invocation: Invocation) -> DryRun:
             said = format_exception_to_string(error, workflow.linemaps if workflow else None).strip()
             raise UserError(f"Snakemake cannot plan the workflow\n{said}") from error
         asked = workflow.globals["plan"]
-        return DryRun(
-            asked.configuration, workflow.async_run(_jobs(workflow, asked)), [" ".join(each) for each in absent(asked)]
-        )
+        chosen = {
+            name: {participant: asked.scans[participant]["fold"] for participant in asked.participants_of(name)}
+            for name in asked.configuration.experiments
+        }
+        absent_files = [" ".join(each) for each in absent(asked)]
+        return DryRun(asked.configuration, workflow.async_run(_jobs(workflow, asked)), absent_files, chosen)
 
 
 async def _jobs(workflow, asked) -> list[Job]:

@@ -41,11 +41,16 @@ class Job:
 
 @dataclass(frozen=True)
 class DryRun:
-    """Every job of the workflow, each after those that it waits for, and whether Snakemake would run it."""
+    """Every job of the workflow, each after those that it waits for, and whether Snakemake would run it.
+
+    absent: files of scans that do not exist, in words. chosen: participants of each experiment, each with the fold that
+    tests it where the table says one.
+    """
 
     configuration: Configuration
     jobs: list[Job]
-    absent: list[str] = field(default_factory=list)  # files of scans that do not exist, in words
+    absent: list[str] = field(default_factory=list)
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Status:
