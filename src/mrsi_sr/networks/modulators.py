@@ -21,55 +21,42 @@ LEAK = 0.2
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Input of the modulators for a batch of B maps, in K groups of equal size (and metabolite).
+    """Input of the modulators for a batch of B maps.
 
-    half_size           float [K, 1]: n / 2, 4..16
-    metabolite          long [K]
-    counts              number of maps in each group, one group after the other; None: every map is a group (K = B)
-    map_half_size       float [B, 1]
+    half_size           float [B, 1]: n / 2, 4..16
+    metabolite          long [B]
     adversarial_weight  float [B, 1], or None where the network does not read it
     """
 
     half_size: Tensor
     metabolite: Tensor
-    counts: list[int] | None
-    map_half_size: Tensor
     adversarial_weight: Tensor | None
 
     @classmethod
-    def of(cls, condition: Condition, *, metabolite: bool, sharpness: bool) -> tuple[Conditioning, Tensor | None]:
-        """The conditioning of a batch, and the order [B] that its maps must be brought into first (None: as they are).
+    def of(cls, condition: Condition, *, sharpness: bool) -> Conditioning:
+        """The conditioning of a batch; sharpness: whether the network reads the adversarial weight.
 
-        On a CPU maps of one group are brought together: each kernel is made and used once. A GPU would have to wait
-        for the count, and takes the maps one by one in a grouped convolution.
         Raises UserError for a network with sharpness without an adversarial weight.
         """
-        weight = None
+        weight, kind = None, condition.low_resolution.dtype
         if sharpness:
             if condition.adversarial_weight is None:
                 raise UserError(
                     "a network with sharpness has to be conditioned on the adversarial weight\n  give it a number"
                 )
-            weight = condition.adversarial_weight.to(condition.low_resolution.dtype)[:, None]
-        names = condition.metabolite if metabolite else torch.zeros_like(condition.metabolite)
-        half = condition.size.to(condition.low_resolution.dtype)[:, None] / 2
-        if condition.size.is_cuda:
-            return cls(half, names, None, half, weight), None
-        pairs, which, counts = torch.stack([condition.size, names], 1).unique(
-            dim=0, return_inverse=True, return_counts=True
-        )
-        order = which.argsort(stable=True)
-        weight = None if weight is None else weight[order]
-        return cls(pairs[:, :1].to(half.dtype) / 2, pairs[:, 1].long(), counts.tolist(), half[order], weight), order
+            weight = condition.adversarial_weight.to(kind)[:, None]
+        return cls(condition.size.to(kind)[:, None] / 2, condition.metabolite, weight)
 
-    def convolve(self, x: Tensor, kernels: Tensor) -> Tensor:
-        """Each map [B, i, H, W] with its own of the kernels [K, o, i, 3, 3], zeros beyond the edge -> [B, o, H, W]."""
-        if self.counts is not None:
-            parts = zip(x.split(self.counts), kernels, strict=True)
-            return torch.cat([conv2d(maps, kernel, padding=1) for maps, kernel in parts])
-        batch, _, height, width = x.shape
-        grouped = conv2d(x.reshape(1, -1, height, width), kernels.flatten(0, 1), padding=1, groups=batch)
-        return grouped.reshape(batch, -1, height, width)
+
+def convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Each map [B, i, H, W] with its own of the kernels [B, o, i, 3, 3], zeros beyond the edge -> [B, o, H, W].
+
+    bias: [o], of all maps.
+    """
+    batch, _, height, width = x.shape
+    biases = None if bias is None else bias.repeat(batch)
+    grouped = conv2d(x.reshape(1, -1, height, width), kernels.flatten(0, 1), biases, padding=1, groups=batch)
+    return grouped.reshape(batch, -1, height, width)
 
 
 class FilterScaling(nn.Module):
@@ -92,7 +79,7 @@ class FilterScaling(nn.Module):
         nn.init.ones_(last.bias)  # training starts near the network without factors
 
     def forward(self, conditioning: Conditioning) -> Tensor:
-        """Factors [K, o, i]."""
+        """Factors [B, o, i]."""
         factors = self.size(conditioning.half_size)
         if self.embedding is not None:
             metabolite = self.metabolite(self.embedding(conditioning.metabolite))
@@ -115,7 +102,7 @@ class Hypernetwork(nn.Module):
             self.size[-1].bias.copy_(usual.flatten())
 
     def forward(self, conditioning: Conditioning) -> Tensor:
-        """Weights [K, o, i, ...]."""
+        """Weights [B, o, i, ...]."""
         return self.size(conditioning.half_size).unflatten(1, self.shape)
 
 
@@ -133,7 +120,7 @@ class AMLayer(nn.Module):
 
     def forward(self, features: Tensor, conditioning: Conditioning) -> tuple[Tensor, Tensor]:
         """Scale and shift [B, C] of the normalised features, from the features [B, C, S, H, W] before the norm."""
-        style = self.style(conditioning.map_half_size)
+        style = self.style(conditioning.half_size)
         deviation, mean = torch.std_mean(features, dim=(2, 3, 4))
         return 1 + self.scale(torch.cat([style, deviation], 1)), self.shift(torch.cat([style, mean], 1))
 

@@ -37,15 +37,10 @@ class MUNet(nn.Module):
 
     def unmasked(self, condition: Condition) -> Tensor:
         """The map [B, 1, H, W] before masking: consistent with the measured k-space."""
-        conditioning = order = None
+        conditioning = None
         if self.modulation != UNMODULATED:
-            by_metabolite = self.modulation.metabolites is not None
-            conditioning, order = Conditioning.of(
-                condition, metabolite=by_metabolite, sharpness=self.modulation.sharpness
-            )
-        image = self.predicted(condition if order is None else condition.select(order), conditioning)
-        image = image if order is None else image[order.argsort()]
-        return condition.consistent(image)
+            conditioning = Conditioning.of(condition, sharpness=self.modulation.sharpness)
+        return condition.consistent(self.predicted(condition, conditioning))
 
     def predicted(self, condition: Condition, conditioning: Conditioning | None) -> Tensor:
         """The output [B, 1, H, W] of the layers, between 0 and the condition's ceiling."""
@@ -74,8 +69,16 @@ class Encoder(nn.Module):
         features = [self.first(x, conditioning)]
         thickest = features[0].unflatten(1, (-1, MRI_FACTOR)).amax(dim=2)
         for level in self.below:
-            features.append(level(max_pool2d(thickest if len(features) == 1 else features[-1], 2), conditioning))
+            features.append(level(halved(thickest if len(features) == 1 else features[-1]), conditioning))
         return features
+
+
+def halved(x: Tensor) -> Tensor:
+    """Maximum pooling by 2 x 2: [B, C, H, W] -> [B, C, H/2, W/2]."""
+    if torch.is_grad_enabled():
+        return max_pool2d(x, 2)
+    rows = torch.maximum(x[..., ::2, :], x[..., 1::2, :])  # seven times as fast on a CPU, but not its gradient
+    return torch.maximum(rows[..., ::2], rows[..., 1::2])
 
 
 class Decoder(nn.Module):

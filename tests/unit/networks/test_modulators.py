@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import conv2d
 from toy_maps import architecture, toy_batch
 
 from mrsi_sr import networks
 from mrsi_sr.cli import UserError
-from mrsi_sr.networks.modulators import Conditioning
+from mrsi_sr.networks.modulators import Conditioning, convolve_each
 
 torch.set_num_threads(1)
 
@@ -19,6 +20,7 @@ VARIANTS = {
     "metabolite": {"modulation": "filter_scaling", "metabolite": True},
     "sharpness": {"modulation": "filter_scaling", "metabolite": True, "sharpness": True},
     "sharpness alone": {"sharpness": True},
+    "am_layer and sharpness": {"modulation": "am_layer", "sharpness": True},
 }
 
 
@@ -70,13 +72,10 @@ def test_a_batch_of_mixed_conditions_equals_one_map_at_a_time(name):
     assert torch.allclose(together, alone, atol=1e-5)
 
 
-def test_kernels_of_maps_in_groups_are_those_of_a_grouped_convolution():
-    """What a CPU and what a GPU does."""
-    x, kernels = torch.rand(5, 3, 8, 8), torch.rand(3, 4, 3, 3, 3)
-    counts = [2, 1, 2]
-    in_rows = Conditioning(None, None, counts, None, None).convolve(x, kernels)
-    each = kernels.repeat_interleave(torch.tensor(counts), dim=0)
-    assert torch.allclose(in_rows, Conditioning(None, None, None, None, None).convolve(x, each), atol=1e-5)
+def test_each_map_is_convolved_with_its_own_kernel():
+    x, kernels = torch.rand(5, 3, 8, 8), torch.rand(5, 4, 3, 3, 3)
+    alone = torch.cat([conv2d(one[None], kernel, padding=1) for one, kernel in zip(x, kernels, strict=True)])
+    assert torch.allclose(convolve_each(x, kernels), alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -85,7 +84,7 @@ def test_a_modulator_acts_on_what_it_is_told_and_on_nothing_else(name):
     condition, network = mixed_condition(), build(name)
 
     def image(told):
-        return network.predicted(told, Conditioning.of(told, metabolite="metabolite" in settings, sharpness=True)[0])
+        return network.predicted(told, Conditioning.of(told, sharpness=True))
 
     settings = VARIANTS[name]
     one = condition.select([1])

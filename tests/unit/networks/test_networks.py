@@ -1,11 +1,12 @@
 import pytest
 import torch
-from torch.nn.functional import conv3d, instance_norm, interpolate
+from torch.nn.functional import conv3d, instance_norm, interpolate, max_pool2d
 from toy_maps import architecture, toy_batch
 
 from mrsi_sr import networks
 from mrsi_sr.networks.denoising_unet import group_count
-from mrsi_sr.networks.layers import SlabConvolution, Unit
+from mrsi_sr.networks.layers import SlabConvolution, Unit, VectorisedPReLU
+from mrsi_sr.networks.munet import halved
 
 torch.set_num_threads(1)
 
@@ -116,21 +117,36 @@ def test_the_upscaling_factor_changes_the_estimate_only_where_the_network_is_tol
         assert torch.equal(here, there) != told
 
 
-def test_a_convolution_of_a_slab_is_a_three_dimensional_one():
-    x = torch.rand(2, 5, 3, 12, 10)
-    layer = SlabConvolution(5, 4, 3, bias=True)
+# The second of each pair has multiples of 8 channels, for which a CPU takes a grouped convolution.
+@pytest.mark.parametrize(("inputs", "outputs"), [(5, 4), (8, 8)])
+def test_a_convolution_of_a_slab_is_a_three_dimensional_one(inputs, outputs):
+    x = torch.rand(2, inputs, 3, 12, 10)
+    layer = SlabConvolution(inputs, outputs, 3, bias=True)
     torch.nn.init.normal_(layer.bias)
     expected = conv3d(x, layer.weight, layer.bias, padding=1)
-    assert torch.allclose(layer(x.flatten(1, 2)).unflatten(1, (4, 3)), expected, atol=1e-5)
+    assert torch.allclose(layer(x.flatten(1, 2)).unflatten(1, (outputs, 3)), expected, atol=1e-5)
 
 
-def test_a_convolution_from_a_plane_is_one_of_the_plane_upsampled_to_three_slices():
-    x = torch.rand(2, 5, 6, 5)
-    layer = SlabConvolution(5, 4, 3, bias=True, from_plane=True)
+@pytest.mark.parametrize(("inputs", "outputs"), [(5, 4), (16, 8)])
+def test_a_convolution_from_a_plane_is_one_of_the_plane_upsampled_to_three_slices(inputs, outputs):
+    x = torch.rand(2, inputs, 6, 5)
+    layer = SlabConvolution(inputs, outputs, 3, bias=True, from_plane=True)
     upsampled = interpolate(x[:, :, None], scale_factor=(3, 2, 2), mode="trilinear")
     expected = conv3d(upsampled, layer.weight, layer.bias, padding=1)
     plane = interpolate(x, scale_factor=2, mode="bilinear")
-    assert torch.allclose(layer(plane).unflatten(1, (4, 3)), expected, atol=1e-5)
+    assert torch.allclose(layer(plane).unflatten(1, (outputs, 3)), expected, atol=1e-5)
+
+
+def test_gradients_of_prelu_are_those_of_finite_differences():
+    x, slope = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.rand(3, dtype=torch.float64)
+    torch.autograd.gradcheck(VectorisedPReLU.apply, (x.requires_grad_(), slope.requires_grad_()))
+
+
+def test_pooling_without_gradients_is_pooling_with_them():
+    x = torch.randn(2, 3, 8, 6)
+    with torch.no_grad():
+        pooled = halved(x)
+    assert torch.equal(pooled, halved(x)) and torch.equal(pooled, max_pool2d(x, 2))
 
 
 def test_a_unit_normalises_each_channel_over_its_whole_slab():
