@@ -31,8 +31,8 @@ def cell(text, method):
 def by_hand(clone, configuration="toy.yaml"):
     """The finished process of status.py, run in a clone as a person would."""
     return subprocess.run(
-        [sys.executable, "workflow/scripts/status.py", "--config", configuration],
-        cwd=clone.folder, env=environment(), capture_output=True, text=True,
+        [clone.python, "workflow/scripts/status.py", "--config", configuration],
+        cwd=clone.folder, env=os.environ | clone.environment, capture_output=True, text=True,
     )  # fmt: skip
 
 
