@@ -59,7 +59,8 @@ def sample_participant(
     }
     frame = slices.maps.shape[-1]
     batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device), factors)
-    maps, seconds, nfe = [np.zeros((0, frame, frame), np.float32)], 0.0, 0
+    number = sum(map(len, tasks.values()))
+    maps, done, seconds, nfe = np.empty((number, frame, frame), np.float32), 0, 0.0, 0
     todo = [
         (point, of_point[start : start + method.batch_size])
         for point, of_point in tasks.items()
@@ -74,9 +75,9 @@ def sample_participant(
         seconds += took
         if protocol == "paper":
             images = images.clamp(0, 1)
-        maps.append((images.float() * scale)[:, 0].cpu().numpy())
-    number = sum(map(len, tasks.values()))
-    return _arrays(np.concatenate(maps), slices, tasks), {"maps": number, "seconds": seconds, "nfe": nfe}
+        maps[done : done + len(batch)] = (images.float() * scale)[:, 0].cpu().numpy()
+        done += len(batch)
+    return _arrays(maps, slices, tasks), {"maps": number, "seconds": seconds, "nfe": nfe}
 
 
 def _noise_key(seed: int, slices: ParticipantSlices, task: Task) -> tuple:
