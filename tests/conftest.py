@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from needed import SITECUSTOMIZE
 from warm_python import CLIENT, WarmPython
 
 REPOSITORY = Path(__file__).parents[1]
-
-# Loaded by Python before the script: a script that needs Snakemake fails here.
-WITHOUT_SNAKEMAKE = """
-import sys
-for name in ["snakemake", *(name for name in sys.modules if name.startswith("snakemake"))]:
-    sys.modules[name] = None
-"""
 
 
 LONG = ("tests/slurm/", "tests/workflow/")  # each with a fixture that takes a minute and that its tests share
@@ -62,11 +56,14 @@ def warm_python(tmp_path_factory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def run_script(tmp_path_factory, warm_python):
-    """Run workflow/scripts/NAME.py with arguments, without Snakemake; returns the finished process with its text."""
+    """Run workflow/scripts/NAME.py with arguments; returns the finished process with its text.
+
+    Libraries that take long to import and that the script's work does not need (needed.py) are missing.
+    """
     site = tmp_path_factory.mktemp("site")
-    (site / "sitecustomize.py").write_text(WITHOUT_SNAKEMAKE)
+    (site / "sitecustomize.py").write_text(SITECUSTOMIZE)
     # The package of this clone, whichever one is installed.
-    path = os.pathsep.join([str(site), str(REPOSITORY / "src")])
+    path = os.pathsep.join([str(site), str(REPOSITORY / "src"), str(REPOSITORY / "tests/support")])
     environment = os.environ | warm_python | {"PYTHONPATH": path}
 
     def run(name: str, *arguments) -> subprocess.CompletedProcess:

@@ -1,15 +1,18 @@
 """What holds for every script: help at once, a mistyped option named, no Snakemake."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 from clone import REPOSITORY
+from needed import NEEDED, SITECUSTOMIZE
+from warm_python import CLIENT
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
 STANDALONE = {"describe_networks"}  # scripts that tell a person something, and that no rule runs
 OTHER_NAME = {"check_scan": "check", "check_new_scan": "check"}  # rules of one script, whose name is a target's
-HEAVY = ("torch", "pandas", "nibabel", "nilearn", "matplotlib", "scipy", "snakemake")
+HEAVY = ("torch", "numpy", "pandas", "nibabel", "nilearn", "matplotlib", "scipy", "snakemake")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -44,3 +47,25 @@ def test_every_rule_has_a_script_of_its_own_name_and_every_other_script_is_known
         if line.startswith("rule ")
     ]
     assert sorted({*(OTHER_NAME.get(rule, rule) for rule in rules), *STANDALONE}) == SCRIPTS
+
+
+@pytest.mark.parametrize(
+    ("script", "imported", "missing"),
+    [("train", "torch", "pandas"), ("table", "pandas", "scipy.stats"), ("slices", "scipy.ndimage", "nilearn.image")],
+)
+def test_where_tests_run_a_script_a_library_that_its_work_does_not_need_is_missing(
+    script, imported, missing, tmp_path, warm_python
+):
+    assert set(NEEDED) <= set(SCRIPTS)
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    program = tmp_path / "workflow/scripts" / f"{script}.py"
+    program.parent.mkdir(parents=True)
+    package, _, module = missing.rpartition(".")
+    imports = f"from {package} import {module}" if package else f"import {module}"
+    program.write_text(f"import {imported}\nprint('imported')\n{imports}\n")
+    path = f"{tmp_path}:{REPOSITORY / 'tests/support'}"
+    done = subprocess.run(
+        [CLIENT, program], env=os.environ | warm_python | {"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert done.stdout == "imported\n" and done.returncode == 1
+    assert "Error: " in done.stderr and (module in done.stderr.splitlines()[-1])

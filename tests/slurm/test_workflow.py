@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from clone import Clone
 from interruptions import CONDITIONS, Interruptions, asks_for_gpu
 from safetensors import safe_open
+from warm_python import CLIENT, EXECUTABLE
 
 NETWORKS = "results/toy/fold-2/networks"
 TABLE = "results/toy/tables/comparison"
@@ -28,6 +30,24 @@ SITE = [
 TARGETS = ["tables", "figures", "cohort"]
 
 pytestmark = pytest.mark.timeout(SECONDS + 100)
+
+
+# Trainings are interrupted: they are processes of their own jobs from start to end.
+PYTHON = """#!/bin/sh
+case "$*" in
+    *train:* | *scripts/train.py*) exec {own} "$@" ;;
+    *) exec {warm} "$@" ;;
+esac
+"""
+
+
+def warm_jobs(clone: Clone) -> dict[str, str]:
+    """Environment in which all jobs but trainings have their Python started at once."""
+    python = clone.folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(PYTHON.format(own=sys.executable, warm=CLIENT))
+    python.chmod(0o755)
+    return {EXECUTABLE: str(python), "PATH": f"{python.parent}:{clone.environment['PATH']}"}
 
 
 def configured(clone: Clone, toy: str, conditions: tuple[str, ...]) -> None:
@@ -71,23 +91,23 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(slurm, repository, tmp_path_factory) -> Ran:
-    return run(slurm, repository, tmp_path_factory.mktemp("slurm"), CONDITIONS)
+def ran(slurm, warm_python, repository, tmp_path_factory) -> Ran:
+    return run(slurm, warm_python, repository, tmp_path_factory.mktemp("slurm"), CONDITIONS)
 
 
 @pytest.fixture(scope="module")
-def ran_and_lost_its_node(slurm, repository, tmp_path_factory) -> Ran:
-    return run(slurm, repository, tmp_path_factory.mktemp("slurm"), ("node_lost",))
+def ran_and_lost_its_node(slurm, warm_python, repository, tmp_path_factory) -> Ran:
+    return run(slurm, warm_python, repository, tmp_path_factory.mktemp("slurm"), ("node_lost",))
 
 
-def run(slurm, repository, folder, conditions: tuple[str, ...]) -> Ran:
+def run(slurm, warm: dict[str, str], repository, folder, conditions: tuple[str, ...]) -> Ran:
     """The toy workflow, run by the shipped profile and interrupted."""
     clone = Clone(folder / "clone")
     configured(clone, (repository / "tests/workflow/toy.yaml").read_text(), conditions)
     targets = [*TARGETS, *(f"{NETWORKS}/{name}/provenance.json" for name in conditions)]
     snakemake = clone.start(
         IMPATIENT, *targets, "--profile", "slurm", *SITE, "--configfile", "toy.yaml",
-        log=clone.folder / "said", SLURM_CONF=slurm.environment["SLURM_CONF"],
+        log=clone.folder / "said", SLURM_CONF=slurm.environment["SLURM_CONF"], **warm, **warm_jobs(clone),
     )  # fmt: skip
     interruptions = Interruptions(slurm, conditions, clone.folder, NETWORKS, undisturbed="munet")
     while not (clone.folder / "logs/slurm").exists():  # the first job is on its way, trainings are to come

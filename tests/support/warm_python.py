@@ -23,6 +23,7 @@ from pathlib import Path
 from threading import Thread
 
 SOCKET = "WARM_PYTHON"  # variable of the environment: the server's socket
+EXECUTABLE = "WARM_EXECUTABLE"  # variable of the environment: what programs take for Python, where it is another
 CLIENT = Path(__file__).parent / "warm" / "python"
 IMPORTED = (
     "torch._dynamo", "torch.testing", "pandas", "pyarrow.parquet", "nibabel", "nilearn.image", "scipy.stats",
@@ -113,6 +114,7 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str]) -> N
         signal.signal(signal.SIGINT, signal.default_int_handler)
         given = [str(Path(part).resolve()) for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
         sys.path[:] = [*given, *(part for part in sys.path if part and part != str(Path(__file__).parent))]
+        sys.executable = environment.get(EXECUTABLE, sys.executable)
         sys.orig_argv = [sys.executable, *arguments]
         sys.modules.pop("sitecustomize", None)
         if importlib.util.find_spec("sitecustomize"):

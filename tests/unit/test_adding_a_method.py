@@ -4,17 +4,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
+from warm_python import CLIENT
 
 BLOCK = re.compile(r"(?:^\*\*(?P<path>\S+)\*\*\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 COPIED = ("src", "workflow", "config", "tests")
 
 
 @pytest.fixture(scope="module")
-def followed(repository, tmp_path_factory):
+def followed(repository, tmp_path_factory, warm_python):
     """A copy of the repository in which the document has been followed, with the names of the methods it adds."""
     copy, methods = tmp_path_factory.mktemp("followed"), {}
     for folder in COPIED:
@@ -33,32 +33,32 @@ def followed(repository, tmp_path_factory):
     configuration = copy / "config" / "config.yaml"
     with configuration.open("a") as file:
         yaml.safe_dump({"methods": methods, "experiments": {"mine": {"methods": list(methods)}}}, file)
-    run(copy, "-m", "mrsi_sr.settings.documents")
-    return copy, list(methods)
 
+    def run(*command) -> str:
+        environment = os.environ | warm_python | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([CLIENT, *command], cwd=copy, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-def run(copy, *command) -> str:
-    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    run("-m", "mrsi_sr.settings.documents")
+    return run, list(methods)
 
 
 def test_the_methods_that_are_added_sample(followed):
-    copy, names = followed
+    run, names = followed
     assert names == ["enhancer_sharp", "enhancer_mean"]
     tests = [f"tests/unit/sampling/test_every_method.py::test_every_method_samples[{name}]" for name in names]
-    assert "2 passed" in run(copy, "-m", "pytest", *tests)
+    assert "2 passed" in run("-m", "pytest", *tests)
 
 
 def test_what_is_added_keeps_the_rules_of_the_house(followed):
-    copy, _ = followed
+    run, _ = followed
     tests = ("samplers/test_flow_mean.py", "settings/test_documents.py", "test_house.py")
-    run(copy, "-m", "pytest", *(f"tests/unit/{name}" for name in tests))
-    run(copy, "-m", "ruff", "check", "src", "tests")
-    run(copy, "-m", "ruff", "format", "--check", "src", "tests")
+    run("-m", "pytest", *(f"tests/unit/{name}" for name in tests))
+    run("-m", "ruff", "check", "src", "tests")
+    run("-m", "ruff", "format", "--check", "src", "tests")
 
 
 def test_the_help_of_sampling_shows_the_new_sampler(followed):
-    copy, _ = followed
-    assert "keys of a sampler of kind flow_mean" in run(copy, "workflow/scripts/sample.py", "--help")
+    run, _ = followed
+    assert "keys of a sampler of kind flow_mean" in run("workflow/scripts/sample.py", "--help")

@@ -81,6 +81,7 @@ def costs_of(scores: Sequence[Path], trainings: Sequence[Path], settings: CostsS
     if found and (absent := absent_scores(found, methods, settings)):
         refuse(absent, "costs")
     check_shared(found)
+    found = sorted((each for each in found if each.method in methods), key=lambda each: methods.index(each.method))
     jobs = [*_trainings(trainings), *(job for each in found for job in _jobs_of(each))]
     if not jobs:
         raise UserError("there is no record to tell costs of\n  give --provenance, --networks or both")
@@ -104,7 +105,8 @@ def csv(costs: Costs) -> pd.DataFrame:
     for method, fold, seed in costs.networks:
         own = pd.concat([costs.of_method(method, fold, seed, kind) for kind in ("train", "sample")])
         rows.append({"kind": "method", "name": method, "fold": fold, "seed": seed, **_joined(own)})
-    rows.append({"kind": "total", "name": costs.settings.experiment or "", **_joined(costs.jobs)})
+    whole = _joined(costs.jobs) | {"seconds_per_slice": None}
+    rows.append({"kind": "total", "name": costs.settings.experiment or "", **whole})
     return pd.DataFrame(rows, columns=costs.jobs.columns)
 
 

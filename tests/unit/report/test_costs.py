@@ -83,6 +83,13 @@ def test_it_is_printed_as_shared_with_labels_and_without_columns_of_cpu_hours(ma
     assert "counts in full in each of its methods" in sheet and "toys (phantom: simulated, not patients)" in sheet
 
 
+def test_methods_stand_in_the_order_of_the_settings_and_others_are_left_out(made):
+    costs = made([*whole(), scores("sharpness", 1)])
+    table = csv(costs)
+    assert list(table[table.kind == "method"].name) == ["zero_filled"] * 2 + ["munet"] * 2 + ["repeated"] * 2
+    assert "sharpness" not in cost_sheet(costs)
+
+
 def test_energy_that_was_not_measured_is_no_zero(made):
     alone = used(7200, None, "3 other processes use the card", gpu=True)
     records = [scores("munet", 1, alone), scores("munet", 2)]

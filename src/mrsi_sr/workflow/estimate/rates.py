@@ -8,6 +8,7 @@ from dataclasses import dataclass
 THREADS = 2  # of the rules train and sample
 START_SECONDS = 20  # of a training or sampling: imports, maps to the device, first steps
 SLICES = 13  # of a participant, where none is ingested yet: the papers' 25 have 2,275 maps of 7 metabolites
+SCORING_SECONDS = 3  # of a scoring, beside those of its maps
 SCORING_SECONDS_PER_MAP = 0.02  # NRMSE, PSNR and SSIM in both regions, LPIPS on a processor's core
 
 # Seconds of a job by its script, where there is no earlier one: of phantoms, rounded up.

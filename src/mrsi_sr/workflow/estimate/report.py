@@ -9,7 +9,7 @@ from mrsi_sr.results.ownership import Owner
 from mrsi_sr.training.learning_rate import iterations_between_validations, total_iterations
 from mrsi_sr.workflow.estimate.arithmetic import Counted
 from mrsi_sr.workflow.estimate.maps import Maps
-from mrsi_sr.workflow.estimate.rates import SCORING_SECONDS_PER_MAP, START_SECONDS, THREADS, Device
+from mrsi_sr.workflow.estimate.rates import START_SECONDS, THREADS, Device
 from mrsi_sr.workflow.estimate.schedule import Task, wall_seconds
 from mrsi_sr.workflow.estimate.timings import Expected, Timings
 from mrsi_sr.workflow.runs import fold_of
@@ -131,8 +131,7 @@ class Estimate:
             case "sample":
                 expected, size = self._sampling(job)
             case "evaluate":
-                maps = self._maps_sampled(job)
-                expected, size = Expected(2 + maps * SCORING_SECONDS_PER_MAP, "assumed"), 0
+                expected, size = self._timings.scoring(self._maps_sampled(job)), 0
             case "slices":
                 expected, size = self._timings.other("slices.py"), self._slices_bytes(job)
             case _:

@@ -9,7 +9,7 @@ from mrsi_sr.results.outputs import read_record
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.network import NetworkSettings, network_settings
-from mrsi_sr.workflow.estimate.rates import seconds_per_job
+from mrsi_sr.workflow.estimate.rates import SCORING_SECONDS, SCORING_SECONDS_PER_MAP, seconds_per_job
 
 # Keys of a network's settings that change what an iteration learns, but not how long it takes.
 NO_COST = {
@@ -52,9 +52,12 @@ class Timings:
         self._same: dict[tuple, list[_Timed]] = {}
         self._like: dict[tuple, list[_Timed]] = {}
         self._sampled: dict[tuple, list[_Timed]] = {}
+        self._scored: list[_Timed] = []
         self._others: dict[str, list[float]] = {}
         for path, record in records.items():
-            if record.get("script") not in ("train.py", "sample.py"):
+            if record.get("script") == "evaluate.py":
+                self._note_scoring(record)
+            elif record.get("script") not in ("train.py", "sample.py"):
                 self._others.setdefault(record.get("script", ""), []).append(float(record["seconds"]))
             elif ("gpu" in record["peak_memory_mb"]) == on_gpu:
                 self._note(path.parent.name, record)
@@ -76,11 +79,23 @@ class Timings:
         """Duration of a sampling of so many maps; None without an earlier one by an equal sampler and networks."""
         return _mean(self._sampled.get(_sampling_key(method, networks)), maps)
 
+    def scoring(self, maps: float) -> Expected:
+        """Duration of a scoring of so many maps: by the mean of earlier ones for each map, else as it took us."""
+        if self._scored:
+            per_map = sum(each.seconds for each in self._scored) / sum(each.work for each in self._scored)
+            return Expected(maps * per_map, f"{len(self._scored)} earlier")
+        return Expected(SCORING_SECONDS + maps * SCORING_SECONDS_PER_MAP, "assumed")
+
     def other(self, script: str) -> Expected:
         """Duration of a job of another script: the mean of earlier ones, else what it took us."""
         if earlier := self._others.get(script):
             return Expected(sum(earlier) / len(earlier), f"{len(earlier)} earlier")
         return Expected(seconds_per_job(script), "assumed")
+
+    def _note_scoring(self, record: dict) -> None:
+        """Take the timing of a scoring, where its record says of how many maps."""
+        if maps := record.get("sampling_run", {}).get("maps"):
+            self._scored.append(_Timed(record["method"], record["device"], maps, record["seconds"], 0))
 
     def _note(self, name: str, record: dict) -> None:
         """Take the timing of a training or sampling, where its record has settings that are understood today."""

@@ -30,6 +30,7 @@ def test_jobs_without_a_gpu_run_beside_those_with_one_and_both_take_a_place():
 
 def test_a_job_begins_when_the_last_that_it_waits_for_has_ended():
     assert wall_seconds([task(2), task(7), task(1, 0, 1), task(1, 2)], 4, 4) == 9
+    assert wall_seconds([task(2), task(7), task(1, 0, 1)], 1, 1) == 10
 
 
 def test_nothing_takes_no_time():

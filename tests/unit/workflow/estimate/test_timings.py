@@ -92,6 +92,16 @@ def test_a_sampling_is_scaled_by_its_maps(timed):
     assert timings.sampling(warmer, {"denoiser": DENOISER}, 200).seconds == pytest.approx(24)
 
 
+def test_a_scoring_takes_as_long_for_each_map_as_earlier_ones(timed, tmp_path):
+    assert timed().scoring(100).source == "assumed" and timed().scoring(1100).seconds > timed().scoring(10).seconds
+    for number, (maps, seconds) in enumerate([(100, 8.0), (300, 12.0), (None, 99.0)]):
+        path = tmp_path / "ftddm" / "fold-1" / "metrics" / f"{number}.provenance.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run = {"sampling_run": {"maps": maps}} if maps else {}
+        path.write_text(json.dumps({"script": "evaluate.py", "method": "a", "device": "b", "seconds": seconds} | run))
+    assert timed().scoring(1000).seconds == pytest.approx(50) and timed().scoring(1).source == "2 earlier"
+
+
 def test_records_that_are_not_understood_tell_nothing(timed):
     broken = {"a": training(settings=DENOISER) | {"settings": {"architecture": "unknown"}}, "b": training(iterations=0)}
     assert timed(**broken, c=sampling(maps=0)).training(DENOISER, 400) is None
