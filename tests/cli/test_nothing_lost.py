@@ -204,7 +204,7 @@ def test_a_checkpoint_of_other_content_is_one_message(change, train, tmp_path):
         case "iteration":
             run["iteration"] = 7
         case "moments":
-            run["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+            run["optimizer"][0]["exp_avg"] = torch.zeros(3)
         case "best":
             run["best"] = {"loss": 1.0, "iteration": 2, "weights": {"other": torch.zeros(3)}}
     torch.save(state, checkpoint)
