@@ -27,7 +27,7 @@ EXECUTABLE = "WARM_EXECUTABLE"  # variable of the environment: what programs tak
 CLIENT = Path(__file__).parent / "warm" / "python"
 IMPORTED = (
     "torch._dynamo", "torch.testing", "pandas", "pyarrow.parquet", "nibabel", "nilearn.image", "scipy.stats",
-    "scipy.ndimage", "scipy.sparse.linalg", "statsmodels.stats.multitest", "matplotlib.pyplot", "pytorch_msssim",
+    "scipy.ndimage", "scipy.sparse.linalg", "statsmodels.stats.multitest", "matplotlib.pyplot",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "safetensors.torch", "SimpleITK", "tqdm",
     "pydantic", "yaml", "markdown_it", "snakemake.cli",
 )  # fmt: skip
