@@ -3,8 +3,8 @@
 The help of every script is asked for several times (least wall and processor seconds). Then a toy workflow of five
 phantoms runs in a new clone, with a meter in every job: processor seconds of start (the interpreter, imports at the
 beginning and late ones) and of work (the rest: reading, computing, writing), means over the jobs of a rule. Last,
-Snakemake's own start, which a job on a cluster goes through twice. Work grows with the data, starts do not: real jobs
-work longer than these. The aim: help within 0.5 s, and no job of real size that starts longer than it works.
+Snakemake's own start, which a job on a cluster goes through twice. Work grows with the data, starts do
+not. The aim: help within 0.5 s, and no job of real size that starts longer than it works.
 """
 
 import argparse

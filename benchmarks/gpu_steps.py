@@ -11,6 +11,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -64,11 +65,8 @@ def main(arguments: argparse.Namespace) -> None:
                 continue
             if device.type == "cpu" and step == "captured":
                 continue
-
-            def measure(settings=settings, step=step, channels=channels, flops=flops):
-                return measured(settings, maps, step, channels, arguments.seconds, flops)
-
-            result = within(arguments.limit, measure)
+            work = partial(measured, settings, maps, step, channels, arguments.seconds, flops)
+            result = within(arguments.limit, work)
             if isinstance(result, str):
                 print(f"| {name} | {step} | {channels} | {result} |", flush=True)
                 continue

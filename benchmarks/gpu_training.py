@@ -12,12 +12,14 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import torch
 from cohort25 import IN_REHEARSALS, PARTICIPANTS, SIZES, cohort
 from papers_networks import PapersMethod, configuration, settings_of
 
 from mrsi_sr import devices
 from mrsi_sr.cli import log, run
+from mrsi_sr.evaluation.metrics import in_region, nrmse
 from mrsi_sr.maps.dataset import MapsOnDevice, generator_of
 from mrsi_sr.results.provenance import device_name
 from mrsi_sr.training.loop import Run
@@ -118,7 +120,7 @@ def scored(arguments: argparse.Namespace, device: torch.device, weights: dict[st
             images, evaluations = method(batch.condition, normal(generator_of(device, "noise", size)))
             devices.wait(device)
             seconds += time.perf_counter() - started
-            errors[size] = float(nrmse(images, batch).mean())
+            errors[size] = float(errors_of(images, batch).mean())
         spent = 1e3 * seconds / len(index) / len(SCORED_AT)
         rows.append({"method": name, "nrmse": errors, "evaluations": evaluations, "ms_per_map": spent})
         values = " | ".join(f"{error:.3f}" for error in errors.values())
@@ -131,11 +133,10 @@ def normal(generator: torch.Generator):
     return lambda x: torch.randn(x.shape, generator=generator, device=x.device)
 
 
-def nrmse(images: torch.Tensor, batch) -> torch.Tensor:
-    """||x - y|| / ||y|| of each map inside its mask [B]."""
-    mask = batch.condition.mask
-    error, truth = ((each * mask).double().flatten(1).norm(dim=1) for each in (images - batch.target, batch.target))
-    return error / truth
+def errors_of(images: torch.Tensor, batch) -> np.ndarray:
+    """NRMSE of each map inside its mask [B]."""
+    images, truth, mask = (each[:, 0].cpu().numpy() for each in (images, batch.target, batch.condition.mask))
+    return nrmse(*in_region(images, truth, mask > 0, "mask"))
 
 
 if __name__ == "__main__":

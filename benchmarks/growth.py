@@ -31,8 +31,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from stages import STAGES
 
+    from mrsi_sr.results.provenance import processor_name
+
     os.environ |= ENVIRONMENT
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread,")
+    print(f"{processor_name()}, Python {platform.python_version()}, one thread,")
     print(f"median of {arguments.repetitions}; processor seconds and peak memory, with 1x and {TIMES}x the data")
     print(f"{'stage':27}{'what grows':21}{'s 1x':>8}{'s 10x':>8}{'ratio':>7}{'MB 1x':>8}{'MB 10x':>8}")
     for name, stage in STAGES.items():

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import torch
 from references.batch import METABOLITES, random_batch
@@ -35,6 +34,7 @@ from torch import Tensor, nn
 from mrsi_sr import devices, networks, objectives
 from mrsi_sr.cli import positive, run
 from mrsi_sr.maps.condition import Condition
+from mrsi_sr.results.provenance import processor_name
 from mrsi_sr.settings.network import NetworkSettings, network_settings
 
 MAPS, GRID = 8, 64
@@ -204,7 +204,7 @@ def main(arguments: argparse.Namespace) -> None:
     for row in rows:
         row.check(gradients=False)
     medians = timed([row.name for row in rows], names, arguments.repetitions, arguments.as_shipped)
-    print(f"torch {torch.__version__}, {platform.machine()}, {_processor()}, 1 thread, {MAPS} maps of 64x64")
+    print(f"torch {torch.__version__}, {platform.machine()}, {processor_name()}, 1 thread, {MAPS} maps of 64x64")
     print(f"processor milliseconds, medians of {arguments.repetitions}; cost: the reference's, in units of our MUNet")
     print("when the published code was measured, whose cost is beside it\n")
     print(f"{'':36}{'ours':>8}{'reference':>11}{'ratio':>7}{'cost':>7}{'published':>11}")
@@ -268,11 +268,6 @@ def _print(name: str, ours: float, reference: float, unit: float, published: flo
         f"{name:36}{1e3 * ours:8.0f}{1e3 * reference:11.0f}{reference / ours:7.2f}{reference / unit:7.2f}"
         f"{of_published:>11}"
     )
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
 if __name__ == "__main__":

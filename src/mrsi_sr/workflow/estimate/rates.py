@@ -1,6 +1,6 @@
 """Achieved speeds by device and architecture, and what small jobs took: the numbers of an estimate from arithmetic.
 
-They are measured with the papers' networks (docs/performance.md, section Cost); small networks achieve less.
+They are measured with the papers' networks (docs/performance.md, What a run takes); small networks achieve less.
 """
 
 from dataclasses import dataclass
