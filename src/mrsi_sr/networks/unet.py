@@ -78,12 +78,12 @@ class PathEmbedding(nn.Module):
         self.width = 2 * hidden
         self.time = Embedding(sinusoids, upscaling_factor=True)
         self.span = Embedding(sinusoids, upscaling_factor=False)
-        self.noise = nn.Linear(noise, hidden) if noise else None
+        self.noise = nn.Linear(noise, hidden, bias=False) if noise else None
 
     def forward(self, time: Tensor, span: Tensor, factor: Tensor, noise: Tensor | None) -> Tensor:
-        """time, span and upscaling factor [B], noise [B, n] -> [B, width]."""
+        """time, span and upscaling factor [B], noise [B, n] or None, as zeros -> [B, width]."""
         of_path, of_factor = self.time(STEPS_PER_UNIT * time, factor).chunk(2, dim=1)
         of_path = of_path + self.span(STEPS_PER_UNIT * span, factor)
-        if self.noise is not None:
+        if noise is not None:
             of_path = of_path + self.noise(noise)
         return torch.cat([of_path, of_factor], dim=1)

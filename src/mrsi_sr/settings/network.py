@@ -138,6 +138,11 @@ def has_sharpness(network: NetworkSettings) -> bool:
     return getattr(network, "sharpness", False)
 
 
+def reads_neighbours(network: NetworkSettings) -> bool:
+    """Whether a network is conditioned on the slices below and above."""
+    return getattr(network, "neighbours", False)
+
+
 def check_metabolites(network: NetworkSettings, metabolites: list[str], where: str = "") -> None:
     """Raise UserError unless a network that is conditioned on the metabolite has as many as there are."""
     if getattr(network, "metabolite", False) and network.metabolites != len(metabolites):

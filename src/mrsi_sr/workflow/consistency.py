@@ -105,7 +105,7 @@ def check_sizes_fit(sizes: list[int], frame: int, where: str) -> None:
 
 def check_levels(network: NetworkSettings, frame: int, where: str) -> None:
     """Raise UserError where a network halves the frame more often than it can be halved."""
-    key = {"denoising_unet": "channels", "flow": "levels"}.get(network.architecture)
+    key = {"denoising_unet": "channels", "unet": "channels", "flow": "levels"}.get(network.architecture)
     if key is None:  # a munet's halvings are those of every frame
         return
     levels = len(network.channels) if key == "channels" else network.levels
