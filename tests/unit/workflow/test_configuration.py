@@ -159,7 +159,7 @@ def test_methods_of_two_parts_of_a_fold_are_shown_apart(raw):
     others = toy["methods"][:-1]
     toy["tables"] = {"comparison": {"methods": others}, "validated": {"methods": ["own"]}}
     toy["figures"]["qualitative"]["methods"] = ["munet", "own"]
-    with pytest.raises(UserError, match="figures.qualitative shows methods of different participants"):
+    with pytest.raises(UserError, match=r"figures\.qualitative shows methods of different participants"):
         Configuration.resolve(raw)
     toy["figures"]["qualitative"]["methods"] = others
     assert Configuration.resolve(raw).method("own").part == "validation"

@@ -174,11 +174,11 @@ def test_the_column_fold_is_checked_before_anything_runs(cohort, folds, said):
     [
         (
             {"participant": "p9"},
-            "figures.qualitative: the participant is p9, but the test participants of fold 1 are p0, p5",
+            "the participant is p9, but the test participants of fold 1 are p0, p5",
         ),
         (
             {"participant": "p1"},
-            "figures.qualitative: the participant is p1, but the test participants of fold 1 are p0, p5",
+            "the participant is p1, but the test participants of fold 1 are p0, p5",
         ),
         ({"slice": 39}, "figures.qualitative: the slice is 39, but the scans have the slices 0 to 38"),
         ({"participant": "p0", "slice": 38}, None),
