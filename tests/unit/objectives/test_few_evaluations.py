@@ -115,6 +115,20 @@ def test_the_ensemble_score_does_not_see_what_is_outside_the_mask():
     assert objective(network, batch, seeded())[0] == objective(network, changed, seeded())[0]
 
 
+def test_a_bridge_goes_from_the_true_map_at_time_0_to_the_zero_filled_one_at_time_1():
+    batch, seen = toy_batch(8), {}
+
+    def remembers(condition, **inputs):
+        seen.update(inputs)
+        return batch.target
+
+    built("bridge", bridge_noise=1e-6)(remembers, batch, seeded())
+    along = seen["time"].view(-1, 1, 1, 1)
+    between = (1 - along) * batch.target + along * batch.condition.low_resolution
+    assert torch.allclose(seen["state"], between * batch.condition.mask, atol=1e-4)
+    assert seen["time"].min() < 0.3 and seen["time"].max() > 0.7
+
+
 def test_a_shortcut_is_consistent_for_long_steps_of_every_length_and_for_the_share_of_the_batch():
     batch = toy_batch(64)
     knows = Knows(batch)
