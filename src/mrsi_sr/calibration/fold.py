@@ -20,13 +20,12 @@ from mrsi_sr.evaluation.samples import Samples, check_complete, check_metrics, c
 from mrsi_sr.results.outputs import check_replaced
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
-from mrsi_sr.settings.calibration import Intervals
+from mrsi_sr.settings.calibration import MAY_DIFFER, Intervals
 from mrsi_sr.settings.experiment import REGIONS
 
 MAPS, SCORES, INTERVALS = "maps.parquet", "scores.csv", "intervals.csv"
 TEST, VALIDATION = "test", "validation"
 VOXELS = "voxels"  # quantity of the voxelwise intervals
-OTHERWISE = {"part", "subset"}  # keys that a method and its counterpart may differ in
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _check_counterpart(test: Sampled, held_out: Sampled, folder: Path) -> None:
     for name in ("settings", "networks", "sizes"):
         one, other = test.record[name], held_out.record[name]
         if name == "settings":
-            one, other = ({key: value for key, value in each.items() if key not in OTHERWISE} for each in (one, other))
+            one, other = ({key: value for key, value in each.items() if key not in MAY_DIFFER} for each in (one, other))
         if one != other:
             raise UserError(
                 f"the samples of the validation participants in {folder} were made with other {name} than those of the"
@@ -136,7 +135,7 @@ def _factors(held_out: Sampled, settings: Intervals) -> dict[int, float]:
 def _measured(
     sampled: Sampled, factors: Mapping[int, float], settings: Intervals, region: str, lpips: Mapping[str, Callable]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Rows of maps, conformal scores, and ascending errors of voxels (column `errors`), of all participants of a part."""
+    """Rows of maps, conformal scores, and ascending errors of voxels (column `errors`), of a part's participants."""
     maps, scores, voxels = [], [], []
     for participant in progress(list(sampled.samples), f"calibrating {sampled.part} participants"):
         ensembles, truth = sampled.ensembles(participant)

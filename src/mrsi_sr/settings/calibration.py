@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from mrsi_sr.settings.base import Different, Name, Settings
 from mrsi_sr.settings.errors import listed, rule
 
+MAY_DIFFER = ("part", "subset")  # keys in which a method and its counterpart of validation participants may differ
 Percent = Annotated[int, Field(ge=1, le=99)]
+Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
 Levels = Annotated[list[Percent], Field(min_length=1, max_length=20), Different]
 
 
@@ -40,8 +42,10 @@ class Calibration(Intervals):
         " participants (`part: validation`); null: none, so that the method is neither rescaled nor has conformal"
         " intervals",
     )
-    reference: Name | None = Field(
-        None, description="method that each other one is tested against; null: each pair of methods is tested"
+    tests: Annotated[list[Pair], Field(max_length=100), Different] = Field(
+        [],
+        description="pairs of methods that are compared, one family for Holm's correction: their fair CRPS, metrics of"
+        " the first one's mean against those of the other's mean and of its first member, LPIPS of both first members",
     )
     pool_folds: bool = Field(
         False,
@@ -49,8 +53,17 @@ class Calibration(Intervals):
         " promise 1 - 2/(n + 1) at most",
     )
 
+    @property
+    def all_methods(self) -> list[str]:
+        """Methods, and those that sample the validation participants."""
+        return [*self.methods, *filter(None, self.methods.values())]
+
     @model_validator(mode="after")
-    def _reference_is_a_method(self) -> Self:
-        if self.reference is not None and self.reference not in self.methods:
-            raise rule("reference", f"is {self.reference}, expected one of {listed(self.methods)}")
+    def _pairs_are_of_its_methods(self) -> Self:
+        for first, second in self.tests:
+            for name in (first, second):
+                if name not in self.methods:
+                    raise rule("tests", f"names {name}, expected two of {listed(self.methods)}")
+            if first == second:
+                raise rule("tests", f"compares {first} with itself, expected two methods")
         return self
