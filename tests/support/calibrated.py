@@ -27,7 +27,9 @@ def cohort(folder: Path, number: int = 13, lesion: bool = True) -> list[Path]:
     return paths
 
 
-def sample(folder: Path, paths: list[Path], method: str = "own", members: int = 8, factor: float = 1.0) -> Path:
+def sample(
+    folder: Path, paths: list[Path], method: str = "own", members: int = 8, factor: float = 1.0, part: str = "test"
+) -> Path:
     """Samples of a method whose members deviate from the known map by the `factor`-th part of what the truth does."""
     folder.mkdir(parents=True)
     settings = MethodSettings.of(
