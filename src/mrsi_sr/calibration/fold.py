@@ -9,7 +9,7 @@ import pandas as pd
 from mrsi_sr.calibration import conformal
 from mrsi_sr.calibration.clinic import readings
 from mrsi_sr.calibration.ensembles import Ensemble, ensembles_of
-from mrsi_sr.calibration.maps import RAW, RESCALED, metrics_of, rows_of, table_of
+from mrsi_sr.calibration.maps import RAW, RESCALED, metrics_of, rows_of
 from mrsi_sr.calibration.rescaling import spread_factor
 from mrsi_sr.calibration.tissue import tissues_of
 from mrsi_sr.calibration.voxels import participant_score, standardised_errors
@@ -143,13 +143,10 @@ def _measured(
         tissues = tissues_of(truth)
         for scaling in (RAW, RESCALED) if factors else (RAW,):
             own = [each.rescaled(factors[each.size] if scaling == RESCALED else 1.0) for each in ensembles]
-            of_row = [{name: voxels[each.row] & each.valid for name, voxels in tissues.items()} for each in own]
-            rows = [
-                row
-                for each, masks in zip(own, of_row, strict=True)
-                for row in rows_of(each, masks, settings.levels, scaling)
-            ]
-            maps.append(table_of(rows, metrics_of(own, region, lpips, scaling), sampled.part))
+            for each, metrics in zip(own, metrics_of(own, region, lpips), strict=True):
+                masks = {name: of_tissue[each.row] & each.valid for name, of_tissue in tissues.items()}
+                whole, *of_tissues = rows_of(each, masks, settings.levels, scaling)
+                maps += [whole | metrics, *of_tissues]
         who = {"participant": participant, "part": sampled.part}
         for size, errors in standardised_errors(ensembles).items():
             score = participant_score(errors, settings.voxels)
@@ -157,7 +154,7 @@ def _measured(
             voxels.append(who | {"size": size, "errors": errors})
         scores += [who | vars(each) | {"score": each.score} for each in readings(ensembles, truth, settings.hotspot)]
     columns = ["participant", "part", "quantity", "metabolite", "size", "truth", "estimate", "scale", "score"]
-    return pd.concat(maps, ignore_index=True), pd.DataFrame(scores, columns=columns), pd.DataFrame(voxels)
+    return pd.DataFrame(maps).assign(part=sampled.part), pd.DataFrame(scores, columns=columns), pd.DataFrame(voxels)
 
 
 def _intervals(scores: pd.DataFrame, voxels: pd.DataFrame, settings: Intervals) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from mrsi_sr.calibration import ranks, scores
 from mrsi_sr.calibration.ensembles import Ensemble
@@ -12,7 +11,6 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import FUNCTIONS, in_region, score
 
 RAW, RESCALED = "raw", "rescaled"
-KEYS = ["participant", "part", "slice", "metabolite", "size", "scaling", "tissue"]  # columns that identify a row
 # Edges of the bins of spread, as parts of the root mean square of the true map: half an octave each.
 SPREAD_EDGES = 0.001 * 2 ** (0.5 * np.arange(25))
 
@@ -20,7 +18,7 @@ SPREAD_EDGES = 0.001 * 2 ** (0.5 * np.arange(25))
 def rows_of(
     ensemble: Ensemble, tissues: Mapping[str, np.ndarray], levels: Sequence[int], scaling: str,
 ) -> list[dict]:  # fmt: skip
-    """Calibration scores of a map in each tissue that it has valid voxels of, and in all of them.
+    """Calibration scores of a map in all its valid voxels, and after that in each tissue that it has some of.
 
     voxels: number of valid ones. truth_rms: root mean square of the true map over all its valid voxels. In the unit of
     the maps: crps (mean over the voxels), energy (of all voxels together), spread and skill (root mean squares; skill
@@ -73,10 +71,8 @@ def _reliability(deviation: np.ndarray, error: np.ndarray) -> dict[str, float]:
     return {f"{name}_{i}": float(value) for name, values in sums.items() for i, value in enumerate(values)}
 
 
-def metrics_of(
-    ensembles: Sequence[Ensemble], region: str, lpips: Mapping[str, Callable], scaling: str
-) -> list[dict]:  # fmt: skip
-    """Metrics of the ensemble mean (METRIC_mean) and of its first member (METRIC_member), one row per map.
+def metrics_of(ensembles: Sequence[Ensemble], region: str, lpips: Mapping[str, Callable]) -> list[dict[str, float]]:
+    """Metrics of the ensemble mean (METRIC_mean) and of its first member (METRIC_member), of each map.
 
     lpips: functions of LPIPS metrics by name, of the first member alone: a mean is smoother than any map.
     Raises UserError for a metric that is not finite.
@@ -99,19 +95,7 @@ def metrics_of(
                 f" {first.metabolite}, size {first.size}\n  the true map is zero or constant, or the sample is the"
                 " truth itself: look at the slices and the samples"
             )
-    return [
-        {
-            "participant": each.participant, "slice": each.slice, "metabolite": each.metabolite, "size": each.size,
-            "scaling": scaling, "tissue": ALL, **{name: float(values[i]) for name, values in found.items()},
-        }
-        for i, each in enumerate(ensembles)
-    ]  # fmt: skip
-
-
-def table_of(rows: Iterable[dict], metrics: Iterable[dict], part: str) -> pd.DataFrame:
-    """Rows of `rows_of`, with the metrics of `metrics_of` in those of all voxels."""
-    table, own = (pd.DataFrame(list(each)).assign(part=part) for each in (rows, metrics))
-    return table.merge(own, on=KEYS, how="left", validate="one_to_one")
+    return [{name: float(values[i]) for name, values in found.items()} for i in range(len(ensembles))]
 
 
 def metric_columns(names: Iterable[str]) -> list[str]:

@@ -9,6 +9,8 @@ makes an ideal ensemble exact. Of 8 members, the 90 % interval counts 0.55 of th
 says little on how far outside they are; `normal_coverage` does.
 """
 
+from functools import cache
+
 import numpy as np
 
 
@@ -44,8 +46,13 @@ def normal_coverage(members: np.ndarray, truth: np.ndarray, level: float) -> flo
     members: [K, V]; truth: [V]; s: standard deviation of the members; t: quantile of Student's t with K - 1 degrees of
     freedom. Unlike `coverage` it depends on how far outside the truth lies, and on the normal distribution.
     """
+    reach = _reach(len(members), level) * members.std(axis=0, ddof=1)
+    return float(np.mean(np.abs(truth - members.mean(axis=0)) <= reach))
+
+
+@cache
+def _reach(members: int, level: float) -> float:
+    """Half-width of the normal interval in standard deviations of so many members."""
     from scipy.stats import t
 
-    number = len(members)
-    reach = t.ppf((1 + level) / 2, number - 1) * np.sqrt(1 + 1 / number)
-    return float(np.mean(np.abs(truth - members.mean(axis=0)) <= reach * members.std(axis=0, ddof=1)))
+    return float(t.ppf((1 + level) / 2, members - 1) * np.sqrt(1 + 1 / members))
