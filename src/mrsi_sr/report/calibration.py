@@ -83,14 +83,16 @@ class Calibrations:
         settings = self.settings
         folds, seeds = (sorted({record[key] for record in self.records}) for key in ("fold", "seed"))
         tested = self.maps[self.maps.part == TEST].participant.nunique()
-        maps = len(self.maps[self.maps.part == TEST].drop_duplicates(["participant", "slice", "metabolite"]))
+        maps = self.maps[self.maps.part == TEST].drop_duplicates(["method", "participant", "slice", "metabolite"])
+        fewest, most = (int(each) for each in maps.groupby("method").size().agg(["min", "max"]))
+        number = counted(most, "map") if fewest == most else f"{fewest:,} to {most:,} maps of a method"
         configuration = fingerprint(sorted(origin_of(record) for record in self.records))
         return (
             f"Experiment {settings.experiment}, protocol {settings.protocol}; cohort"
             f" {cohort_in_words(settings.cohort, settings.phantom)};"
             f" fold{'s' * (len(folds) > 1)} {joined(folds)} of {settings.folds_in_all or len(folds)}; training"
             f" seed{'s' * (len(seeds) > 1)} {joined(seeds)}; {counted(tested, 'test participant')},"
-            f" {counted(maps, 'map')} at each size. Configuration {configuration}."
+            f" {number} at each size. Configuration {configuration}."
         )
 
 

@@ -75,7 +75,7 @@ def sheet_of_coverage(calibrations: Calibrations, table: pd.DataFrame) -> Sheet:
         columns += [Column(f"{level} %", scaling, align="r") for level in calibrations.settings.levels]
         columns += [Column(f"{level} %, normal", scaling, align="r") for level in calibrations.settings.levels]
     indexed = table.set_index(["scaling", "level"])
-    for (method, size, tissue), own in indexed.groupby(["method", "size", "tissue"], sort=False):
+    for (method, size, tissue), own in indexed.groupby(["method", "size", "tissue"], sort=False, observed=True):
         cells = []
         for scaling in (RAW, RESCALED):
             for column in ("coverage", "normal"):

@@ -53,10 +53,9 @@ def coverage(calibrations: Calibrations) -> pd.DataFrame:
             )  # fmt: skip
     columns = [*keys, "level", "coverage", "coverage_sd", "normal", "normal_sd", "participants", "voxels", "crps"]
     table = pd.DataFrame(rows, columns=[*columns, "spread_to_skill"])
-    order = {name: i for i, name in enumerate([*calibrations.methods, ALL, *TISSUES])}
-    return table.sort_values(
-        ["method", "size", "tissue", "scaling", "level"], key=lambda each: each.map(order).fillna(each), kind="stable"
-    )
+    for name, order in (("method", calibrations.methods), ("tissue", [ALL, *TISSUES]), ("scaling", [RAW, RESCALED])):
+        table[name] = pd.Categorical(table[name], order)
+    return table.sort_values(["method", "size", "tissue", "scaling", "level"], kind="stable", ignore_index=True)
 
 
 def intervals(calibrations: Calibrations) -> pd.DataFrame:
