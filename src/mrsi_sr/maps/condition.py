@@ -30,6 +30,8 @@ class Condition:
     metabolite      long [B]: position in the experiment's list of metabolites
     adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
     whole           whether the measured map goes on outside the mask: a scan does, a masked map is zero there
+    noise           float [B]: standard deviation of the zero-filled map per voxel, in the same scale, from the %SD of
+                    refitted scans; None where the measurement is a truncated map and has no noise of its own
     """
 
     low_resolution: Tensor
@@ -42,6 +44,7 @@ class Condition:
     metabolite: Tensor
     adversarial_weight: Tensor | None = None
     whole: bool = False
+    noise: Tensor | None = None
 
     def __len__(self) -> int:
         """B, the number of maps."""

@@ -1,8 +1,9 @@
 """Usable maps of some participants, copied to the device one participant after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,14 +13,16 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan.slices import ParticipantSlices, SlicesInFiles
 
 MRI = ("t1", "flair")
+REFITTED = "mrsi_sr.maps.refitted"  # imported by name, as filling is
 
 
 @dataclass(frozen=True)
 class UsableMaps:
     """N usable maps of M metabolites, and the MRI of S slices, on one device.
 
-    maps, measured float32 [N, 1, H, W] in the maps' unit; valid bool [N, 1, H, W]; slice long [N] in 0..S-1; metabolite
-    long [N] in 0..M-1. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
+    maps, measured float32 [N, 1, H, W] in the maps' unit, but measured [N, K, H, W] and noise [N, K] where scans were
+    refitted at the K sizes `refitted`, else noise is None; valid bool [N, 1, H, W]; slice long [N] in 0..S-1;
+    metabolite long [N] in 0..M-1. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
     """
 
     metabolites: list[str]
@@ -30,11 +33,13 @@ class UsableMaps:
     metabolite: Tensor
     t1: Tensor
     flair: Tensor
+    noise: Tensor | None = None
+    refitted: tuple[int, ...] = ()
 
     @classmethod
     def of(
         cls, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, low_resolution: str,
-        device: torch.device,
+        device: torch.device, refitted: Mapping[str, Path] | None = None,
     ) -> "UsableMaps":  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable. Arguments: see MapsOnDevice.
 
@@ -46,7 +51,8 @@ class UsableMaps:
         for participant in participants:
             kind = kind or _Kind.of(participant)
             kind.check(_Kind.of(participant))
-            for name, array in _arrays(participant, protocol, low_resolution, slices).items():
+            scans = (refitted or {}).get(participant.participant)
+            for name, array in _arrays(participant, protocol, low_resolution, slices, scans).items():
                 if name not in rows:
                     dtype, per_slice = (torch.float16, 1) if name in MRI else (None, len(kind.metabolites))
                     rows[name] = _Rows(room * per_slice, device, dtype)
@@ -61,7 +67,8 @@ class UsableMaps:
                 f"all maps of {', '.join(names)} are empty\n"
                 "  see the montages of their quality masks, and loosen the quality rules"
             )
-        return cls(list(kind.metabolites), **{"measured": tensors["maps"]} | tensors)
+        sizes = _sizes_of(refitted) if low_resolution == "refitted" else ()
+        return cls(list(kind.metabolites), **{"measured": tensors["maps"]} | tensors, refitted=sizes)
 
 
 @dataclass(frozen=True)
@@ -113,12 +120,21 @@ def _number_of_slices(participants: Sequence[ParticipantSlices] | SlicesInFiles)
     return sum(len(each.slices) for each in participants)
 
 
+def _sizes_of(files: Mapping[str, Path]) -> tuple[int, ...]:
+    """Sizes of the refitted scans in the files of all participants. Raises UserError where they differ."""
+    sizes = {path: tuple(import_module(REFITTED).sizes_in(path)) for path in files.values()}
+    if len(set(sizes.values())) > 1:
+        words = "; ".join(f"{path}: {', '.join(map(str, found))}" for path, found in sizes.items())
+        raise UserError(f"the participants have refitted scans of different sizes\n  {words}")
+    return next(iter(sizes.values()))
+
+
 def _arrays(
-    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int
+    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int, scans: Path | None
 ) -> dict[str, np.ndarray]:
     """Arrays of one participant's usable maps and of its MRI, by the names of UsableMaps; `measured` where it differs.
 
-    first_slice: number of the slices of the participants before.
+    first_slice: number of the slices of the participants before. scans: file of the participant's refitted scans.
     """
     used, valid = participant.usable(protocol)
     _log_left_out(participant, used)
@@ -129,6 +145,10 @@ def _arrays(
         # By name: how holes are filled is part of the code of the networks alone that are trained with filled maps.
         fill = import_module("mrsi_sr.scan.holes").fill
         arrays["measured"] = fill(maps, valid[used], participant.brain[slice_])[:, None]
+    if low_resolution == "refitted":
+        if scans is None:
+            raise UserError(f"no file of refitted scans of {participant.participant}\n  give it with --refitted")
+        arrays |= import_module(REFITTED).arrays(scans, participant, protocol, used)
     arrays |= {"slice": slice_ + first_slice, "metabolite": metabolite}
     return arrays | {name: getattr(participant, name) for name in MRI}
 

@@ -142,7 +142,7 @@ def contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, n
 
 
 def relative_noise(snr: np.ndarray, fwhm: np.ndarray) -> np.ndarray:
-    """Noise of fits relative to that of the median S/N and line width (ppm): as 1 / (S/N), and the root of the width."""
+    """Noise of fits, relative to that of the median S/N and FWHM (ppm): as 1 / (S/N), and as the root of the FWHM."""
     return 19.0 / np.maximum(snr, 0.5) * np.sqrt(fwhm / 0.042)
 
 

@@ -8,7 +8,7 @@ window of the size, and each voxel of the head is fitted.
 | noise | that of each sample of k-space as in the full scan (equal repetition time and averages), so S/N x matrix / n |
 | highest S/N | 60: LCModel's S/N counts what its model lacks as noise, which no averaging lowers |
 | line width | that of the full scan's voxels, and the spread of the field inside a voxel, added in quadrature |
-| phase of a fit | one per voxel, that of the sum of all metabolites: where phases differ inside a voxel, signal is lost |
+| phase of a fit | one per voxel, that of the sum of all metabolites: where phases differ in a voxel, signal is lost |
 | lipid | in the scalp, after suppression; what leaks into a voxel changes its fit as `acquisition.contaminate` has it |
 """
 
@@ -83,7 +83,8 @@ class FullScan:
         snr, fwhm, fitted = np.zeros(shape), np.zeros(shape), np.zeros(shape, bool)
         snr[at], fwhm[at], fitted[at] = fits.snr, fits.fwhm, True
         relative = acquisition.relative_noise(snr[at], fwhm[at])
-        return cls(snr, fwhm, fitted, acquisition.noise_levels({name: map_[at] for name, map_ in truth.items()}, relative))
+        levels = acquisition.noise_levels({name: volume[at] for name, volume in truth.items()}, relative)
+        return cls(snr, fwhm, fitted, levels)
 
 
 def scans(
