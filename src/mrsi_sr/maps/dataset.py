@@ -88,25 +88,27 @@ def stable_hash(*key) -> int:
 
 def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
-    size: Tensor, metabolite: Tensor, whole: bool = False, noise: Tensor | None = None,
+    size: Tensor, metabolite: Tensor, whole: bool = False, adjacent: Tensor | None = None, noise: Tensor | None = None,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
     """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1]; scale.py explains it.
 
     kspace complex [B, 1, H, W]; scaled_by: the high-resolution maximum [B, 1, 1, 1] in protocol 'paper', the factors in
-    'clean'. whole: whether the measured map goes on outside the mask. noise: of refitted scans, in the maps' unit [B];
-    it bounds the scale of a map in which no signal was fitted. Training and sampling both scale here, so that a network
-    meets what it was trained on.
+    'clean'. whole: whether the measured map goes on outside the mask. adjacent: k-space of the slices below and above,
+    complex [B, 2, H, W], where networks read it. noise: of refitted scans, in the maps' unit [B]; it bounds the scale
+    of a map in which no signal was fitted. Training and sampling both scale here, so that a network meets what it was
+    trained on.
     """
     low_resolution = truncation.image(kspace)
     if truncation.protocol == "paper":
         scale = scaled_by
     else:
         scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask, noise)
+    neighbours = None if adjacent is None else truncation.image(adjacent) / scale
     if noise is not None:
         noise = noise / scale.view(-1)
     condition = Condition(
         low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
-        flair=flair, size=size, metabolite=metabolite, whole=whole, noise=noise,
+        flair=flair, size=size, metabolite=metabolite, whole=whole, neighbours=neighbours, noise=noise,
     )  # fmt: skip
     return condition, scale
 
@@ -117,7 +119,7 @@ class MapsOnDevice:
     def __init__(
         self, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
-        refitted: Mapping[str, Path] | None = None,
+        neighbours: bool = False, refitted: Mapping[str, Path] | None = None,
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
 
@@ -125,6 +127,7 @@ class MapsOnDevice:
         filled from the valid ones (filled), as a scan is, or low-resolution scans that were fitted anew (refitted);
         targets and masks are the same. refitted: files of these scans by participant.
         factors: those of the training participants; None where these are the training participants.
+        neighbours: whether conditions have the slices below and above.
         Raises UserError for an unknown protocol or size, a size that was not refitted, participants of different
         metabolites or grids, values that are not finite, and when no map is left.
         """
@@ -134,6 +137,7 @@ class MapsOnDevice:
         self.metabolites, self.metabolite, self.slice = usable.metabolites, usable.metabolite, usable.slice
         self.maps, self.measured, self.valid = usable.maps, usable.measured, usable.valid
         self.t1, self.flair, self.noise = usable.t1, usable.flair, usable.noise
+        self.adjacent = usable.adjacent if neighbours else None
         frame = self.maps.shape[-1]
         check_sizes(sizes, frame)
         self._refitted = None if usable.noise is None else torch.tensor(usable.refitted, device=self.device)
@@ -147,14 +151,6 @@ class MapsOnDevice:
         self.factors = factors
         if factors is None and protocol == "clean":
             self.factors = self._learned(usable.refitted)
-
-    def _learned(self, refitted: Sequence[int]) -> ScaleFactors:
-        """Factors of these maps as training participants'; refitted: sizes of refitted scans, where there are such."""
-        if self.noise is not None:
-            scans = self.maps, self.measured, self.noise, self.valid, self.metabolite, len(self.metabolites)
-            return ScaleFactors.of_refitted(*scans, refitted)
-        known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
-        return ScaleFactors.learned(*known, self.truncation)
 
     def __len__(self) -> int:
         """The number of maps."""
@@ -197,25 +193,37 @@ class MapsOnDevice:
         """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
         index, sizes = index.to(self.device), sizes.to(self.device)
         maps, mask = self.maps[index], self.valid[index].to(self.maps.dtype)
-        measured, noise = self._scans(index, sizes)
+        measured, noise = self._scans(index[:, None], sizes)
         t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
+        adjacent = None if self.adjacent is None else self._scans(self.adjacent[index], sizes)[0]
         if movement is not None:
             maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
+            adjacent = None if adjacent is None else movement(adjacent)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
         t1, flair = t1.float(), flair.float()
         kspace = self.truncation.measure(measured, sizes)
         scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
         condition, scale = conditioned(
-            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole, noise
-        )
+            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole,
+            None if adjacent is None else self.truncation.measure(adjacent, sizes),
+            None if noise is None else noise[:, 0],
+        )  # fmt: skip
         return Batch(maps / scale, condition, scale)
 
+    def _learned(self, refitted: Sequence[int]) -> ScaleFactors:
+        """Factors of these maps as training participants'; refitted: sizes of refitted scans, where there are such."""
+        if self.noise is not None:
+            scans = self.maps, self.measured, self.noise, self.valid, self.metabolite, len(self.metabolites)
+            return ScaleFactors.of_refitted(*scans, refitted)
+        known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
+        return ScaleFactors.learned(*known, self.truncation)
+
     def _scans(self, index: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What is measured of the maps at index [B]: maps [B, 1, H, W], and the noise [B] of refitted scans."""
+        """What is measured of the maps at index [B, K]: maps [B, K, H, W]; and the noise [B, K] of refitted scans."""
         if self._refitted is None:
-            return self.measured[index], None
-        channel = (sizes[:, None] == self._refitted).int().argmax(dim=1)
-        return self.measured[index, channel][:, None], self.noise[index, channel]
+            return self.measured[index][:, :, 0], None
+        channel = (sizes[:, None] == self._refitted).int().argmax(dim=1, keepdim=True)
+        return self.measured[index, channel], self.noise[index, channel]
 
 
 @lru_cache(maxsize=8)  # of a network and its critic, each between two epochs

@@ -19,7 +19,7 @@ from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import SlicesInFiles, files_of
 from mrsi_sr.settings.errors import listed
-from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
+from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed, reads_neighbours
 from mrsi_sr.training.loop import TrainingResult, train
 from mrsi_sr.training.trained import check_same_scale, load_network
 
@@ -38,11 +38,12 @@ class FoldMaps:
     @classmethod
     def read(
         cls, slices: Sequence[Path], table: Path, fold: int, protocol: str, low_resolution: str, sizes: Sequence[int],
-        device: torch.device, refitted: Sequence[Path] = (),
+        device: torch.device, neighbours: bool, refitted: Sequence[Path] = (),
     ) -> "FoldMaps":  # fmt: skip
         """Read the fold's participants from the table of folds, and their maps from their files of slices.
 
-        refitted: files of refitted scans, at least those of these participants, where low_resolution is that.
+        neighbours: whether conditions have the slices below and above. refitted: files of refitted scans, at least
+        those of these participants, where low_resolution is that.
         """
         rows, files, scans = folds.read(table), {}, {}
         for part in ("train", "validation"):
@@ -54,7 +55,14 @@ class FoldMaps:
             scans[part] = _scans_of(paths, refitted) if low_resolution == "refitted" else {}
             factors = maps["train"].factors if maps else None
             maps[part] = MapsOnDevice(
-                SlicesInFiles(list(paths.values())), protocol, sizes, device, factors, low_resolution, scans[part]
+                SlicesInFiles(list(paths.values())),
+                protocol,
+                sizes,
+                device,
+                factors,
+                low_resolution,
+                neighbours,
+                scans[part],
             )
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
         return cls(files, scans, maps)
@@ -86,7 +94,8 @@ def train_fold(
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
     provenance = Provenance(settings.plain(), code=training.code(settings, needed.values(), low_resolution))
-    data = FoldMaps.read(slices, table, fold, protocol, low_resolution, sizes, device, refitted)
+    neighbours = any(map(reads_neighbours, (settings, *needed.values())))
+    data = FoldMaps.read(slices, table, fold, protocol, low_resolution, sizes, device, neighbours, refitted)
     metabolites = data.maps["train"].metabolites
     check_metabolites(settings, metabolites)
     identity = {

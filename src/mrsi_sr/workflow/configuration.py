@@ -36,6 +36,7 @@ from mrsi_sr.workflow.consistency import (
     check_levels,
     check_metabolites_of_method,
     check_metrics,
+    check_one_part,
     check_panels,
     check_readers_images,
     check_sizes_fit,
@@ -273,6 +274,7 @@ class Configuration:
                 check_known(point, self.methods[method].points, f"{where}: the point of {method}")
             for size in sizes:
                 check_known(size, self._sizes_of(method, experiment), f"{where}: the size of {method}")
+        check_one_part([split_point(name)[0] for name in names], self.methods, where)
 
     def _check_network(self, name: str) -> None:
         """What a network needs exists and fits, and is not needed in a circle; so do its sizes and folds."""

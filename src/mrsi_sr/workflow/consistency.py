@@ -86,8 +86,24 @@ def check_readers_images(
         check_known(name, experiment.methods, f"{where}.{key}")
         if methods[name].sweep is not None:
             raise UserError(f"{where}.{key} is {name}, which has a sweep: expected a method with one map of each kind")
+        if methods[name].part != "test":
+            raise UserError(f"{where}.{key} is {name}, which samples {methods[name].part} participants: expected test")
         for size in study.sizes:
             check_known(size, methods[name].sizes or experiment.evaluate_sizes, f"{where}.sizes: the size of {name}")
+
+
+def check_one_part(names: Sequence[str], methods: Mapping[str, PlannedMethod], where: str) -> str:
+    """Part of the folds, test or validation, that all these methods sample. Raises UserError where they differ."""
+    by_part: dict[str, list[str]] = {}
+    for name in names:
+        by_part.setdefault(methods[name].part, []).append(name)
+    if len(by_part) > 1:
+        parts = [f"{listed(each)} of {part} participants" for part, each in by_part.items()]
+        raise UserError(
+            f"{where} shows methods of different participants: {'; '.join(parts)}\n"
+            "  list methods of one `part` only, and the others in a table or figure of their own"
+        )
+    return next(iter(by_part))
 
 
 def check_panels(methods: list[str], where: str) -> None:
@@ -105,7 +121,7 @@ def check_sizes_fit(sizes: list[int], frame: int, where: str) -> None:
 
 def check_levels(network: NetworkSettings, frame: int, where: str) -> None:
     """Raise UserError where a network halves the frame more often than it can be halved."""
-    key = {"denoising_unet": "channels", "flow": "levels"}.get(network.architecture)
+    key = {"denoising_unet": "channels", "unet": "channels", "flow": "levels"}.get(network.architecture)
     if key is None:  # a munet's halvings are those of every frame
         return
     levels = len(network.channels) if key == "channels" else network.levels

@@ -10,6 +10,7 @@ from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
 from mrsi_sr.settings.figure import ShownMap
+from mrsi_sr.settings.method import split_point
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
@@ -162,9 +163,13 @@ class ExperimentPlan(CohortPlan):
             raise UserError(f"{where}.folds: {error}") from None
         for figure_name, figure in experiment.figures.items():
             fold = figure.fold or experiment.folds.run[0]
-            tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
+            first, _ = split_point((figure.all_methods or experiment.methods)[0])
+            part = self.configuration.planned_method(first).part
+            sampled = [row.participant for row in parts if (row.fold, row.part) == (fold, part)]
             for shown in figure.shown_maps:
-                self._check_shown_map(shown, tested, f"{where}.figures.{figure_name}", fold)
+                self._check_shown_map(
+                    shown, sampled, f"{where}.figures.{figure_name}", f"the {part} participants of fold {fold}"
+                )
 
     def _check_refitted(self, name: str, experiment: ExperimentSettings) -> None:
         """Raise UserError unless an experiment with refitted scans has them: of each participant, at all its sizes.
@@ -184,10 +189,10 @@ class ExperimentPlan(CohortPlan):
                     "  expected sizes of cohort.simulate.refitted, as low_resolution is refitted"
                 )
 
-    def _check_shown_map(self, shown: ShownMap, tested: list[str], where: str, fold: int) -> None:
-        """Raise UserError where a figure shows a participant who is not tested, or a slice that no scan has."""
-        if shown.participant not in (None, *tested):
-            raise UserError(f"{where}: the participant is {shown.participant}, but fold {fold} tests {listed(tested)}")
+    def _check_shown_map(self, shown: ShownMap, sampled: list[str], where: str, part: str) -> None:
+        """Raise UserError where a figure shows a participant who is not sampled, or a slice that no scan has."""
+        if shown.participant not in (None, *sampled):
+            raise UserError(f"{where}: the participant is {shown.participant}, but {part} are {listed(sampled)}")
         first, last = self.fitted_slices()
         if shown.slice is not None and not first <= shown.slice <= last:
             raise UserError(f"{where}: the slice is {shown.slice}, but the scans have the slices {first} to {last}")
