@@ -33,6 +33,8 @@ class Condition:
                     own where there is none; None where no network reads them
     noise           float [B]: standard deviation of the zero-filled map's noise; None for maps without, truncated ones
     whole           whether the measured map goes on outside the mask: a scan does, a masked map is zero there
+    noise           float [B]: standard deviation of the zero-filled map per voxel, in the same scale, from the %SD of
+                    refitted scans; None where the measurement is a truncated map and has no noise of its own
     """
 
     low_resolution: Tensor
@@ -47,6 +49,7 @@ class Condition:
     neighbours: Tensor | None = None
     noise: Tensor | None = None
     whole: bool = False
+    noise: Tensor | None = None
 
     def __len__(self) -> int:
         """B, the number of maps."""

@@ -109,7 +109,7 @@ class SuperResolver:
                 check_mri(scan, f"the method {self.name}; {self._without_mri()}")
             samples = self.number_of_samples(samples)
             sampler = ScanSampler(
-                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
+                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution != "masked", seed=seed
             )
             check_usable(scan, sampler.usable().cpu().numpy())
             if without := scan.measurement.without_noise(scan.metabolites):
