@@ -46,14 +46,14 @@ def followed(repository, tmp_path_factory, warm_python):
 
 def test_the_methods_that_are_added_sample(followed):
     run, names = followed
-    assert names == ["enhancer_sharp", "enhancer_mean"]
+    assert names == ["enhancer_sharp", "enhancer_median"]
     tests = [f"tests/unit/sampling/test_every_method.py::test_every_method_samples[{name}]" for name in names]
     assert "2 passed" in run("-m", "pytest", *tests)
 
 
 def test_what_is_added_keeps_the_rules_of_the_house(followed):
     run, _ = followed
-    tests = ("samplers/test_flow_mean.py", "settings/test_documents.py", "test_house.py")
+    tests = ("samplers/test_flow_median.py", "settings/test_documents.py", "test_house.py")
     run("-m", "pytest", *(f"tests/unit/{name}" for name in tests))
     run("-m", "ruff", "check", "src", "tests")
     run("-m", "ruff", "format", "--check", "src", "tests")
@@ -61,4 +61,4 @@ def test_what_is_added_keeps_the_rules_of_the_house(followed):
 
 def test_the_help_of_sampling_shows_the_new_sampler(followed):
     run, _ = followed
-    assert "keys of a sampler of kind flow_mean" in run("workflow/scripts/sample.py", "--help")
+    assert "keys of a sampler of kind flow_median" in run("workflow/scripts/sample.py", "--help")
