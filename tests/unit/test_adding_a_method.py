@@ -30,9 +30,11 @@ def followed(repository, tmp_path_factory, warm_python):
             subprocess.run(["git", "apply", "-"], input=text, text=True, cwd=copy, check=True)
         else:
             methods |= yaml.safe_load(text)["methods"]
-    configuration = copy / "config" / "config.yaml"
-    with configuration.open("a") as file:
-        yaml.safe_dump({"methods": methods, "experiments": {"mine": {"methods": list(methods)}}}, file)
+    configuration = copy / "config" / "own_method.yaml"  # of which test_every_method.py samples every method
+    schema, whole = configuration.open().readline(), yaml.safe_load(configuration.read_text())
+    whole["methods"] |= methods
+    whole["experiments"]["mine"] = {"methods": list(methods)}
+    configuration.write_text(schema + yaml.safe_dump(whole | {"run": [*whole["run"], "mine"]}))
 
     def run(*command) -> str:
         environment = os.environ | warm_python | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}

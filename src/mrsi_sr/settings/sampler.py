@@ -266,6 +266,10 @@ class Bridge(Sampler):
         0.1, gt=0, le=10, description="diffusion coefficient of the bridge; that of the network's training"
     )
 
+    @property
+    def is_random(self) -> bool:
+        return self.steps > 1
+
 
 class Shortcut(Sampler):
     """Steps of a shortcut model from pure noise (Frans et al. 2025; for MRSI Marshall et al. 2026)."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.metabolites import metabolite_parts
 from mrsi_sr.lcmodel.names import voxel_names
+from mrsi_sr.settings.calibration import MAY_DIFFER, Calibration
 from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings
@@ -90,6 +91,27 @@ def check_readers_images(
             raise UserError(f"{where}.{key} is {name}, which samples {methods[name].part} participants: expected test")
         for size in study.sizes:
             check_known(size, methods[name].sizes or experiment.evaluate_sizes, f"{where}.sizes: the size of {name}")
+
+
+def check_calibration(calibration: Calibration, methods: Mapping[str, PlannedMethod], where: str) -> None:
+    """Raise UserError for a calibrated method with a sweep, or one whose counterpart samples in another way."""
+    for name, counterpart in calibration.methods.items():
+        if methods[name].sweep is not None:
+            raise UserError(f"{where} has {name}, which has a sweep: expected a method whose samples are one ensemble")
+        for each, part in ((name, "test"), (counterpart, "validation")):
+            if each is not None and methods[each].part != part:
+                raise UserError(f"{where}.{name}: {each} samples {methods[each].part} participants, expected {part}")
+        if counterpart is None:
+            continue
+        own, other = (
+            {key: value for key, value in methods[each].settings.plain().items() if key not in MAY_DIFFER}
+            for each in (name, counterpart)
+        )
+        if differing := [key for key in own if own[key] != other[key]]:
+            raise UserError(
+                f"{where}.{name} is {counterpart}, which has another {listed(differing)} than {name}: expected equal"
+                f" settings but for {listed(MAY_DIFFER)}, as of {{like: {name}, part: validation}}"
+            )
 
 
 def check_one_part(names: Sequence[str], methods: Mapping[str, PlannedMethod], where: str) -> str:

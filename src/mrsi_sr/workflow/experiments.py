@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.maps.folds import Row
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
@@ -34,14 +35,17 @@ class ExperimentPlan(CohortPlan):
             if fold is None or fold in experiment.folds.run:
                 self._check_experiment(name, experiment)
 
-    def tested(self, name: str) -> list[str]:
-        """Participants whom an experiment tests in the folds that are run."""
+    def divided(self, name: str) -> list[Row]:
+        """Part of every participant of an experiment in every fold."""
         from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
 
-        experiment = self.configuration.experiment(name)
         chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
-        rows = [row for row in divide(chosen, _division(experiment)) if row.part == "test"]
-        return [row.participant for row in rows if row.fold in experiment.folds.run]
+        return divide(chosen, _division(self.configuration.experiment(name)))
+
+    def tested(self, name: str) -> list[str]:
+        """Participants whom an experiment tests in the folds that are run."""
+        folds = self.configuration.experiment(name).folds.run
+        return [row.participant for row in self.divided(name) if row.part == "test" and row.fold in folds]
 
     @staticmethod
     def untracked(answer: Callable) -> Callable:
@@ -142,13 +146,10 @@ class ExperimentPlan(CohortPlan):
     # --- inside
 
     def _check_experiment(self, name: str, experiment: ExperimentSettings) -> None:
-        from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
-
         where = f"experiments.{name}"
         check_participants(experiment, list(self.scans), where)
-        chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
         try:
-            parts = divide(chosen, _division(experiment))
+            parts = self.divided(name)
         except UserError as error:
             raise UserError(f"{where}.folds: {error}") from None
         for figure_name, figure in experiment.figures.items():

@@ -68,6 +68,9 @@ class Lineage:
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
+            "calibrate": [
+                plan.slices, plan.metrics, plan.intervals, plan.calibration_flags, plan.fold, plan.seed, plan.protocol,
+            ],
         }  # fmt: skip
 
     def before(self, rule: str, wildcards) -> str:
@@ -113,6 +116,11 @@ class Lineage:
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
                     *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards)),
                 ]
+            case "calibrate":
+                samplings = [("sample", place) for place in plan.calibrated_with(wildcards)]
+                return [*_data(wildcards), *samplings, *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards))]
+            case "calibration_report":
+                return [("calibrate", place) for place in plan.calibrated(wildcards)]
             case "hand_over":
                 return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
             case "super_resolve":
