@@ -112,7 +112,7 @@ class ScanSampler:
             if len(chosen):
                 condition, scale = self.condition(s[chosen], m[chosen], method)
                 images, _ = method(condition, MapNoise([keys[each] for each in chosen.tolist()]))
-                maps[chosen] = images.float() * scale
+                maps[chosen] = images * scale
         devices.wait(self.device)
         fitted = self.consistent(maps, s, m)
         outside = self.mask[s, m] == 0

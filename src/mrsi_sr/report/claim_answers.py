@@ -177,6 +177,9 @@ def ensembles(study: Study) -> Answer:
     samples = {study.label(name): each["sampling_settings"]["samples"] for name, each in study.methods().items()}
     repeated = [f"{label} ({number})" for label, number in samples.items() if number > 1]
     more = f" Scores of repeated samples are averaged: {listed(repeated)}." if repeated else ""
+    draws = {study.label(name): each["sampling_settings"]["draws"] for name, each in study.methods().items()}
+    means = [f"{label} ({number})" for label, number in draws.items() if number > 1]
+    more += f" Maps that are means of several draws: {listed(means)}." if means else ""
     return f"None: a map is made by the networks of its own fold.{more}", ""
 
 
