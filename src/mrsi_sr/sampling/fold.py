@@ -45,7 +45,7 @@ def sample_fold(
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
-    _check_held_out(participants, weights.values())
+    check_held_out(participants, weights.values())
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
@@ -74,7 +74,7 @@ def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str
     return participants_in(settings.subset, {name: Anatomy.load(path) for name, path in slices.items()})
 
 
-def _check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:
+def check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:
     """Raise UserError where the record beside weights says that a participant was trained or validated on."""
     for path in weights:
         parts = read_record(path.with_name(RECORD)).get("participants")
