@@ -110,7 +110,8 @@ def _foreign(tested: Sequence[str], slices: Sequence[Path]) -> dict[str, Path]:
 
 def _probe_participants(
     method: Method, probe: ProbeSettings, slices: dict[str, Path], low_resolution: dict[str, Path],
-    foreign: dict[str, Path], protocol: str, sizes: Sequence[int], ownership: Ownership, provenance: Provenance, fingerprint: str,
+    foreign: dict[str, Path], protocol: str, sizes: Sequence[int], ownership: Ownership, provenance: Provenance,
+    fingerprint: str,
 ) -> list[dict]:  # fmt: skip
     """Probe the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 

@@ -11,6 +11,7 @@ from mrsi_sr.scan.slices import MRI_FACTOR, ParticipantSlices
 
 COVERED = 0.9  # part of a lesion, and of its opposite, that has to be normal tissue with valid values
 MARGIN_MM = 7.0  # between an existing lesion and what counts as normal tissue
+SEEN = 0.5  # part of a disc, and of the ring around it, that has to be seen for a contrast
 RING_GAP, RING_WIDTH = 1.0, 2.0  # voxels: from a lesion's edge to its surround, and the width of the surround
 
 
@@ -125,9 +126,14 @@ def around(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def places(plane: Plane, normal: np.ndarray, diameter_mm: float) -> np.ndarray:
-    """Voxels [P, 2] where a lesion of a diameter lies in normal tissue [X, Y], and its opposite too, apart from it."""
+    """Voxels [P, 2] where a lesion of a diameter lies in normal tissue [X, Y], and its opposite too, apart from it.
+
+    Its surround is seen as well.
+    """
     kernel = disc(plane, diameter_mm + 2 * max(plane.voxel_mm))
     covered = around(normal.astype(float), kernel) >= COVERED * kernel.sum() - 1e-6
+    surround = ring(plane, diameter_mm)
+    covered &= around(normal.astype(float), surround) >= SEEN * surround.sum() + 1e-6
     apart = plane.midline_mm() > diameter_mm / 2 + max(plane.voxel_mm)
     return np.argwhere(covered & plane.opposite(covered) & apart & normal)
 

@@ -66,10 +66,11 @@ class OfMap:
 def of_scan(of: OfMap, zero_filled: np.ndarray, measured: np.ndarray) -> Iterator[Row]:
     """Error in the measured and the unmeasured subspace, Fourier ring correlation, sharpness, false lesions.
 
-    zero_filled [X, Y] stands outside the mask, where a method reports nothing. measured: window of k-space [X, Y].
+    measured: window of k-space [X, Y]. zero_filled [X, Y] stands outside the mask for what is beyond the band: the cut
+    at the mask's edge, which all methods and the truth share, is no detail. It counts in the error, as in the map.
     """
-    whole = np.where(of.valid, of.estimate, zero_filled)
-    parts = split_error(whole, of.truth, measured) | beyond_band(whole, of.truth, of.valid, measured)
+    whole, whole_truth = (np.where(of.valid, image, zero_filled) for image in (of.estimate, of.truth))
+    parts = split_error(of.estimate, of.truth, measured) | beyond_band(whole, whole_truth, of.valid, measured)
     for measure, value in parts.items():
         yield of.row(AS_IT_IS, measure, value)
     view_cm = of.plane.frame * max(of.plane.voxel_mm) / 10

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import label
 
-from mrsi_sr.probing.lesions import Plane, around, disc, ring
-
-SEEN = 0.5  # part of a disc, and of its ring, that has to be seen for a contrast
+from mrsi_sr.probing.lesions import SEEN, Plane, around, disc, ring
 
 
 def local_contrast(maps: np.ndarray, seen: np.ndarray, plane: Plane, diameter_mm: float) -> np.ndarray:

@@ -73,8 +73,11 @@ class Detection:
 
 def _false_per_100_ml(rows: pd.DataFrame) -> np.ndarray:
     searched = rows[rows.measure == "searched_ml"].value.sum()
-    counted = rows[rows.measure == "false_lesions"].groupby("at").value.sum()
-    return counted.reindex(THRESHOLDS).to_numpy() * 100 / searched if searched else np.full(len(THRESHOLDS), np.nan)
+    counted = rows[rows.measure == "false_lesions"].groupby("at").value.sum().reindex(THRESHOLDS).to_numpy()
+    if not searched:
+        return np.full(len(THRESHOLDS), np.nan)
+    # Regions grow together at low thresholds: a lesion that is seen at a threshold is seen at all lower ones.
+    return np.maximum.accumulate(counted[::-1])[::-1] * 100 / searched
 
 
 def false_at_equal_detection(one: pd.DataFrame, other: pd.DataFrame, detected: float) -> tuple[float, float]:

@@ -37,6 +37,7 @@ from mrsi_sr.workflow.consistency import (
     check_metabolites_of_method,
     check_metrics,
     check_panels,
+    check_probe,
     check_readers_images,
     check_sizes_fit,
 )
@@ -240,6 +241,8 @@ class Configuration:
             self._check_figure(figure, experiment, f"{where}.figures.{name}")
         for name, study in experiment.reader_studies.items():
             check_readers_images(study, experiment, self.methods, f"{where}.reader_studies.{name}")
+        for name, probe in experiment.probes.items():
+            check_probe(probe, experiment, self.methods, self.cohort.metabolites, f"{where}.probes.{name}")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mrsi_sr.probing.files import ESTIMATE, LOW, TRUTH, WITHOUT, Example
+from mrsi_sr.probing.files import ESTIMATE, LOW, PROFILE, TRUTH, WITHOUT, Example
 from mrsi_sr.probing.measures import THRESHOLDS
 from mrsi_sr.probing.roc import Detection, bias_and_limits, roc
 from mrsi_sr.report.figures import axial, panels, style
@@ -138,13 +138,15 @@ def _rows(probed: Probed, examples: dict[str, Example]) -> list[Row]:
         return Panel(cut, in_window, above, lesion=axial.shown(first.planted, part, first.affine))
 
     changes = [np.abs(each.maps[ESTIMATE] - each.maps[WITHOUT]) for each in examples.values()]
-    change_window = Window(CHANGE_COLOUR_MAP, max(float(np.max(changes)), 1e-6), f"|change| ({unit})")
     maps = [first.maps[TRUTH], first.maps[LOW], *(each.maps[ESTIMATE] for each in examples.values())]
     names = ["Ground truth", "Low resolution", *map(probed.label, examples)]
     label = f"s = {probed.factor(first.row.size)}"
     with_lesion = Row([panel(*each) for each in zip(maps, [window] * len(maps), names, strict=True)], label, [window])
-    without = [None, None, *(panel(each.maps[WITHOUT], window) for each in examples.values())]
-    changed = [None, None, *(panel(change, change_window) for change in changes)]
+    before = first.maps[TRUTH] / (1 + (first.row.contrast - 1) * first.maps[PROFILE])
+    changes = [np.abs(first.maps[TRUTH] - before), *changes]
+    change_window = Window(CHANGE_COLOUR_MAP, max(float(np.max(changes)), 1e-6), f"|change| ({unit})")
+    without = [panel(before, window), None, *(panel(each.maps[WITHOUT], window) for each in examples.values())]
+    changed = [panel(changes[0], change_window), None, *(panel(change, change_window) for change in changes[1:])]
     return [with_lesion, Row(without, "without it", [window]), Row(changed, "difference", [change_window])]
 
 
