@@ -101,6 +101,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/lpips.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/reader_study.smk"
@@ -113,7 +114,7 @@ include: "workflow/rules/status.smk"
 rule all:
     default_target: True
     input:
-        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures(), *plan.pages()]),
+        start.if_cohort_fits(plan, [*plan.tables(), *plan.figures(), *plan.pages(), *plan.calibrations()]),
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
@@ -167,6 +168,12 @@ rule figures:
 rule probes:
     input:
         start.if_cohort_fits(plan, plan.probes.tables()),
+
+
+# Calibration of methods with repeated samples: what their intervals promise.
+rule calibrations:
+    input:
+        start.if_cohort_fits(plan, plan.calibrations()),
 
 
 # Answer sheets of the checklist for artificial intelligence in medical imaging (CLAIM).

@@ -105,6 +105,12 @@ class Truncation:
             return _single(x) - self._project(x, n) + from_kspace(kspace).real
         return from_kspace(torch.where(self.window(n), kspace, to_kspace(x))).real
 
+    def beyond(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
+        """Part of maps x outside the window, real; in 'paper' with half of the line k = -n/2 (see consistent)."""
+        if self.protocol == "clean":
+            return _single(x) - self._project(x, n)
+        return x - from_kspace(self.measure(x, n)).real
+
     def _project(self, x: torch.Tensor, n: torch.Tensor | int) -> torch.Tensor:
         # In double precision: TF32 or bfloat16 matrix products would cause errors of 1e-3 in "exact" data consistency,
         # and two 64x64 products per map cost next to nothing.

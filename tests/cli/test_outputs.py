@@ -74,6 +74,10 @@ SCRIPTS["probe_table"] = (
     "--findings IN/volumes --out-csv OUT --out-md OUT.md --out-tex OUT.tex --out-rows OUT.parquet"
     " --out-curves-png OUT.png --out-curves-pdf OUT.pdf --out-examples-png OUT.x.png --out-examples-pdf OUT.x.pdf"
 )
+SCRIPTS["calibrate"] = (
+    "--samples IN/samples --slices IN/slices.npz --fold 1 --method a --protocol clean --metrics nrmse --out OUT"
+)
+SCRIPTS["calibration_report"] = """--calibrations IN/network --settings {"methods":{"a":null}} --out OUT"""
 SCRIPTS["scans_page"] = "--scans IN/scan --out OUT"
 SCRIPTS["hand_over"] = (
     f"--settings {json.dumps(HANDED, separators=(',', ':'))} --networks 1/munet=IN/network --scans IN/volumes"
@@ -81,7 +85,10 @@ SCRIPTS["hand_over"] = (
 )
 WITHOUT_OUTPUT = {"status", "estimate", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
-FOLDERS = ("simulate", "ingest", "strip", "register", "mask", "train", "sample", "probe", "lpips_weights", "hand_over")
+FOLDERS = (
+    "simulate", "ingest", "strip", "register", "mask", "train", "sample", "probe", "lpips_weights", "hand_over",
+    "calibrate", "calibration_report",
+)  # fmt: skip
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
     "t1.nii.gz", "flair.nii.gz", "lpips.tar.gz", "slices.npz", "low.npz", "folds.csv", "a.parquet", "a.provenance.json",
@@ -129,7 +136,9 @@ def test_a_place_that_is_somebody_elses_is_refused_and_left_as_it_is(script, run
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("script", ["simulate", "ingest", "mask", "hand_over", "lpips_weights"])
+@pytest.mark.parametrize(
+    "script", ["simulate", "ingest", "mask", "hand_over", "lpips_weights", "calibrate", "calibration_report"]
+)
 def test_what_a_person_put_into_a_folder_that_is_replaced_is_named_before_anything_is_read(script, run, tmp_path):
     """What they would read is damaged here, which they do not get to see; the folders of the others are kept."""
     out = tmp_path / "out"
@@ -154,11 +163,12 @@ def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, i
 
 
 @pytest.mark.parametrize(
-    "script", ["simulate", "mask", "montage", "slices", "sample", "probe", "evaluate", "folds", "ingest", "check"]
+    "script",
+    ["simulate", "mask", "montage", "slices", "sample", "probe", "evaluate", "calibrate", "folds", "ingest", "check"],
 )
 def test_a_name_that_leaves_its_place_is_refused(script, run, tmp_path, monkeypatch):
     flags = {"folds": "--participants a", "ingest": "--metabolites NAA"}
-    flags |= dict.fromkeys(("sample", "probe", "evaluate"), "--method a") | {"check": "--name a"}
+    flags |= dict.fromkeys(("sample", "probe", "evaluate", "calibrate"), "--method a") | {"check": "--name a"}
     flag = flags.get(script, "--participant a")
     text = SCRIPTS[script] if flag in SCRIPTS[script] else f"{SCRIPTS[script]} {flag}"
     monkeypatch.setitem(SCRIPTS, script, text.replace(flag, f"{flag.split()[0]} ../../x"))

@@ -19,6 +19,8 @@ NEEDED |= dict.fromkeys(["train", "sample"], ("torch",))
 NEEDED |= {
     "compare": ("pandas", "scipy.stats", "statsmodels"),
     "evaluate": ("pandas", "torch"),  # torch for LPIPS
+    "calibrate": ("pandas", "scipy.stats", "torch"),
+    "calibration_report": ("matplotlib", "pandas", "scipy.stats", "statsmodels"),
     "figure": ("matplotlib", "pandas"),
 }
 

@@ -22,6 +22,7 @@ class StandIn:
 
     def __init__(self, make: Callable[[Condition, Callable], torch.Tensor], name: str = "stand_in"):
         self.make, self.name, self.factors, self.device = make, name, None, torch.device("cpu")
+        self.neighbours = False
         self.settings = MethodSettings.of(sampler={"kind": "zero_filled"})
 
     def __call__(self, condition: Condition, noise) -> tuple[torch.Tensor, int]:

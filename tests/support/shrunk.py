@@ -1,4 +1,4 @@
-"""The papers' configuration at toy size: the same networks and methods, narrow, short and soon trained."""
+"""Networks and methods of the papers and of our own study at toy size: narrow, short and soon trained."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from mrsi_sr.results.checkpoint import Checkpoint, Weights
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.method import MethodSettings
-from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.settings.network import NetworkSettings, reads_neighbours
 from mrsi_sr.training.loop import TrainingResult, train
 from mrsi_sr.training.trained import load_network
 from mrsi_sr.workflow.configuration import Configuration
 
 REPOSITORY = Path(__file__).parents[2]
-PAPERS = Configuration.read(REPOSITORY / "config" / "config.yaml")
+STUDIES = Configuration.read(REPOSITORY / "config" / "own_method.yaml")  # a layer over papers.yaml
 CPU = torch.device("cpu")
 SHORTER = 10  # truncations and samplers' steps of 100, 50, 20 and 10 become 10, 5, 2 and 1
 SMALL = {
@@ -26,15 +26,15 @@ SMALL = {
 
 
 def network_settings(name: str, changes: dict[str, dict] | None = None) -> NetworkSettings:
-    """The settings of one of the papers' networks at toy size, changed by architecture, then objective."""
-    settings = PAPERS.network(name, fold=1)
+    """The settings of one of the networks at toy size, changed by architecture, then objective."""
+    settings = STUDIES.network(name, fold=1)
     small = {key: value for key, value in SMALL.items() if key in type(settings).model_fields}
     if settings.architecture == "munet":
         small["channels"] = settings.channels // 8
-    elif settings.architecture == "denoising_unet":
+    elif settings.architecture in ("denoising_unet", "unet"):
         small |= {"channels": [8] * len(settings.channels), "residual_blocks": 1}
     else:
-        small["features"] = settings.features // 32
+        small["features"] = max(settings.features // 32, 2)
     if getattr(settings, "truncation", None):
         small["truncation"] = settings.truncation // SHORTER
     for kind in (settings.architecture, settings.objective):
@@ -43,13 +43,13 @@ def network_settings(name: str, changes: dict[str, dict] | None = None) -> Netwo
 
 
 def method_settings(name: str) -> MethodSettings:
-    """The settings of one of the papers' methods, for networks at toy size, with two points and samples at most."""
-    method = PAPERS.method(name)
+    """The settings of one of the methods, for networks at toy size, with two points and samples at most."""
+    method = STUDIES.method(name)
     method |= {"samples": min(method.samples, 2), "subset": {}}
     if method.sweep is not None:
         values = list(METABOLITES) if method.sweep.key == "conditioned_metabolite" else method.sweep.values[:2]
         method |= {"sweep": method.sweep.plain() | {"values": values}}
-    if getattr(method.sampler, "steps", None) is None:
+    if (getattr(method.sampler, "steps", None) or 0) < SHORTER:
         return method
     return method | {"sampler": method.sampler.plain() | {"steps": method.sampler.steps // SHORTER}}
 
@@ -78,7 +78,7 @@ class Trainer:
             settings = self.settings(name)
             needed = {role: self._loaded(role, each) for role, each in settings.needs.items()}
             sizes = settings.sizes or self.sizes
-            maps = MapsOnDevice(self.participants, self.protocol, sizes)
+            maps = MapsOnDevice(self.participants, self.protocol, sizes, neighbours=reads_neighbours(settings))
             result = train(
                 settings, maps, maps, seed=1, checkpoint=Checkpoint(self.folder / f"{name}.checkpoint", "a"),
                 checkpoint_every=1000, device=CPU, needed=needed,

@@ -26,7 +26,8 @@ BELOW["samplers"] = BELOW["training"] = BELOW["objectives"] | {"objectives"}
 BELOW["sampling"] = BELOW["samplers"] | {"samplers", "training"}
 BELOW["evaluation"] = BELOW["scan"] | {"scan"}
 BELOW["probing"] = BELOW["sampling"] | {"sampling", "evaluation"}
-BELOW["report"] = BELOW["evaluation"] | {"evaluation", "probing"}
+BELOW["calibration"] = BELOW["evaluation"] | {"evaluation"}
+BELOW["report"] = BELOW["evaluation"] | {"evaluation", "calibration", "probing"}
 BELOW["reader_study"] = BELOW["report"] | {"report"}
 BELOW["new_scan"] = BELOW["sampling"] | BELOW["report"] | {"sampling", "report"}
 BELOW["workflow"] = set(BELOW)

@@ -1,4 +1,4 @@
-"""Super-resolve the test participants of one fold with one method."""
+"""Super-resolve the test or validation participants of one fold with one method."""
 
 import argparse
 from pathlib import Path
@@ -25,11 +25,16 @@ def parser() -> argparse.ArgumentParser:
         "--weights", action="append", default=[], metavar="ROLE=SAFETENSORS", help="trained weights; once for each role"
     )
     parser.add_argument(
-        "--slices", required=True, nargs="+", type=Path, metavar="NPZ", help="slices.npz of the test participants"
+        "--slices",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="NPZ",
+        help="slices.npz of the participants who are sampled",
     )
     parser.add_argument(
         "--low-resolution", required=True, nargs="+", type=Path, metavar="NPZ",
-        help="measured k-space of the test participants",
+        help="measured k-space of the same participants",
     )  # fmt: skip
     parser.add_argument("--folds", required=True, type=Path, metavar="CSV", help="table of participant, fold, part")
     parser.add_argument("--fold", required=True, type=int, metavar="F", help="the fold to sample, from 1")

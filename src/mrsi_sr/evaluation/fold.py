@@ -41,12 +41,12 @@ def score_fold(
     check_metrics(metrics)
     check_outputs([out, record], [folder, *slices, *([lpips_weights] if lpips_weights else [])])
     samples, sampled = sample_files(folder)
-    _check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
+    check_sampled(sampled, folder, method=method, protocol=protocol, fold=fold)
     truths = files_of(list(samples), slices)
     check_sampled_from(sampled, folder, truths.values())
     index = LpipsIndex.read(lpips_weights)
     weights = {name: weights_file(lpips_weights, name) for name in metrics if name in index.sha256}
-    lpips = _lpips(weights)
+    lpips = lpips_of(weights)
     named = {name: index.sha256[name] for name in weights}
     reason = index.reason if (missing := not_available(metrics, lpips)) else ""
     provenance = Provenance(
@@ -73,7 +73,7 @@ def score_fold(
         scores.write(table, out, protocol=protocol, experiment=experiment)
 
 
-def _lpips(weights: Mapping[str, Path]) -> dict[str, Callable]:
+def lpips_of(weights: Mapping[str, Path]) -> dict[str, Callable]:
     """Function of each LPIPS metric. weights: files by metric."""
     if not weights:
         return {}
@@ -82,7 +82,7 @@ def _lpips(weights: Mapping[str, Path]) -> dict[str, Callable]:
     return {name: Lpips(name, path) for name, path in weights.items()}
 
 
-def _check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:
+def check_sampled(sampled: dict, folder: Path, **asked: str | int) -> None:
     """Raise UserError unless the samples' provenance has the method, protocol and fold that are asked for."""
     for name, value in asked.items():
         if sampled[name] != value:

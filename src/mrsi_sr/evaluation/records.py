@@ -16,11 +16,12 @@ class Kind(BaseModel):
 
 
 class SamplingSettings(BaseModel):
-    """Settings of a method: its sampler, its networks by role, and how often it samples a map."""
+    """Settings of a method: its sampler, its networks by role, whom and how often it samples."""
 
     sampler: dict[str, Any]
     networks: dict[str, str]
     samples: PositiveInt
+    part: str
 
 
 class RunCost(BaseModel):

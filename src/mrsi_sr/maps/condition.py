@@ -29,6 +29,9 @@ class Condition:
     size            long or float [B]: n, the low-resolution matrix size; of a scan with unequal axes a geometric mean
     metabolite      long [B]: position in the experiment's list of metabolites
     adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
+    neighbours      float [B, 2, H, W]: low-resolution maps of the slices below and above, in the map's scale; the map's
+                    own where there is none; None where no network reads them
+    noise           float [B]: standard deviation of the zero-filled map's noise; None for maps without, truncated ones
     whole           whether the measured map goes on outside the mask: a scan does, a masked map is zero there
     """
 
@@ -41,6 +44,8 @@ class Condition:
     size: Tensor
     metabolite: Tensor
     adversarial_weight: Tensor | None = None
+    neighbours: Tensor | None = None
+    noise: Tensor | None = None
     whole: bool = False
 
     def __len__(self) -> int:
@@ -81,6 +86,10 @@ class Condition:
         Of a measurement of the whole map, x counts inside the mask alone.
         """
         return self.truncation.measure(self._measured(x), self.size) - self.kspace
+
+    def unmeasured(self, x: Tensor) -> Tensor:
+        """The part of maps x [B, 1, H, W] that the measurement says nothing of: their k-space outside the window."""
+        return self.truncation.beyond(x, self.size)
 
     def _measured(self, x: Tensor) -> Tensor:
         """What was measured where x is the map inside the mask.

@@ -86,12 +86,13 @@ def stable_hash(*key) -> int:
 
 def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
-    size: Tensor, metabolite: Tensor, whole: bool = False,
+    size: Tensor, metabolite: Tensor, whole: bool = False, adjacent: Tensor | None = None,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
     """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1]; scale.py explains it.
 
     kspace complex [B, 1, H, W]; scaled_by: the high-resolution maximum [B, 1, 1, 1] in protocol 'paper', the factors in
-    'clean'. whole: whether the measured map goes on outside the mask. Training and sampling both scale here, so that a
+    'clean'. whole: whether the measured map goes on outside the mask. adjacent: k-space of the slices below and above,
+    complex [B, 2, H, W], where networks read it. Training and sampling both scale here, so that a
     network meets what it was trained on.
     """
     low_resolution = truncation.image(kspace)
@@ -99,9 +100,10 @@ def conditioned(
         scale = scaled_by
     else:
         scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask)
+    neighbours = None if adjacent is None else truncation.image(adjacent) / scale
     condition = Condition(
         low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
-        flair=flair, size=size, metabolite=metabolite, whole=whole,
+        flair=flair, size=size, metabolite=metabolite, whole=whole, neighbours=neighbours,
     )  # fmt: skip
     return condition, scale
 
@@ -112,12 +114,14 @@ class MapsOnDevice:
     def __init__(
         self, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
+        neighbours: bool = False,
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
 
         low_resolution: what is measured, the maps as they are (masked), or with their rejected voxels inside the brain
         filled from the valid ones (filled), as a scan is; targets and masks are the same.
         factors: those of the training participants; None where these are the training participants.
+        neighbours: whether conditions have the slices below and above.
         Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
         are not finite, and when no map is left.
         """
@@ -127,6 +131,7 @@ class MapsOnDevice:
         self.metabolites, self.metabolite, self.slice = usable.metabolites, usable.metabolite, usable.slice
         self.maps, self.measured, self.valid = usable.maps, usable.measured, usable.valid
         self.t1, self.flair = usable.t1, usable.flair
+        self.adjacent = usable.adjacent if neighbours else None
         frame = self.maps.shape[-1]
         check_sizes(sizes, frame)
         self.sizes = torch.tensor(sorted(sizes))
@@ -178,15 +183,18 @@ class MapsOnDevice:
         index, sizes = index.to(self.device), sizes.to(self.device)
         maps, measured, mask = self.maps[index], self.measured[index], self.valid[index].to(self.maps.dtype)
         t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
+        adjacent = None if self.adjacent is None else self.measured[self.adjacent[index]][:, :, 0]
         if movement is not None:
             maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
+            adjacent = None if adjacent is None else movement(adjacent)
             t1, flair = movement(torch.cat([t1, flair], 1), MRI_FACTOR).split(MRI_FACTOR, 1)
         t1, flair = t1.float(), flair.float()
         kspace = self.truncation.measure(measured, sizes)
         scaled_by = self.factors or maps.amax(dim=(1, 2, 3), keepdim=True)
         condition, scale = conditioned(
-            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole
-        )
+            self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole,
+            None if adjacent is None else self.truncation.measure(adjacent, sizes),
+        )  # fmt: skip
         return Batch(maps / scale, condition, scale)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mrsi_sr.cli import UserError, log
-from mrsi_sr.scan.slices import ParticipantSlices, SlicesInFiles
+from mrsi_sr.scan.slices import ParticipantSlices, SlicesInFiles, adjacent
 
 MRI = ("t1", "flair")
 
@@ -19,7 +19,8 @@ class UsableMaps:
     """N usable maps of M metabolites, and the MRI of S slices, on one device.
 
     maps, measured float32 [N, 1, H, W] in the maps' unit; valid bool [N, 1, H, W]; slice long [N] in 0..S-1; metabolite
-    long [N] in 0..M-1. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
+    long [N] in 0..M-1. adjacent long [N, 2]: maps of the slices below and above, a map
+    itself where there is none. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
     """
 
     metabolites: list[str]
@@ -28,6 +29,7 @@ class UsableMaps:
     measured: Tensor
     slice: Tensor
     metabolite: Tensor
+    adjacent: Tensor
     t1: Tensor
     flair: Tensor
 
@@ -41,17 +43,18 @@ class UsableMaps:
         Beside the result, two participants are in memory: one is taken while the next is read. Raises UserError for
         participants of different metabolites or grids, values that are not finite, and when no map is left.
         """
-        slices, names, kind = 0, [], None
+        slices, maps, names, kind = 0, 0, [], None
         room, rows = _number_of_slices(participants), {}
         for participant in participants:
             kind = kind or _Kind.of(participant)
             kind.check(_Kind.of(participant))
-            for name, array in _arrays(participant, protocol, low_resolution, slices).items():
+            arrays = _arrays(participant, protocol, low_resolution, slices, maps)
+            for name, array in arrays.items():
                 if name not in rows:
                     dtype, per_slice = (torch.float16, 1) if name in MRI else (None, len(kind.metabolites))
                     rows[name] = _Rows(room * per_slice, device, dtype)
                 rows[name].add(array)
-            slices += len(participant.slices)
+            slices, maps = slices + len(participant.slices), maps + len(arrays["maps"])
             names.append(participant.participant)
         if kind is None:
             raise UserError("no participants given: nothing to take maps from")
@@ -114,11 +117,11 @@ def _number_of_slices(participants: Sequence[ParticipantSlices] | SlicesInFiles)
 
 
 def _arrays(
-    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int
+    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int, first_map: int
 ) -> dict[str, np.ndarray]:
     """Arrays of one participant's usable maps and of its MRI, by the names of UsableMaps; `measured` where it differs.
 
-    first_slice: number of the slices of the participants before.
+    first_slice, first_map: numbers of the slices and usable maps of the participants before.
     """
     used, valid = participant.usable(protocol)
     _log_left_out(participant, used)
@@ -130,7 +133,16 @@ def _arrays(
         fill = import_module("mrsi_sr.scan.holes").fill
         arrays["measured"] = fill(maps, valid[used], participant.brain[slice_])[:, None]
     arrays |= {"slice": slice_ + first_slice, "metabolite": metabolite}
+    arrays["adjacent"] = _adjacent(participant, used) + first_map
     return arrays | {name: getattr(participant, name) for name in MRI}
+
+
+def _adjacent(participant: ParticipantSlices, used: np.ndarray) -> np.ndarray:
+    """Usable maps of the slices below and above each usable map, int [n, 2] in 0..n-1; itself where there is none."""
+    number = np.where(used, used.cumsum().reshape(used.shape) - 1, -1)
+    slice_, metabolite = used.nonzero()
+    near = number[adjacent(participant.slices)[slice_], metabolite[:, None]]
+    return np.where(near < 0, number[used][:, None], near)
 
 
 def _log_left_out(participant: ParticipantSlices, used: np.ndarray) -> None:

@@ -26,3 +26,12 @@ def super_resolved(condition: Condition, super_resolver: nn.Module | None) -> Co
         return condition
     with torch.no_grad():
         return replace(condition, low_resolution=super_resolver(condition) * condition.mask)
+
+
+def starting_map(mean: Tensor, noise: Tensor, condition: Condition, deviation: float) -> Tensor:
+    """Start of a rectified flow [B, 1, H, W]: a regressor's map, with noise in what was not measured.
+
+    noise: standard normal, of the map's shape. deviation: standard deviation that it gets before its measured part is
+    taken out. Zero outside the mask.
+    """
+    return (mean + deviation * condition.unmeasured(noise)) * condition.mask

@@ -19,6 +19,7 @@ from mrsi_sr.new_scan.batches import BatchSize
 from mrsi_sr.new_scan.scan import NewScan, blank_mri
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import MapNoise
+from mrsi_sr.scan.slices import adjacent
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ScanSampler:
         self.t1, self.flair = (
             self._tensor(blank_mri(scan) if image is None else image) for image in (scan.t1, scan.flair)
         )
+        self.adjacent = self._tensor(adjacent(scan.slices))
         self.mask = self._tensor(scan.valid.astype(np.float32))
         zero_filled = self.window.zero_filled(self._tensor(scan.measurement.values))
         measured = zero_filled if whole else self.window.truncate(zero_filled * self.mask, scan.target.size)
@@ -124,6 +126,7 @@ class ScanSampler:
         return conditioned(
             self.window, self.kspace[s, m][:, None], self.mask[s, m][:, None], factors.to(self.device), self.t1[s],
             self.flair[s], size, self.metabolite[m], self.whole,
+            adjacent=self.kspace[self.adjacent[s], m[:, None]] if method.neighbours else None,
         )  # fmt: skip
 
     def consistent(self, maps: Tensor, s: Tensor, m: Tensor) -> consistency.Fitted:

@@ -31,7 +31,9 @@ def probe_fold(
     weights: Mapping[str, Path], slices: Sequence[Path], low_resolution: Sequence[Path], table: Path, fold: int,
     seed: int, protocol: str, sizes: Sequence[int], batch_size: int, out: Path, device: torch.device,
 ) -> None:  # fmt: skip
-    """Probe a method with a fold's test participants, and write PARTICIPANT.npz and provenance to the folder `out`.
+    """Probe a method with a fold's participants of its part, test or validation.
+
+    Writes PARTICIPANT.npz of each and provenance to the folder `out`.
 
     Every map is sampled once, of the probe's subset in place of the method's. name, seed (of training): recorded. The
     other arguments are those of sampling.fold.sample_fold. Participants that `out` has with the same fingerprint are
@@ -40,10 +42,12 @@ def probe_fold(
     check_outputs([out], [*weights.values(), *slices, *low_resolution, table])
     check_sizes(sizes)
     settings = probed(settings, probe, name)
-    tested = folds.participants_of(folds.read(table), fold, "test")
-    given, (slices, low_resolution) = slices, _files(tested, slices, low_resolution, probe, fold)
+    participants = folds.participants_of(folds.read(table), fold, settings.part)
+    if not participants:
+        raise UserError(f"fold {fold} of {table} has no {settings.part} participants")
+    given, (slices, low_resolution) = slices, _files(participants, slices, low_resolution, probe)
     foreign = _foreign(list(slices), given) if "foreign" in probe.kinds else {}
-    check_held_out(list(slices), weights.values())
+    check_held_out(list(slices), weights.values(), settings.part)
     identity = {"fold": fold, "protocol": protocol, "sizes": list(sizes)}
     method = Method(name, settings, dict(networks), dict(weights), **identity, device=device, batch_size=batch_size)
     inputs = dict.fromkeys([*weights.values(), *slices.values(), *low_resolution.values(), *foreign.values()])
@@ -79,11 +83,9 @@ def probed(settings: MethodSettings, probe: ProbeSettings, name: str) -> MethodS
 
 
 def _files(
-    tested: Sequence[str], slices: Sequence[Path], low_resolution: Sequence[Path], probe: ProbeSettings, fold: int
+    tested: Sequence[str], slices: Sequence[Path], low_resolution: Sequence[Path], probe: ProbeSettings
 ) -> tuple[dict[str, Path], dict[str, Path]]:
     """Files of slices and of measured k-space of the participants that are probed."""
-    if not tested:
-        raise UserError(f"fold {fold} has no test participants")
     found = files_of(tested, slices)
     if probe.subset.participants is not None:
         tested = participants_in(probe.subset, {each: Anatomy.load(path) for each, path in found.items()})

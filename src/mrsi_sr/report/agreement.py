@@ -92,9 +92,10 @@ def fold_scores(table: pd.DataFrame, records: Iterable[dict], methods: list[str]
 def check_agreement(scores: list[FoldScores], settings: TableSettings) -> list[str]:
     """Differences between the settings of a method's folds, in words; empty where all agree.
 
-    Raises UserError where a network shared by two methods differs between them, LPIPS weights differ, or a method's
-    folds differ and mix_folds is false.
+    Raises UserError where methods are scored on different parts of a fold, a network shared by two methods differs
+    between them, LPIPS weights differ, or a method's folds differ and mix_folds is false.
     """
+    part_of(scores)
     _check_cohort(scores)
     check_shared(scores)
     _check_lpips(scores, settings.metrics)
@@ -111,6 +112,20 @@ def check_agreement(scores: list[FoldScores], settings: TableSettings) -> list[s
         to_do = "set mix_folds: true in the table to average them nevertheless, or give folds of equal settings only"
         raise UserError("\n  ".join([*lines, to_do]))
     return list(dict.fromkeys(word for words in mixed.values() for word in words))
+
+
+def part_of(scores: Iterable[FoldScores]) -> str:
+    """Part of the folds that scores are of, test or validation. Raises UserError for scores of both."""
+    methods: dict[str, dict[str, None]] = {}
+    for each in scores:
+        methods.setdefault(each.record["sampling_settings"]["part"], {})[each.method] = None
+    if len(methods) > 1:
+        parts = [f"{', '.join(names)} of {part} participants" for part, names in methods.items()]
+        raise UserError(
+            f"the scores are of different participants: {'; '.join(parts)}\n"
+            "  make one table for each part (key `part` of methods)"
+        )
+    return next(iter(methods))
 
 
 def stale(scores: list[FoldScores], expected: dict[str, dict[str, str]]) -> list[tuple[FoldScores, str]]:

@@ -58,7 +58,7 @@ def _place(settings: TableSettings, facts: dict) -> str:
     cohort = cohort_in_words(settings.cohort, settings.phantom)
     return (
         f"Experiment {settings.experiment}, protocol {settings.protocol}: metrics {REGION_IN_WORDS[settings.region]};"
-        f" cohort {cohort}; {facts['folds']}; {trained}; {counted(facts['participants'], 'participant')},"
+        f" cohort {cohort}; {facts['folds']}; {trained}; {participants_in_words(facts['participants'], facts['part'])},"
         f" {counted(facts['maps'], 'map')} at each size."
     )
 
@@ -148,6 +148,11 @@ def upscaling_factor(frame: int, size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Number of things in words: 1 map, 2,275 maps."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def participants_in_words(number: int, part: str) -> str:
+    """Number of participants, and that they are no test participants where they are none."""
+    return counted(number, "participant" if part == "test" else f"{part} participant")
 
 
 def joined(parts: Iterable) -> str:

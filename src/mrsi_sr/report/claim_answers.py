@@ -69,7 +69,10 @@ def subsets(study: Study) -> Answer:
     own = {name: each["sampling_settings"].get("subset") or {} for name, each in study.methods().items()}
     own = {name: {key: value for key, value in each.items() if value is not None} for name, each in own.items()}
     parts = [f"{study.label(name)}: {_settings(each)}" for name, each in own.items() if each]
-    return f"Methods on a part of the maps: {'; '.join(parts)}." if parts else "All maps of the test participants.", ""
+    known = f"Methods on a part of the maps: {'; '.join(parts)}." if parts else "All maps of the test participants."
+    by_label = {study.label(name): each["sampling_settings"]["part"] for name, each in study.methods().items()}
+    validated = [label for label, part in by_label.items() if part != "test"]
+    return f"{known} On validation participants: {listed(validated)}." if validated else known, ""
 
 
 def missing(study: Study) -> Answer:

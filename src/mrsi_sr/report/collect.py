@@ -11,7 +11,7 @@ import pandas as pd
 from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import METRICS
-from mrsi_sr.report.agreement import FoldScores, check_agreement, fold_scores, read_records
+from mrsi_sr.report.agreement import FoldScores, check_agreement, fold_scores, part_of, read_records
 from mrsi_sr.report.caption import joined, terms
 from mrsi_sr.report.presence import Absent, absent_scores, in_words, refuse
 from mrsi_sr.results.provenance import fingerprint, origin_of
@@ -59,6 +59,7 @@ class Collected:
         return {name: getattr(settings, name) for name in ("experiment", "cohort", "phantom", "protocol", "region")} | {
             "folds": f"fold{'s' * (len(folds) > 1)} {joined(folds)} of {settings.folds_in_all or len(folds)}",
             "seeds": joined(self.seeds),
+            "part": part_of(self.scores),
             "participants": int(self.values.participant.nunique()),
             "maps": len(maps),
             "device": joined(dict.fromkeys(each["sampling_device"] for each in records)),

@@ -1,13 +1,10 @@
 """Flow sampling: one pass back through a conditional normalizing flow."""
 
-import torch
 from torch import Tensor, nn
 
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.networks.roles import super_resolved
-
-# Fields of a condition in which two maps of a batch may differ.
-DISTINCT = ("low_resolution", "kspace", "mask", "t1", "flair", "size", "metabolite")
+from mrsi_sr.samplers.repeated import distinct
 
 
 def flow(networks: dict[str, nn.Module], condition: Condition, noise, *, temperature: float) -> tuple[Tensor, int]:
@@ -35,13 +32,3 @@ def shared_context(network: nn.Module, condition: Condition, super_resolver: nn.
     """The flow's context of every map, computed once for neighbours that are samples of one map."""
     first, of = distinct(condition)
     return network.condition(super_resolved(condition.select(first), super_resolver)).select(of)
-
-
-def distinct(condition: Condition) -> tuple[Tensor, Tensor]:
-    """Where runs of equal maps begin, long [k], and for each map the run that it is in, long [B]."""
-    begins = torch.ones(len(condition), dtype=torch.bool, device=condition.mask.device)
-    begins[1:] = False
-    for name in DISTINCT:
-        value = getattr(condition, name).reshape(len(condition), -1)
-        begins[1:] |= (value[1:] != value[:-1]).any(1)
-    return begins.nonzero()[:, 0], begins.cumsum(0) - 1

@@ -1,4 +1,4 @@
-"""Sampling of a fold's test participants by one method, from files to files: the work of sample.py."""
+"""Sampling of a fold's test or validation participants by one method, from files to files: the work of sample.py."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,23 +29,25 @@ def sample_fold(
     slices: Sequence[Path], low_resolution: Sequence[Path], table: Path, fold: int, protocol: str,
     sizes: Sequence[int], batch_size: int, out: Path, device: torch.device,
 ) -> None:  # fmt: skip
-    """Super-resolve a fold's test participants, and write PARTICIPANT.npz and provenance to the folder `out`.
+    """Super-resolve a fold's participants of the method's part, test or validation.
+
+    Writes PARTICIPANT.npz of each and provenance to the folder `out`.
 
     name: of the method, for the record. networks, weights: settings and weights by role. slices, low_resolution: files
-    of slices and of measured k-space, at least those of the test participants. table: file of the folds. sizes:
+    of slices and of measured k-space, at least those of these participants. table: file of the folds. sizes:
     low-resolution sizes to start from. Participants that `out` has with the same fingerprint are not sampled again.
     Raises UserError for files and settings that do not fit together.
     """
     check_outputs([out], [*weights.values(), *slices, *low_resolution, table])
     check_sizes(sizes)
-    participants = folds.participants_of(folds.read(table), fold, "test")
+    participants = folds.participants_of(folds.read(table), fold, settings.part)
     if not participants:
-        raise UserError(f"fold {fold} of {table} has no test participants")
+        raise UserError(f"fold {fold} of {table} has no {settings.part} participants")
     participants = _in_subset(settings, files_of(participants, slices))
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
-    check_held_out(participants, weights.values())
+    check_held_out(participants, weights.values(), settings.part)
     identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
@@ -68,20 +70,26 @@ def sample_fold(
 
 
 def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str]:
-    """Test participants that a method samples. slices: files of all of them; read where the method names a number."""
+    """Participants that a method samples. slices: files of all of them; read where the method names a number."""
     if settings.subset.participants is None:
         return list(slices)
     return participants_in(settings.subset, {name: Anatomy.load(path) for name, path in slices.items()})
 
 
-def check_held_out(participants: Sequence[str], weights: Iterable[Path]) -> None:
-    """Raise UserError where the record beside weights says that a participant was trained or validated on."""
+def check_held_out(participants: Sequence[str], weights: Iterable[Path], part: str) -> None:
+    """Raise UserError where the record beside weights says that a participant was trained on.
+
+    Test participants may not have been validated on either. part: of the participants, test or validation.
+    """
+    what, verb = ("trained or validated", "tested") if part == "test" else ("trained", "validated")
     for path in weights:
-        parts = read_record(path.with_name(RECORD)).get("participants")
-        seen = json.dumps(parts)  # {"train": [..], "validation": [..]}
+        parts = read_record(path.with_name(RECORD)).get("participants")  # {"train": [..], "validation": [..]}
+        if part == "validation" and isinstance(parts, dict):
+            parts = parts.get("train")
+        seen = json.dumps(parts)
         if both := [name for name in participants if f'"{name}"' in seen]:
             raise UserError(
-                f"{path} was trained or validated on {', '.join(both)}, who would be tested with it\n"
+                f"{path} was {what} on {', '.join(both)}, who would be {verb} with it\n"
                 "  train it again with this table of folds: train.py"
             )
 

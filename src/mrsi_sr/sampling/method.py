@@ -22,7 +22,7 @@ from mrsi_sr.settings.method import (
     check_sizes_covered,
     size_of_role,
 )
-from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.settings.network import NetworkSettings, reads_neighbours
 from mrsi_sr.training.trained import check_same_scale, load_network
 
 
@@ -44,6 +44,7 @@ class Method:
         """
         self.name, self.settings, self.device, self.batch_size = name, settings, device, batch_size
         self.points = settings.points
+        self.neighbours = any(map(reads_neighbours, network_settings.values()))
         self._check(network_settings, weights, sizes)
         loaded = {
             role: load_network(

@@ -58,7 +58,8 @@ def sample_participant(
         for point in method.points
     }
     frame = slices.maps.shape[-1]
-    batches = Batches(slices, valid, measurements, Truncation(protocol, frame, method.device), factors)
+    truncation = Truncation(protocol, frame, method.device)
+    batches = Batches(slices, valid, measurements, truncation, factors, method.neighbours)
     number = sum(map(len, tasks.values()))
     maps, done, seconds, nfe = np.empty((number, frame, frame), np.float32), 0, 0.0, 0
     todo = [

@@ -21,6 +21,15 @@ ARRAYS = {  # kinds (NumPy's letters) and number of axes of each array in the fi
 TYPES = {"f4": np.float32, "bui4": bool, "bui3": bool}  # types that arrays of these kinds and axes are brought to
 
 
+def adjacent(slices: np.ndarray) -> np.ndarray:
+    """Positions of the slices below and above each of S slices, int [S, 2]; its own where there is none.
+
+    slices: index of each in the scan's matrix, int [S].
+    """
+    places = {int(number): place for place, number in enumerate(slices)}
+    return np.array([[places.get(k + step, place) for step in (-1, 1)] for k, place in places.items()])
+
+
 @dataclass(frozen=True)
 class ParticipantSlices:
     """S slices of a participant with M metabolites in a frame of N x N voxels; axes [..., x, y] are the NIfTI (i, j).

@@ -52,13 +52,8 @@ class MUNet(Settings):
         return self
 
 
-class DenoisingUNet(Settings):
-    """Denoising U-Net, for noise_prediction, and for adversarial with a truncation (TDPM's generator).
-
-    The defaults give 32,989,761 trainable parameters, 30,301,761 without the upscaling factor.
-    """
-
-    learns: ClassVar[tuple[str, ...]] = ("noise_prediction", "adversarial")
+class _Levels(Settings):
+    """Keys of the U-Nets with the denoiser's layers, and their rule."""
 
     channels: Annotated[list[Width], Field(min_length=1, max_length=7)] = Field(
         [64, 128, 192, 256], description="number of channels of each level; each level below has half the map size"
@@ -77,18 +72,11 @@ class DenoisingUNet(Settings):
         le=128,
         description="attention heads; a divisor of the channels of the deepest level and of levels with attention",
     )
-    upscaling_factor: bool = Field(True, description="conditioning on the upscaling factor")
     normalisation: Literal["group", "instance"] = Field(
         "group",
         description="statistics of the normalisation: of 32 groups of channels (fewer at narrow widths), or of each"
         " channel (as FTDDM words it)",
     )
-    mask: bool = Field(
-        True,
-        description="quality mask as an input; without it there is one input channel less (FTDDM table 3; noise stays"
-        " inside the mask)",
-    )
-    mri: bool = Field(True, description="T1 and FLAIR as inputs; without them there are two input channels less")
 
     @model_validator(mode="after")
     def _attention_fits(self) -> Self:
@@ -106,6 +94,23 @@ class DenoisingUNet(Settings):
                     f" attention, also of {width}",
                 )
         return self
+
+
+class DenoisingUNet(_Levels):
+    """Denoising U-Net, for noise_prediction, and for adversarial with a truncation (TDPM's generator).
+
+    The defaults give 32,989,761 trainable parameters, 30,301,761 without the upscaling factor.
+    """
+
+    learns: ClassVar[tuple[str, ...]] = ("noise_prediction", "adversarial")
+
+    upscaling_factor: bool = Field(True, description="conditioning on the upscaling factor")
+    mask: bool = Field(
+        True,
+        description="quality mask as an input; without it there is one input channel less (FTDDM table 3; noise stays"
+        " inside the mask)",
+    )
+    mri: bool = Field(True, description="T1 and FLAIR as inputs; without them there are two input channels less")
 
 
 class Flow(Settings):
@@ -136,7 +141,46 @@ class Flow(Settings):
     )
 
 
-ARCHITECTURES: dict[str, type[Settings]] = {"munet": MUNet, "denoising_unet": DenoisingUNet, "flow": Flow}
+class UNet(_Levels):
+    """U-Net with the denoiser's layers that makes maps: a regressor, and the networks of few evaluations.
+
+    The defaults give about as many parameters as the denoising U-Net with upscaling factor.
+    """
+
+    learns: ClassVar[tuple[str, ...]] = ("regression", "ensemble_score", "rectified_flow", "bridge", "shortcut")
+
+    neighbours: bool = Field(
+        False, description="low-resolution maps of the slices below and above as inputs (2.5-D); their own at the ends"
+    )
+    noise: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="length of the random vector that scales and shifts features, for ensemble_score; 0: none",
+    )
+    consistency: Literal["exact", "soft"] = Field(
+        "exact",
+        description="measured k-space in the map: exact, or soft, weighted by the measurement's noise as its %SD tell"
+        " (low_resolution refitted; without that noise soft is exact)",
+    )
+
+    @model_validator(mode="after")
+    def _noise_is_of_ensembles(self) -> Self:
+        if (self.noise > 0) != (self.objective == "ensemble_score"):
+            raise rule(
+                "noise",
+                f"is {self.noise} and objective {self.objective}: ensemble_score needs a random vector, others have"
+                " none",
+            )
+        return self
+
+
+ARCHITECTURES: dict[str, type[Settings]] = {
+    "munet": MUNet,
+    "denoising_unet": DenoisingUNet,
+    "flow": Flow,
+    "unet": UNet,
+}
 
 
 def map_sizes(channels: list[int]) -> list[int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mrsi_sr.settings import (
     architecture,
+    calibration,
     cohort,
     experiment,
     figure,
@@ -34,7 +35,8 @@ from mrsi_sr.settings.sampler import SAMPLERS
 CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
 MODULES = (
-    architecture, cohort, experiment, figure, lpips, method, network, objective, probe, reader_study, sampler, scans,
+    architecture, calibration, cohort, experiment, figure, lpips, method, network, objective, probe, reader_study,
+    sampler, scans,
 )  # fmt: skip
 KINDS = {  # heading of each kind, and its class
     "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),

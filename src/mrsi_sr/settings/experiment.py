@@ -18,6 +18,7 @@ from mrsi_sr.settings.base import (
     Sizes,
     Words,
 )
+from mrsi_sr.settings.calibration import Calibration
 from mrsi_sr.settings.errors import listed, rule
 from mrsi_sr.settings.figure import AnyFigure
 from mrsi_sr.settings.probe import Probe, Reading
@@ -259,6 +260,9 @@ class ExperimentSettings(Settings):
     figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
     reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
     probes: dict[Name, Probe] = Field({}, description="probes with planted and erased lesions by name")
+    calibration: Calibration | None = Field(
+        None, description="calibration of methods with repeated samples; null: none"
+    )
     hand_over: bool = Field(
         False,
         description="folder of the trained networks in `hand_over/`, to give to other sites; protocol clean",
@@ -273,6 +277,8 @@ class ExperimentSettings(Settings):
                     f"names {', '.join(getattr(self, key))}, but folds.test is false: expected none, since nobody is"
                     " tested",
                 )
+        if self.calibration and not self.folds.test:
+            raise rule("calibration", "is given, but folds.test is false: expected null, since nobody is tested")
         return self
 
     @model_validator(mode="after")

@@ -19,12 +19,14 @@ from mrsi_sr.settings.sampler import SAMPLERS, Sampler
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
 Weights = Literal["best", "last"]
+Part = Literal["test", "validation"]
 COSTLY = (
     "kind",
     "steps",
     "solver",
     "spacing",
 )  # keys of samplers of which a sweep's points would differ in cost or meaning
+TRAINED_ON = ("starting_noise", "bridge_noise")  # keys of samplers that must be those of their network's training
 AnySampler = Annotated[reduce(or_, SAMPLERS.values()), Field(discriminator="kind")]
 
 
@@ -46,7 +48,7 @@ class Sweep(Settings):
 
 
 class Subset(Settings):
-    """Part of the test participants' maps that a method samples."""
+    """Part of the participants' maps that a method samples."""
 
     participants: int | None = Field(
         None, ge=1, le=100_000, description="number of participants, those with the largest lesions first; null: all"
@@ -75,7 +77,12 @@ class MethodSettings(Settings):
     samples: int = Field(1, ge=1, le=10_000, description="number of samples of each map")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
     sweep: Sweep | None = Field(None, description="values of one key of the sampler; null: the sampler as it is")
-    subset: Subset = Field(Subset.of(), description="part of the test participants' maps that is sampled")
+    part: Part = Field(
+        "test",
+        description="participants of the fold that are sampled: test, or validation, by whom methods are chosen before"
+        " anybody is tested",
+    )
+    subset: Subset = Field(Subset.of(), description="part of these participants' maps that is sampled")
 
     @model_validator(mode="after")
     def _sweeps_over_a_key_of_the_sampler(self) -> Self:
@@ -198,6 +205,12 @@ def check_role(sampler: Sampler, role: str, network: NetworkSettings, where: str
         raise UserError(
             f"{where} makes the noisy map at truncation {truncation_of(network)}, but the sampler {kind} needs the map"
         )
+    for key in TRAINED_ON:
+        if hasattr(sampler, key) and getattr(network, key, None) not in (None, getattr(sampler, key)):
+            raise UserError(
+                f"{where} was trained with {key} {getattr(network, key)}, but the sampler {kind} has"
+                f" {getattr(sampler, key)}: expected the same"
+            )
     weighted = getattr(sampler, "adversarial_weight", None) is not None
     if has_sharpness(network) != weighted:
         raise UserError(

@@ -21,10 +21,11 @@ SAME_IN_ALL_FOLDS = ("architecture", "objective", "needs", "folds")
 class NetworkSettings(Settings):
     """Keys of every network. The settings of one combine these with the keys of its architecture and its objective."""
 
-    architecture: Literal["munet", "denoising_unet", "flow"] = Field(description="architecture of the network")
-    objective: Literal["regression", "adversarial", "likelihood", "noise_prediction"] = Field(
-        description="training objective of the network"
-    )
+    architecture: Literal["munet", "denoising_unet", "flow", "unet"] = Field(description="architecture of the network")
+    objective: Literal[
+        "regression", "adversarial", "likelihood", "noise_prediction", "ensemble_score", "rectified_flow", "bridge",
+        "shortcut",
+    ] = Field(description="training objective of the network")  # fmt: skip
     needs: dict[str, str] = Field({}, description="networks to be trained first, by their role in the objective")
     sizes: Sizes | None = Field(
         None, description="low-resolution sizes to train on, as of a single-scale network; null: the experiment's"
@@ -135,6 +136,11 @@ def truncation_of(network: NetworkSettings) -> int | None:
 def has_sharpness(network: NetworkSettings) -> bool:
     """Whether a network is conditioned on the adversarial weight."""
     return getattr(network, "sharpness", False)
+
+
+def reads_neighbours(network: NetworkSettings) -> bool:
+    """Whether a network is conditioned on the slices below and above."""
+    return getattr(network, "neighbours", False)
 
 
 def check_metabolites(network: NetworkSettings, metabolites: list[str], where: str = "") -> None:

@@ -1,7 +1,7 @@
 """Settings of the objectives: what a network learns, and which networks it needs for that."""
 
 import json
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,11 +12,14 @@ Pair = Annotated[list[Annotated[float, Field(ge=0, le=1000)]], Field(min_length=
 
 
 class Regression(Settings):
-    """Objective (1 - alpha) L1 + alpha (1 - MS-SSIM)."""
+    """Objective (1 - alpha) x distance + alpha (1 - MS-SSIM)."""
 
     needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     alpha: float = Field(0.84, ge=0, le=1, description="share of the structural loss")
+    distance: Literal["l1", "l2"] = Field(
+        "l1", description="distance of values: mean absolute (l1) or mean squared (l2) difference"
+    )
 
 
 Truncation = Annotated[int, Field(ge=1, le=10_000)]
@@ -122,9 +125,69 @@ class NoisePrediction(_OfChain):
     )
 
 
+MEAN = {"mean": ("regression",)}  # role of the trained network whose map is the centre
+
+
+class EnsembleScore(Settings):
+    """Objective: almost-fair CRPS and energy score of a few members around the map of a trained regressor."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = MEAN
+
+    members: int = Field(2, ge=2, le=8, description="number of members drawn of each map")
+    fairness: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="share of the fair CRPS, the rest is the usual one: without it members may agree by chance",
+    )
+    energy_weight: float = Field(
+        1.0, ge=0, le=10**6, description="weight of the fair energy score of whole maps; 0: CRPS of voxels alone"
+    )
+
+
+StartingNoise = Annotated[float, Field(gt=0, le=10)]
+
+
+class RectifiedFlow(Settings):
+    """Objective: velocity from the map of a trained regressor, with noise, to the true map on straight paths."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = MEAN
+
+    starting_noise: StartingNoise = Field(
+        0.1, description="standard deviation of the noise at the start, in what was not measured, for maps with range 1"
+    )
+
+
+class Bridge(Settings):
+    """Objective: true map from any point of a Brownian bridge between it and the zero-filled map (I2SB)."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    bridge_noise: StartingNoise = Field(
+        0.1, description="diffusion coefficient: the bridge's standard deviation is half of it in the middle"
+    )
+
+
+class Shortcut(Settings):
+    """Objective: velocity from pure noise to the map for steps of several lengths (shortcut model)."""
+
+    needed_roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    consistent_share: float = Field(
+        0.25, gt=0, lt=1, description="share of a batch whose long steps learn to equal two of half the length"
+    )
+    halvings: int = Field(
+        3, ge=1, le=10, description="number of halvings of the longest step: 3 for lengths 1, 1/2, 1/4, 1/8"
+    )
+
+
 OBJECTIVES: dict[str, type[Settings]] = {
     "regression": Regression,
     "adversarial": Adversarial,
     "likelihood": Likelihood,
     "noise_prediction": NoisePrediction,
+    "ensemble_score": EnsembleScore,
+    "rectified_flow": RectifiedFlow,
+    "bridge": Bridge,
+    "shortcut": Shortcut,
 }

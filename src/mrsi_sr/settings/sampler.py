@@ -196,6 +196,66 @@ class FlowSample(Sampler):
     temperature: Temperature = Field(0.8, description="factor of the standard deviation of the latents")
 
 
+AROUND_MEAN = {"mean": ("regression",)}
+
+
+class EnsembleMember(Sampler):
+    """One evaluation of a noise-conditioned network around a regressor's map: a member of an ensemble."""
+
+    networks: ClassVar[Roles] = {"network": ("ensemble_score",), **AROUND_MEAN}
+    evaluations: ClassVar[str] = "2"
+
+    kind: Literal["ensemble_member"]
+
+
+class RectifiedFlow(Sampler):
+    """A few straight steps from a regressor's map, with noise in what was not measured (Liu et al. 2023)."""
+
+    networks: ClassVar[Roles] = {"network": ("rectified_flow",), **AROUND_MEAN}
+    evaluations: ClassVar[str] = "1 + least_steps to 1 + most_steps"
+
+    kind: Literal["rectified_flow"]
+    starting_noise: float = Field(
+        0.1, gt=0, le=10, description="standard deviation of the noise at the start; that of the network's training"
+    )
+    least_steps: int = Field(2, ge=1, le=100, description="number of steps where half of each axis was measured")
+    most_steps: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="bound of the number of steps, which is the binary logarithm of the upscaling factor, rounded up",
+    )
+
+    @model_validator(mode="after")
+    def _least_is_not_most(self) -> Self:
+        if self.least_steps > self.most_steps:
+            raise rule("least_steps", f"is {self.least_steps}, expected at most most_steps, which is {self.most_steps}")
+        return self
+
+
+class Bridge(Sampler):
+    """A few steps of a Brownian bridge from the zero-filled map to the true one (I2SB, Liu et al. 2023)."""
+
+    networks: ClassVar[Roles] = {"network": ("bridge",)}
+    evaluations: ClassVar[str] = "steps"
+
+    kind: Literal["bridge"]
+    steps: Steps = Field(4, description="number of evenly spaced steps")
+    bridge_noise: float = Field(
+        0.1, gt=0, le=10, description="diffusion coefficient of the bridge; that of the network's training"
+    )
+
+
+class Shortcut(Sampler):
+    """Steps of a shortcut model from pure noise (Frans et al. 2025; for MRSI Marshall et al. 2026)."""
+
+    networks: ClassVar[Roles] = {"network": ("shortcut",)}
+    evaluations: ClassVar[str] = "steps"
+
+    kind: Literal["shortcut"]
+    steps: Literal[1, 2, 4, 8, 16, 32, 64, 128] = Field(4, description="number of steps, each of length 1/steps")
+
+
 SAMPLERS: dict[str, type[Sampler]] = {
     "zero_filled": ZeroFilled,
     "single_pass": SinglePass,
@@ -205,4 +265,8 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "tdpm": Tdpm,
     "ftddm": Ftddm,
     "flow": FlowSample,
+    "ensemble_member": EnsembleMember,
+    "rectified_flow": RectifiedFlow,
+    "bridge": Bridge,
+    "shortcut": Shortcut,
 }

@@ -19,7 +19,7 @@ from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import SlicesInFiles, files_of
 from mrsi_sr.settings.errors import listed
-from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed
+from mrsi_sr.settings.network import NetworkSettings, check_metabolites, check_needed, reads_neighbours
 from mrsi_sr.training.loop import TrainingResult, train
 from mrsi_sr.training.trained import check_same_scale, load_network
 
@@ -34,9 +34,12 @@ class FoldMaps:
     @classmethod
     def read(
         cls, slices: Sequence[Path], table: Path, fold: int, protocol: str, low_resolution: str, sizes: Sequence[int],
-        device: torch.device,
+        device: torch.device, neighbours: bool,
     ) -> "FoldMaps":  # fmt: skip
-        """Read the fold's participants from the table of folds, and their maps from their files of slices."""
+        """Read the fold's participants from the table of folds, and their maps from their files of slices.
+
+        neighbours: whether conditions have the slices below and above.
+        """
         rows, files = folds.read(table), {}
         for part in ("train", "validation"):
             files[part] = files_of(folds.participants_of(rows, fold, part), slices)
@@ -46,7 +49,7 @@ class FoldMaps:
         for part, paths in files.items():
             factors = maps["train"].factors if maps else None
             maps[part] = MapsOnDevice(
-                SlicesInFiles(list(paths.values())), protocol, sizes, device, factors, low_resolution
+                SlicesInFiles(list(paths.values())), protocol, sizes, device, factors, low_resolution, neighbours
             )
         log.info("fold %d: %d maps to train on, %d to validate on", fold, *map(len, maps.values()))
         return cls(files, maps)
@@ -75,7 +78,8 @@ def train_fold(
     sizes = sorted(settings.sizes or sizes)
     check_sizes(sizes)
     provenance = Provenance(settings.plain(), code=training.code(settings, needed.values(), low_resolution))
-    data = FoldMaps.read(slices, table, fold, protocol, low_resolution, sizes, device)
+    neighbours = any(map(reads_neighbours, (settings, *needed.values())))
+    data = FoldMaps.read(slices, table, fold, protocol, low_resolution, sizes, device, neighbours)
     metabolites = data.maps["train"].metabolites
     check_metabolites(settings, metabolites)
     identity = {

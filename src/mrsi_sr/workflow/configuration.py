@@ -30,12 +30,14 @@ from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_meta
 from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.consistency import (
+    check_calibration,
     check_circle,
     check_cohort,
     check_conditioned,
     check_levels,
     check_metabolites_of_method,
     check_metrics,
+    check_one_part,
     check_panels,
     check_probe,
     check_readers_images,
@@ -180,7 +182,7 @@ class Configuration:
     @cached_property
     def _trained(self) -> dict[str, list[str]]:
         used = {
-            name: [network for method in each.methods for network in self.methods[method].networks.values()]
+            name: [network for method in _methods_of(each) for network in self.methods[method].networks.values()]
             for name, each in self.experiments.items()
         }
         return {experiment: self._with_needed(networks) for experiment, networks in used.items()}
@@ -243,6 +245,8 @@ class Configuration:
             check_readers_images(study, experiment, self.methods, f"{where}.reader_studies.{name}")
         for name, probe in experiment.probes.items():
             check_probe(probe, experiment, self.methods, self.cohort.metabolites, f"{where}.probes.{name}")
+        if experiment.calibration:
+            check_calibration(experiment.calibration, self.methods, f"{where}.calibration.methods")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")
         for fold in experiment.folds.run:
             check_known(fold, range(1, experiment.folds.number + 1), f"{where}.folds.run")
@@ -276,6 +280,7 @@ class Configuration:
                 check_known(point, self.methods[method].points, f"{where}: the point of {method}")
             for size in sizes:
                 check_known(size, self._sizes_of(method, experiment), f"{where}: the size of {method}")
+        check_one_part([split_point(name)[0] for name in names], self.methods, where)
 
     def _check_network(self, name: str) -> None:
         """What a network needs exists and fits, and is not needed in a circle; so do its sizes and folds."""
@@ -313,3 +318,8 @@ class Configuration:
     def _differing_folds(self, *networks: str) -> list[int | None]:
         """Each fold in which one of these networks has settings of its own, and None for all other folds."""
         return [None, *sorted({fold for name in networks for fold in self.networks[name].folds})]
+
+
+def _methods_of(experiment: ExperimentSettings) -> list[str]:
+    """Methods that an experiment compares or calibrates."""
+    return [*experiment.methods, *(experiment.calibration.all_methods if experiment.calibration else [])]

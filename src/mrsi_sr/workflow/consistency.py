@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mrsi_sr.cli import UserError
 from mrsi_sr.lcmodel.metabolites import metabolite_parts
 from mrsi_sr.lcmodel.names import voxel_names
+from mrsi_sr.settings.calibration import MAY_DIFFER, Calibration
 from mrsi_sr.settings.cohort import CohortSettings, QualitySettings
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings
@@ -87,6 +88,8 @@ def check_readers_images(
         check_known(name, experiment.methods, f"{where}.{key}")
         if methods[name].sweep is not None:
             raise UserError(f"{where}.{key} is {name}, which has a sweep: expected a method with one map of each kind")
+        if methods[name].part != "test":
+            raise UserError(f"{where}.{key} is {name}, which samples {methods[name].part} participants: expected test")
         for size in study.sizes:
             check_known(size, methods[name].sizes or experiment.evaluate_sizes, f"{where}.sizes: the size of {name}")
 
@@ -111,6 +114,41 @@ def check_probe(
         check_known(metabolite, metabolites, f"{where}.subset.metabolites")
 
 
+def check_calibration(calibration: Calibration, methods: Mapping[str, PlannedMethod], where: str) -> None:
+    """Raise UserError for a calibrated method with a sweep, or one whose counterpart samples in another way."""
+    for name, counterpart in calibration.methods.items():
+        if methods[name].sweep is not None:
+            raise UserError(f"{where} has {name}, which has a sweep: expected a method whose samples are one ensemble")
+        for each, part in ((name, "test"), (counterpart, "validation")):
+            if each is not None and methods[each].part != part:
+                raise UserError(f"{where}.{name}: {each} samples {methods[each].part} participants, expected {part}")
+        if counterpart is None:
+            continue
+        own, other = (
+            {key: value for key, value in methods[each].settings.plain().items() if key not in MAY_DIFFER}
+            for each in (name, counterpart)
+        )
+        if differing := [key for key in own if own[key] != other[key]]:
+            raise UserError(
+                f"{where}.{name} is {counterpart}, which has another {listed(differing)} than {name}: expected equal"
+                f" settings but for {listed(MAY_DIFFER)}, as of {{like: {name}, part: validation}}"
+            )
+
+
+def check_one_part(names: Sequence[str], methods: Mapping[str, PlannedMethod], where: str) -> str:
+    """Part of the folds, test or validation, that all these methods sample. Raises UserError where they differ."""
+    by_part: dict[str, list[str]] = {}
+    for name in names:
+        by_part.setdefault(methods[name].part, []).append(name)
+    if len(by_part) > 1:
+        parts = [f"{listed(each)} of {part} participants" for part, each in by_part.items()]
+        raise UserError(
+            f"{where} shows methods of different participants: {'; '.join(parts)}\n"
+            "  list methods of one `part` only, and the others in a table or figure of their own"
+        )
+    return next(iter(by_part))
+
+
 def check_panels(methods: list[str], where: str) -> None:
     """Raise UserError where a figure would show more methods than a page has room for."""
     if len(methods) > MOST_PANELS:
@@ -126,7 +164,7 @@ def check_sizes_fit(sizes: list[int], frame: int, where: str) -> None:
 
 def check_levels(network: NetworkSettings, frame: int, where: str) -> None:
     """Raise UserError where a network halves the frame more often than it can be halved."""
-    key = {"denoising_unet": "channels", "flow": "levels"}.get(network.architecture)
+    key = {"denoising_unet": "channels", "unet": "channels", "flow": "levels"}.get(network.architecture)
     if key is None:  # a munet's halvings are those of every frame
         return
     levels = len(network.channels) if key == "channels" else network.levels

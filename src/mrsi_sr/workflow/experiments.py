@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrsi_sr.cli import UserError
+from mrsi_sr.maps.folds import Row
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.errors import check_known, listed
 from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
 from mrsi_sr.settings.figure import ShownMap
+from mrsi_sr.settings.method import split_point
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.workflow.cohort import CohortPlan, comma
 from mrsi_sr.workflow.configuration import Configuration
@@ -33,14 +35,17 @@ class ExperimentPlan(CohortPlan):
             if fold is None or fold in experiment.folds.run:
                 self._check_experiment(name, experiment)
 
-    def tested(self, name: str) -> list[str]:
-        """Participants whom an experiment tests in the folds that are run."""
+    def divided(self, name: str) -> list[Row]:
+        """Part of every participant of an experiment in every fold."""
         from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
 
-        experiment = self.configuration.experiment(name)
         chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
-        rows = [row for row in divide(chosen, _division(experiment)) if row.part == "test"]
-        return [row.participant for row in rows if row.fold in experiment.folds.run]
+        return divide(chosen, _division(self.configuration.experiment(name)))
+
+    def tested(self, name: str) -> list[str]:
+        """Participants whom an experiment tests in the folds that are run."""
+        folds = self.configuration.experiment(name).folds.run
+        return [row.participant for row in self.divided(name) if row.part == "test" and row.fold in folds]
 
     @staticmethod
     def untracked(answer: Callable) -> Callable:
@@ -141,25 +146,26 @@ class ExperimentPlan(CohortPlan):
     # --- inside
 
     def _check_experiment(self, name: str, experiment: ExperimentSettings) -> None:
-        from mrsi_sr.maps.cross_validation import divide  # late: every job reads the plan, and needs no numpy for it
-
         where = f"experiments.{name}"
         check_participants(experiment, list(self.scans), where)
-        chosen = {participant: self.scans[participant]["fold"] for participant in self.participants_of(name)}
         try:
-            parts = divide(chosen, _division(experiment))
+            parts = self.divided(name)
         except UserError as error:
             raise UserError(f"{where}.folds: {error}") from None
         for figure_name, figure in experiment.figures.items():
             fold = figure.fold or experiment.folds.run[0]
-            tested = [row.participant for row in parts if (row.fold, row.part) == (fold, "test")]
+            first, _ = split_point((figure.all_methods or experiment.methods)[0])
+            part = self.configuration.planned_method(first).part
+            sampled = [row.participant for row in parts if (row.fold, row.part) == (fold, part)]
             for shown in figure.shown_maps:
-                self._check_shown_map(shown, tested, f"{where}.figures.{figure_name}", fold)
+                self._check_shown_map(
+                    shown, sampled, f"{where}.figures.{figure_name}", f"the {part} participants of fold {fold}"
+                )
 
-    def _check_shown_map(self, shown: ShownMap, tested: list[str], where: str, fold: int) -> None:
-        """Raise UserError where a figure shows a participant who is not tested, or a slice that no scan has."""
-        if shown.participant not in (None, *tested):
-            raise UserError(f"{where}: the participant is {shown.participant}, but fold {fold} tests {listed(tested)}")
+    def _check_shown_map(self, shown: ShownMap, sampled: list[str], where: str, part: str) -> None:
+        """Raise UserError where a figure shows a participant who is not sampled, or a slice that no scan has."""
+        if shown.participant not in (None, *sampled):
+            raise UserError(f"{where}: the participant is {shown.participant}, but {part} are {listed(sampled)}")
         first, last = self.fitted_slices()
         if shown.slice is not None and not first <= shown.slice <= last:
             raise UserError(f"{where}: the slice is {shown.slice}, but the scans have the slices {first} to {last}")

@@ -72,6 +72,9 @@ class Lineage:
                 plan.probes.settings, plan.probes.sizes, plan.fold, plan.seed, plan.protocol,
             ],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
+            "calibrate": [
+                plan.slices, plan.metrics, plan.intervals, plan.calibration_flags, plan.fold, plan.seed, plan.protocol,
+            ],
         }  # fmt: skip
 
     def before(self, rule: str, wildcards) -> str:
@@ -119,6 +122,11 @@ class Lineage:
                     ("sample", {key: getattr(wildcards, key) for key in ("experiment", "fold", "method")}),
                     *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards)),
                 ]
+            case "calibrate":
+                samplings = [("sample", place) for place in plan.calibrated_with(wildcards)]
+                return [*_data(wildcards), *samplings, *(("lpips_weights", {}) for _ in plan.lpips.index(wildcards))]
+            case "calibration_report":
+                return [("calibrate", place) for place in plan.calibrated(wildcards)]
             case "hand_over":
                 return [*_data(wildcards), *map(_training, plan.networks_handed_over(wildcards))]
             case "super_resolve":

@@ -65,7 +65,7 @@ def blank_condition(frame: int) -> Condition:
     return Condition(
         low_resolution=image, kspace=truncation.measure(image, size), truncation=truncation,
         mask=torch.ones_like(image), t1=contrast, flair=contrast, size=size, metabolite=torch.tensor([0]),
-        adversarial_weight=torch.zeros(1),
+        adversarial_weight=torch.zeros(1), neighbours=torch.zeros(1, 2, frame, frame),
     )  # fmt: skip
 
 

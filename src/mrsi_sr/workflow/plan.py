@@ -9,6 +9,7 @@ from mrsi_sr.results.code import PACKAGE, code_of
 from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.workflow import participants
+from mrsi_sr.workflow.calibrations import CalibrationPlan
 from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
@@ -24,7 +25,7 @@ SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check"}
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
-class Plan(PagePlan):
+class Plan(CalibrationPlan, PagePlan):
     """Files and parameters of all rules. Methods that depend on a job take Snakemake's wildcards."""
 
     def __init__(self, raw: dict, rows: list[dict[str, str]] | None = None, scans: list[dict[str, str]] | None = None):

@@ -11,12 +11,14 @@ from mrsi_sr.settings.network import PlannedNetwork
 def used_methods(
     raw: dict[str, Any], experiments: dict[str, ExperimentSettings], metabolites: list[str]
 ) -> dict[str, PlannedMethod]:
-    """The methods that experiments compare, in the configuration's order."""
+    """The methods that experiments compare or calibrate, in the configuration's order."""
     used = set()
     for name, experiment in experiments.items():
-        for method in experiment.methods:
-            check_known(method, raw, f"experiments.{name}.methods")
-            used.add(method)
+        calibrated = experiment.calibration.all_methods if experiment.calibration else []
+        for key, methods in (("methods", experiment.methods), ("calibration.methods", calibrated)):
+            for method in methods:
+                check_known(method, raw, f"experiments.{name}.{key}")
+                used.add(method)
     return {
         name: PlannedMethod.checked(_over_all_metabolites(raw[name], metabolites), f"methods.{name}")
         for name in raw

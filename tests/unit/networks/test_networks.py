@@ -4,9 +4,9 @@ from torch.nn.functional import conv3d, instance_norm, interpolate, max_pool2d
 from toy_maps import architecture, toy_batch
 
 from mrsi_sr import networks
-from mrsi_sr.networks.denoising_unet import group_count
 from mrsi_sr.networks.layers import SlabConvolution, Unit, VectorisedPReLU
 from mrsi_sr.networks.munet import halved
+from mrsi_sr.networks.unet_layers import group_count
 
 torch.set_num_threads(1)
 

@@ -68,6 +68,13 @@ def test_scores_of_scans_prepared_in_different_ways_are_refused_even_where_folds
         check(*records, mix_folds=True)
 
 
+def test_scores_of_test_and_of_validation_participants_never_stand_in_one_table():
+    own = [record("munet", 1, part="validation"), record("sharp", 1, part="validation")]
+    assert check(*own) == []
+    with pytest.raises(UserError, match="munet of validation participants; sharp of test participants"):
+        check(own[0], record("sharp", 1), mix_folds=True)
+
+
 @pytest.mark.parametrize("unknown", [{}, {"quality": None}, {"slices": {"max_slices": 9}}])
 def test_scores_of_slices_without_a_record_are_compared_in_what_is_known_of_them(unknown):
     known = {"slices": {"max_slices": 9}, "quality": {"min_snr": 5}}

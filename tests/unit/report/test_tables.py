@@ -49,6 +49,12 @@ def test_csv_has_one_row_per_method_and_size_with_numbers_in_columns_of_their_ow
     assert f"{munet.nrmse_mean:.3f}±{munet.nrmse_sd:.3f}" == cell(table, "munet", "nrmse", 8)
 
 
+def test_a_caption_says_where_participants_are_no_test_participants(table):
+    assert "; 2 participants, 6 maps" in table.caption
+    records = [each | {"sampling_settings": each["sampling_settings"] | {"part": "validation"}} for each in RECORDS]
+    assert "; 2 validation participants, 6 maps" in build(long_table(), records, SETTINGS).caption
+
+
 @pytest.mark.parametrize("write", [markdown, latex])
 def test_the_caption_says_where_the_figures_come_from(table, write):
     text = re.sub(r"\\(.)", r"\1", write(table))

@@ -1,10 +1,10 @@
-"""Every network of the papers' configuration trains, and every method samples, at toy size."""
+"""Every network of the papers and of our own study trains, and every method samples, at toy size."""
 
 import numpy as np
 import pytest
 import shrunk
 import torch
-from shrunk import PAPERS, Trainer
+from shrunk import STUDIES, Trainer
 from tiny_cohort import participant, truncate
 
 from mrsi_sr import networks
@@ -35,7 +35,7 @@ def measured(scan, tmp_path_factory):
     return Measurements(path, scan, "paper", SIZES)
 
 
-@pytest.mark.parametrize("name", PAPERS.networks)
+@pytest.mark.parametrize("name", STUDIES.networks)
 def test_every_network_trains(name, trainer):
     result = trainer.train(name)
     assert {row["part"] for row in result.losses} == {"train", "validation"}
@@ -46,7 +46,7 @@ def test_every_network_trains(name, trainer):
     assert any(not torch.equal(before[key], result.last[key]) for key in before)
 
 
-@pytest.mark.parametrize("name", PAPERS.methods)
+@pytest.mark.parametrize("name", STUDIES.methods)
 def test_every_method_samples(name, trainer, scan, measured):
     settings = shrunk.method_settings(name)
     method = trainer.method(name, settings, SIZES)
@@ -76,5 +76,9 @@ def evaluations(sampler: Sampler, walked: int | None) -> int:
         "dpm_solver": lambda: walked,
         "tdpm": lambda: 1 + walked,
         "ftddm": lambda: 1 + walked,
+        "ensemble_member": lambda: 2,
+        "rectified_flow": lambda: 3,  # the regressor's, and two steps at an upscaling factor of 4 or less
+        "bridge": lambda: sampler.steps,
+        "shortcut": lambda: sampler.steps,
     }
     return counts[sampler.kind]()

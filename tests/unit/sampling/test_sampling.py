@@ -308,7 +308,29 @@ def test_nobody_is_tested_with_a_network_that_was_trained_or_validated_on_them(p
     weights = weights_file(tmp_path, MUNET)
     record = tmp_path / "provenance.json"
     record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"]}}))
-    sampling.check_held_out(["sub-1"], [weights])
+    sampling.check_held_out(["sub-1"], [weights], "test")
     record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"], part: ["sub-1"]}}))
     with pytest.raises(UserError, match="was trained or validated on sub-1, who would be tested with it"):
-        sampling.check_held_out(["sub-1"], [weights])
+        sampling.check_held_out(["sub-1"], [weights], "test")
+
+
+def test_a_method_of_validation_participants_samples_those_and_nobody_that_its_networks_were_trained_on(tmp_path):
+    paths, record = write(tmp_path / "cohort"), tmp_path / "provenance.json"
+    settings = MethodSettings.of(
+        sampler={"kind": "single_pass"}, networks={"network": "munet"}, part="validation", samples=2
+    )
+
+    def sampled() -> dict:
+        sampling.sample_fold(
+            "own", settings, networks={"network": MUNET}, weights={"network": weights_file(tmp_path, MUNET)},
+            slices=paths["slices"], low_resolution=paths["low_resolution"], table=paths["folds"], fold=1,
+            protocol="clean", sizes=[4], batch_size=64, out=tmp_path / "out", device=CPU,
+        )  # fmt: skip
+        return json.loads((tmp_path / "out" / "provenance.json").read_text())
+
+    record.write_text(json.dumps({"participants": {"train": ["sub-1"], "validation": ["sub-2"]}}))
+    assert sampled()["participants"] == ["sub-2"]
+    assert [file.name for file in (tmp_path / "out").glob("*.npz")] == ["sub-2.npz"]
+    record.write_text(json.dumps({"participants": {"train": ["sub-2"], "validation": ["sub-1"]}}))
+    with pytest.raises(UserError, match="was trained on sub-2, who would be validated with it"):
+        sampled()

@@ -19,6 +19,7 @@ LENGTH = {"batch_size": 4, "decay": "none", "halve_epochs": None, "validate_ever
 CHANGES = {
     "munet": LENGTH | {"channels": 2, "iterations": 150, "learning_rate": 1e-2},
     "denoising_unet": LENGTH | {"channels": [16, 24], "attention_at": [32], "iterations": 600, "learning_rate": 2e-3},
+    "unet": LENGTH | {"channels": [16, 24], "attention_at": [32], "iterations": 400, "learning_rate": 2e-3},
     "flow": LENGTH | {"features": 8, "levels": 2, "steps": 2, "iterations": 400, "learning_rate": 2e-3},
     "adversarial": {"critic_steps": 1, "iterations": 300},
 }
@@ -41,6 +42,11 @@ METHODS = [
     "flow_only",
     "srflow",
     "flow_enhancer",
+    "regressor_l2",
+    "bridge_4",
+    "shortcut_4",
+    "ensemble",
+    "rectified",
 ]
 
 

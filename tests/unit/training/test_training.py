@@ -261,7 +261,7 @@ def test_the_configurations_shipped_hold_settings_that_training_takes(repository
         ({"validate_every": 5}, "validate_every is 5 iterations, .*but iterations is 4"),
         ({"iterations": None, "epochs": 100, "validate_every": 1000}, "validate_every is 1000 epochs, .*epochs is 100"),
         ({"learningrate": 1}, "learningrate is not a known key: did you mean learning_rate?"),
-        ({"architecture": "unet"}, 'architecture "unet" is not known: did you mean munet?'),
+        ({"architecture": "munett"}, 'architecture "munett" is not known: did you mean munet?'),
         ({"objective": "adverse"}, 'objective "adverse" is not known: did you mean adversarial?'),
         ({"objective": "noise_prediction"}, "alpha is not a known key"),
         ({"alpha": 1.5}, "alpha is 1.5, expected at most 1"),
@@ -294,7 +294,7 @@ def test_bad_settings_of_a_denoiser_are_named_too(change, message):
 
 
 def test_an_architecture_learns_its_own_objective():
-    shared = {key: value for key, value in MUNET.plain().items() if key not in ("alpha", "objective")}
+    shared = {key: value for key, value in MUNET.plain().items() if key not in ("alpha", "distance", "objective")}
     with pytest.raises(UserError, match="objective is noise_prediction, but the architecture munet learns regression"):
         network_settings(shared | {"objective": "noise_prediction"})
 

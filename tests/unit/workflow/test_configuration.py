@@ -145,3 +145,21 @@ def test_lpips_weights_have_one_source(raw, lpips):
     with pytest.raises(UserError, match="lpips needs one of archive"):
         Configuration.resolve(raw | {"lpips": lpips})
     assert Configuration.resolve(raw | {"lpips": {"archive": "a.tar.gz"}}).lpips.archive == "a.tar.gz"
+
+
+def test_methods_of_two_parts_of_a_fold_are_shown_apart(raw):
+    raw["methods"]["own"] = raw["methods"]["munet"] | {"part": "validation"}
+    toy = raw["experiments"]["toy"]
+    toy["methods"].append("own")
+    said = (
+        "tables.comparison shows methods of different participants: zero_filled, munet, ddpm of test participants; own"
+    )
+    with pytest.raises(UserError, match=said):
+        Configuration.resolve(raw)
+    others = toy["methods"][:-1]
+    toy["tables"] = {"comparison": {"methods": others}, "validated": {"methods": ["own"]}}
+    toy["figures"]["qualitative"]["methods"] = ["munet", "own"]
+    with pytest.raises(UserError, match=r"figures\.qualitative shows methods of different participants"):
+        Configuration.resolve(raw)
+    toy["figures"]["qualitative"]["methods"] = others
+    assert Configuration.resolve(raw).method("own").part == "validation"

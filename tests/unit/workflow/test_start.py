@@ -172,8 +172,14 @@ def test_the_column_fold_is_checked_before_anything_runs(cohort, folds, said):
 @pytest.mark.parametrize(
     ("figure", "said"),
     [
-        ({"participant": "p9"}, "figures.qualitative: the participant is p9, but fold 1 tests p0, p5"),
-        ({"participant": "p1"}, "figures.qualitative: the participant is p1, but fold 1 tests p0, p5"),
+        (
+            {"participant": "p9"},
+            "the participant is p9, but the test participants of fold 1 are p0, p5",
+        ),
+        (
+            {"participant": "p1"},
+            "the participant is p1, but the test participants of fold 1 are p0, p5",
+        ),
         ({"slice": 39}, "figures.qualitative: the slice is 39, but the scans have the slices 0 to 38"),
         ({"participant": "p0", "slice": 38}, None),
     ],
@@ -185,6 +191,18 @@ def test_a_figure_shows_a_test_participant_of_its_fold_and_a_slice_of_the_scan(c
         assert said in refused(plan.check_against_cohort)
     else:
         plan.check_against_cohort()
+
+
+def test_a_figure_of_a_method_of_validation_participants_shows_one_of_those(cohort, raw):
+    for method in raw["methods"].values():
+        method["part"] = "validation"
+    for participant, said in (("p0", "but the validation participants of fold 1 are p1"), ("p1", None)):
+        raw["experiments"]["toy"]["figures"]["qualitative"]["maps"] = [{"participant": participant}]
+        plan = cohort(**{f"p{k}": {"fold": str(k % 5 + 1)} for k in range(6)})
+        if said:
+            assert said in refused(plan.check_against_cohort)
+        else:
+            plan.check_against_cohort()
 
 
 @pytest.mark.parametrize(

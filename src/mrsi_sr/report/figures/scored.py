@@ -94,6 +94,7 @@ def read(metrics: Sequence[str | Path], provenance: Sequence[Path], settings: Fi
         configuration=fingerprint(*facts),
         participants=values.participant.nunique(),
         maps=len(values[["fold", "participant", "slice", "metabolite"]].drop_duplicates()),
+        part=parts[0].facts["part"],
     )
     fixed = terms([each for each in shown if not each["sampling_settings"].get("sweep")], settings.labels)
     missing = parts[0].facts["not_available"]

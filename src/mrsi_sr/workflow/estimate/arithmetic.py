@@ -70,11 +70,15 @@ class Counted:
                 critic = critic_pass(settings.critic_channels)
                 steps = settings.critic_steps * (own.forward + CRITIC_PASSES * critic)
                 return FORWARD_AND_BACK * own.forward + CRITIC_IN_LOSS * critic + steps
-        return FORWARD_AND_BACK * own.forward
+            case "ensemble_score":
+                return FORWARD_AND_BACK * settings.members * own.forward + self._forward(needed)
+            case "shortcut":
+                return (FORWARD_AND_BACK + 2 * settings.consistent_share) * own.forward  # two halves of a long step
+        return FORWARD_AND_BACK * own.forward + self._forward(needed)
 
     def validation(self, settings: NetworkSettings, needed: Mapping[str, NetworkSettings]) -> float:
         """Operations of a validation for each of its maps."""
-        if settings.objective != "likelihood":
+        if settings.objective in ("regression", "adversarial", "noise_prediction"):
             return self.passes(settings).forward
         return (self.iteration(settings, {}) / FORWARD_AND_BACK) + self._forward(needed)
 
@@ -91,6 +95,9 @@ def evaluations(sampler: Sampler, by_role: Mapping[str, NetworkSettings]) -> dic
     """Number of evaluations of each role's network for one sample of one map; of networks for sizes, their mean."""
     if sampler.kind == "zero_filled":
         return {}
+    if "network" in by_role and "denoiser" not in by_role:
+        steps = getattr(sampler, "most_steps", getattr(sampler, "steps", 1))
+        return dict.fromkeys(by_role, 1) | {"network": steps}
     if "denoiser" not in by_role:
         sizes = sum(role.startswith("size_") for role in by_role) or 1
         return dict.fromkeys(by_role, 1 / sizes)

@@ -34,8 +34,9 @@ class Device:
 
 
 def _gpu(name: str, factor: float, measured: str) -> Device:
-    training = {"munet": 10.7, "denoising_unet": 25, "flow": 15}
-    sampling = {"munet": 4.6, "denoising_unet": 59, "flow": 15}  # a flow's was not measured: that of its training
+    training = {"munet": 10.7, "denoising_unet": 25, "unet": 25, "flow": 15}  # a unet's layers are the denoiser's
+    # A flow's was not measured: that of its training.
+    sampling = {"munet": 4.6, "denoising_unet": 59, "unet": 59, "flow": 15}
     scaled = [{key: value * factor for key, value in rates.items()} for rates in (training, sampling)]
     return Device(name, True, *scaled, measured)
 
@@ -45,8 +46,8 @@ DEVICES = {
     "h200": _gpu("NVIDIA H200", 1.0, "taken to be an H100's"),
     "a100": _gpu("NVIDIA A100", 312 / 989, "an H100's, in the ratio of the cards' bfloat16 peaks"),
     "cpu": Device(
-        "CPU", False, {"munet": 0.040, "denoising_unet": 0.083, "flow": 0.069},
-        {"munet": 0.047, "denoising_unet": 0.090, "flow": 0.071},
+        "CPU", False, {"munet": 0.040, "denoising_unet": 0.083, "unet": 0.083, "flow": 0.069},
+        {"munet": 0.047, "denoising_unet": 0.090, "unet": 0.090, "flow": 0.071},
         "measured on a core of an AMD EPYC (docs/performance.md)",
     ),
 }  # fmt: skip

@@ -182,8 +182,9 @@ class Estimate:
         return self._maps.in_fold(self._chosen.get(name, {}), settings, fold_of(job.wildcards["fold"])).get(part, [])
 
     def _maps_sampled(self, job: Job) -> float:
-        method, sizes = job.wildcards["method"], self._configuration.sizes_of(job.wildcards["experiment"], job.name)
-        return self._maps.sampled(self._participants(job, "test"), self._configuration.method(method), sizes)
+        method = self._configuration.method(job.wildcards["method"])
+        sizes = self._configuration.sizes_of(job.wildcards["experiment"], job.name)
+        return self._maps.sampled(self._participants(job, method.part), method, sizes)
 
     def _slices_bytes(self, job: Job) -> float:
         """Size of a participant's slices: maps with their validity, and two MRI of three slices three times as fine."""
