@@ -12,6 +12,7 @@ from mrsi_sr.results.files import checksum
 from mrsi_sr.settings.method import at_point
 
 FRAME = 64
+ONCE = {"samples": 1, "draws": 1, "part": "test"}
 
 
 class Map(NamedTuple):
@@ -64,6 +65,6 @@ def record(method: str, fold: int, file: Path, *, nfe: float = 1, points=None, *
         "method": method, "fold": fold, "seed": 1, "networks": {}, "training": {}, "nfe": nfe, "parameters": 0,
         "settings": {"lpips_weights": {}, "lpips_reason": "no weights are given"}, "code": {}, "inputs_sha256": {},
         "made_from": {}, "outputs_sha256": {file.name: checksum(file)}, "frame": FRAME, "sampling_device": "a CPU",
-        "sampling_settings": {"sampler": {"kind": "any"}, "networks": {}, "samples": 1, "part": "test"} | settings,
+        "sampling_settings": {"sampler": {"kind": "any"}, "networks": {}} | ONCE | settings,
         "seconds_per_slice": 0.1,
     }  # fmt: skip

@@ -41,6 +41,7 @@ def participant(name: str = "sub-1", seed: int = 1, lesion: bool = True, whole: 
 def measured(slices: ParticipantSlices, sizes=SIZES, protocol: str = "clean") -> Measurements:
     """Truncations of a participant's maps."""
     measurements, truncation = Measurements.__new__(Measurements), Truncation(protocol, FRAME)
+    measurements.refitted = False
     maps = torch.from_numpy(slices.maps).flatten(0, 1)[:, None]
     measurements.kspace = {n: truncation.measure(maps, n).view(slices.maps.shape).numpy() for n in sizes}
     return measurements

@@ -21,6 +21,7 @@ class SamplingSettings(BaseModel):
     sampler: dict[str, Any]
     networks: dict[str, str]
     samples: PositiveInt
+    draws: PositiveInt
     part: str
 
 

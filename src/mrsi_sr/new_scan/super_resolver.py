@@ -25,7 +25,6 @@ FED = {  # what networks are given, by whether they learned from measurements of
     True: "the scan as it was acquired, zero-filled",
     False: "the scan's zero-filled maps, masked and measured again, as those that the networks learned from",
 }
-DRAW_NO_NOISE = ("zero_filled", "single_pass")  # samplers whose samples of one network are equal
 
 
 class SuperResolver:
@@ -71,9 +70,9 @@ class SuperResolver:
 
         A method that draws no noise has one of each of its networks: more would be equal, and seem to be certain.
         """
-        networks, kind = len(self.methods), self.settings.sampler.kind
-        if kind in DRAW_NO_NOISE:
-            most = 1 if kind == "zero_filled" else networks
+        networks, draws = len(self.methods), self.settings.draws
+        if not self.settings.sampler.is_random:
+            most = networks if self.settings.networks else 1
             if asked and asked > most:
                 log.warning("%s draws no noise: %d of %d samples is made, more are equal", self.name, most, asked)
             return min(asked or most, most)
@@ -82,6 +81,11 @@ class SuperResolver:
             log.warning(
                 "an ensemble of %d networks has %d samples: the others of its networks are not used", networks, number
             )
+        if draws > 1 and number > 1:
+            log.warning(
+                "each sample of %s is the mean of %d draws: the standard deviation of the samples is smaller than that"
+                " of single draws, by a factor of about the square root of %d", self.name, draws, draws,
+            )  # fmt: skip
         return number
 
     def __call__(
@@ -109,8 +113,9 @@ class SuperResolver:
                 check_mri(scan, f"the method {self.name}; {self._without_mri()}")
             samples = self.number_of_samples(samples)
             sampler = ScanSampler(
-                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
-            )
+                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution != "masked", seed=seed,
+                noisy=self.folder.low_resolution == "refitted",
+            )  # fmt: skip
             check_usable(scan, sampler.usable().cpu().numpy())
             if without := scan.measurement.without_noise(scan.metabolites):
                 log.warning(

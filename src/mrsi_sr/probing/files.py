@@ -53,6 +53,7 @@ class ProbeRecord(BaseModel):
     seed: NonNegativeInt
     protocol: str
     sizes: list[PositiveInt]
+    low_resolution: str
     participants: list[str]
     settings: dict[str, Any]
     sampling_settings: SamplingSettings

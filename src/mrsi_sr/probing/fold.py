@@ -17,7 +17,7 @@ from mrsi_sr.probing.participant import Findings, Probing
 from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, device_name
-from mrsi_sr.sampling.fold import check_held_out
+from mrsi_sr.sampling.fold import check_held_out, kind_of_scans
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of, participant_of
 from mrsi_sr.scan.subset import participants_in
@@ -48,7 +48,10 @@ def probe_fold(
     given, (slices, low_resolution) = slices, _files(participants, slices, low_resolution, probe)
     foreign = _foreign(list(slices), given) if "foreign" in probe.kinds else {}
     check_held_out(list(slices), weights.values(), settings.part)
-    identity = {"fold": fold, "protocol": protocol, "sizes": list(sizes)}
+    identity = {
+        "fold": fold, "protocol": protocol, "sizes": list(sizes),
+        "low_resolution": kind_of_scans(low_resolution.values()),
+    }  # fmt: skip
     method = Method(name, settings, dict(networks), dict(weights), **identity, device=device, batch_size=batch_size)
     inputs = dict.fromkeys([*weights.values(), *slices.values(), *low_resolution.values(), *foreign.values()])
     provenance = Provenance(probe.plain(), inputs, code=sampling.code(settings, networks.values(), __name__))

@@ -94,11 +94,14 @@ def terms(records: Iterable[dict], labels: dict[str, str]) -> str:
     records: provenance of scores, in the order of methods. labels: of the methods by name.
     """
     found: dict[str, dict[str, dict[str, None]]] = {}
+    records = list(records)
     for record in records:
         for term, value in _terms_of(record):
             label = labels.get(record["method"], record["method"])
             found.setdefault(term, {}).setdefault(value, {})[label] = None
-    return "; ".join(f"{term} {_by_method(values)}" for term, values in found.items())
+    drawn = {labels.get(each["method"], each["method"]): each["sampling_settings"]["draws"] for each in records}
+    means = [f"mean of {draws} draws ({label})" for label, draws in drawn.items() if draws > 1]
+    return "; ".join([*(f"{term} {_by_method(values)}" for term, values in found.items()), *means])
 
 
 def _terms_of(record: dict) -> Iterable[tuple[str, str]]:

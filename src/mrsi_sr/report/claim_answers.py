@@ -18,6 +18,7 @@ SCALE = {
 TRUNCATED = {
     "masked": "maps whose rejected voxels are zero",
     "filled": "maps whose rejected voxels inside the brain are interpolated",
+    "refitted": "low-resolution scans of the same participants, fitted anew",
 }
 TESTS = {"signed_rank": "Wilcoxon signed-rank test", "paired_t": "paired t-test"}
 CORRECTION = {"participant": "Holm's correction over all tests of the table", "map": "no correction, as published"}
@@ -177,6 +178,9 @@ def ensembles(study: Study) -> Answer:
     samples = {study.label(name): each["sampling_settings"]["samples"] for name, each in study.methods().items()}
     repeated = [f"{label} ({number})" for label, number in samples.items() if number > 1]
     more = f" Scores of repeated samples are averaged: {listed(repeated)}." if repeated else ""
+    draws = {study.label(name): each["sampling_settings"]["draws"] for name, each in study.methods().items()}
+    means = [f"{label} ({number})" for label, number in draws.items() if number > 1]
+    more += f" Maps that are means of several draws: {listed(means)}." if means else ""
     return f"None: a map is made by the networks of its own fold.{more}", ""
 
 

@@ -18,7 +18,7 @@ from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.experiment import ProbeTableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]
-SAME = ("settings", "protocol", "frame", "unit")  # keys of a record that all have in common
+SAME = ("settings", "protocol", "low_resolution", "frame", "unit")  # keys of a record that all have in common
 MEANS = (  # measures of which the table has the mean over maps or lesions: column, measure, kind of change
     ("dice", "dice", "lesion"),
     ("error", "error", "none"),
@@ -130,7 +130,7 @@ class Probed:
         on = "Results on phantoms, not on patients." if facts["phantom"] else ""
         experiment = f"Experiment {facts['experiment']}, protocol" if facts["experiment"] else "Protocol"
         return " ".join(filter(None, [
-            f"{experiment} {facts['protocol']}; cohort {cohort_in_words(facts['cohort'], facts['phantom'])};"
+            f"{experiment} {facts['protocol']}; {self.first['low_resolution']} low-resolution scans; cohort {cohort_in_words(facts['cohort'], facts['phantom'])};"
             f" {facts['folds']}; training seed {facts['seeds']}; {counted(facts['participants'], 'participant')},"
             f" {counted(facts['lesions'], 'planted lesion')} in maps of each size.", on,
             f"Configuration {facts['configuration']}.",

@@ -68,12 +68,20 @@ class Method:
         """Super-resolve a batch: maps [B, 1, H, W] in the condition's scale, and the number of network evaluations.
 
         noise(x): standard normal noise of x's shape, type and device. point: of the sweep, where the method has one.
+        Of a method with several draws, the maps are the means of as many that are drawn one after the other. In
+        protocol 'paper' each is clipped to the range that is meant, as published.
         """
         sampler = self.points[point]
         named = sampler.conditioned_metabolite
         metabolite = None if named is None else next(iter(self.metabolites.values())).index(named)
         condition = conditioned_on(condition, sampler.conditioned_size, metabolite)
-        return samplers.sampler_of(sampler.kind)(self.networks, condition, noise, **sampler.own)
+        draw, total, evaluations = samplers.sampler_of(sampler.kind), 0, 0
+        for _ in range(self.settings.draws):
+            maps, own = draw(self.networks, condition, noise, **sampler.own)
+            maps = maps.float()
+            total += maps.clamp(0, condition.ceiling) if condition.truncation.protocol == "paper" else maps
+            evaluations += own
+        return total / self.settings.draws, evaluations
 
     def factors_for(self, slices: ParticipantSlices) -> ScaleFactors:
         """The factors that scale a participant's maps, on the device.

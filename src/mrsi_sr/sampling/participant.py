@@ -74,9 +74,7 @@ def sample_participant(
         noise = MapNoise([_noise_key(method.settings.seed, slices, task) for task in batch])
         images, nfe, took = _timed(method, condition, noise, point)
         seconds += took
-        if protocol == "paper":
-            images = images.clamp(0, 1)
-        maps[done : done + len(batch)] = (images.float() * scale)[:, 0].cpu().numpy()
+        maps[done : done + len(batch)] = (images * scale)[:, 0].cpu().numpy()
         done += len(batch)
     return _arrays(maps, slices, tasks), {"maps": number, "seconds": seconds, "nfe": nfe}
 

@@ -25,7 +25,7 @@ from mrsi_sr.settings.probe import Probe, Reading
 from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
-LowResolution = Literal["masked", "filled"]
+LowResolution = Literal["masked", "filled", "refitted"]
 Region = Literal["mask", "frame"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Test = Literal["signed_rank", "paired_t"]
@@ -248,7 +248,8 @@ class ExperimentSettings(Settings):
     low_resolution: LowResolution = Field(
         "masked",
         description="maps that low-resolution ones are made of: masked (as published) or filled, their rejected voxels"
-        " inside the brain interpolated, as a scanner measures the whole brain",
+        " inside the brain interpolated, as a scanner measures the whole brain; refitted: low-resolution scans of the"
+        " participants that were fitted anew, instead of truncated maps",
     )
     sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
     evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
@@ -288,6 +289,16 @@ class ExperimentSettings(Settings):
                 "low_resolution",
                 "is filled, but folds.test is true, and test participants are measured as masked maps: expected"
                 " folds.test false; such networks are evaluated on scans, by super_resolve",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refitted_is_clean(self) -> Self:
+        if self.low_resolution == "refitted" and self.protocol == "paper":
+            raise rule(
+                "low_resolution",
+                "is refitted, but protocol paper scales maps by the full scan's maximum, and measures a line of k-space"
+                " (k = -n/2) that an even matrix does not tell from its conjugate: expected protocol clean",
             )
         return self
 

@@ -75,6 +75,13 @@ class MethodSettings(Settings):
         " for each role",
     )
     samples: int = Field(1, ge=1, le=10_000, description="number of samples of each map")
+    draws: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        description="number of draws of the sampler that each sample is the mean of, with the network evaluations of"
+        " all of them",
+    )
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of the sampling noise")
     sweep: Sweep | None = Field(None, description="values of one key of the sampler; null: the sampler as it is")
     part: Part = Field(
@@ -113,6 +120,17 @@ class MethodSettings(Settings):
             raise rule(
                 "networks",
                 f"names {listed(names)}, but the sampler {kind.kind} needs {listed(sorted(needed))}{also}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> Self:
+        """Only draws that differ have a mean of their own. At some points of a sweep they may be equal."""
+        if self.draws > 1 and not any(sampler.is_random for sampler in self.points.values()):
+            raise rule(
+                "draws",
+                f"is {self.draws}, but the sampler {self.sampler.kind} draws no noise with these settings: expected 1,"
+                " since all draws of a map are equal",
             )
         return self
 

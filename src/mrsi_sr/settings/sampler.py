@@ -49,6 +49,11 @@ class Sampler(Settings):
     )
 
     @property
+    def is_random(self) -> bool:
+        """Whether two draws of a map differ, each with noise of its own."""
+        return True
+
+    @property
     def own(self) -> dict:
         """Keyword arguments of the sampler's function."""
         return {key: getattr(self, key) for key in type(self).model_fields if key not in ("kind", *CONDITIONED)}
@@ -60,6 +65,10 @@ class ZeroFilled(Sampler):
     evaluations: ClassVar[str] = "0"
 
     kind: Literal["zero_filled"]
+
+    @property
+    def is_random(self) -> bool:
+        return False
 
 
 class SinglePass(Sampler):
@@ -77,6 +86,10 @@ class SinglePass(Sampler):
         description="adversarial weight that a network with sharpness is conditioned on: higher is sharper; null"
         " without sharpness",
     )
+
+    @property
+    def is_random(self) -> bool:
+        return False
 
 
 class _Clipped(Sampler):
@@ -184,6 +197,10 @@ class Ftddm(_Truncated):
     )
     temperature: Temperature = Field(0.9, description=f"tau_d, {TEMPERATURE}; dpm_solver adds none")
 
+    @property
+    def is_random(self) -> bool:
+        return self.flow_temperature > 0 or (self.temperature > 0 and self.solver == "ancestral")
+
 
 class FlowSample(Sampler):
     """A draw from a conditional normalizing flow of maps (FTDDM equation 11; flow enhancer section 2.4)."""
@@ -194,6 +211,10 @@ class FlowSample(Sampler):
 
     kind: Literal["flow"]
     temperature: Temperature = Field(0.8, description="factor of the standard deviation of the latents")
+
+    @property
+    def is_random(self) -> bool:
+        return self.temperature > 0
 
 
 AROUND_MEAN = {"mean": ("regression",)}
@@ -244,6 +265,10 @@ class Bridge(Sampler):
     bridge_noise: float = Field(
         0.1, gt=0, le=10, description="diffusion coefficient of the bridge; that of the network's training"
     )
+
+    @property
+    def is_random(self) -> bool:
+        return self.steps > 1
 
 
 class Shortcut(Sampler):

@@ -14,7 +14,7 @@ SWEPT = "value"
 def filled_in(
     label: str, method: MethodSettings, networks: Iterable[NetworkSettings], point: str = "", where: str = "the label"
 ) -> str:
-    """A label with values in place of {truncation}, {steps} and other keys, and the point's in place of {value}.
+    """A label with values in place of {steps}, {draws} and other keys, and the point's in place of {value}.
 
     The point of a sweep is added at the end where the label has no {value}; without a point, {value} is all of them.
     where: full name of the label, for errors.
@@ -23,6 +23,7 @@ def filled_in(
     sampler = method.points.get(point, method.sampler)  # without a point, a sweep's method as a whole
     known = {key: value for network in networks for key, value in network.plain().items() if value is not None}
     known |= {key: value for key, value in sampler.plain().items() if value is not None}
+    known |= {"draws": method.draws}
     known |= {SWEPT: point or ", ".join(method.points)} if method.sweep else {}
     try:
         parts = list(Formatter().parse(label))

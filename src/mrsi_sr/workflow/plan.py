@@ -20,8 +20,8 @@ from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
 
 CONTENTS = Path("results/.snakemake/contents.json")  # with Snakemake's own records: copied with the results
-# Rules whose script has another name: `snakemake check` is a target.
-SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check"}
+# Rules whose script has another name: `snakemake check` is a target, and one script measures both kinds of scans.
+SCRIPT_OF = {"check_scan": "check", "check_new_scan": "check", "truncate_refitted": "truncate"}
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 

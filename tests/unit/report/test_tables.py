@@ -55,6 +55,13 @@ def test_a_caption_says_where_participants_are_no_test_participants(table):
     assert "; 2 validation participants, 6 maps" in build(long_table(), records, SETTINGS).caption
 
 
+def test_a_caption_says_which_maps_are_means_of_draws(table):
+    assert "draws" not in table.caption
+    own = [each["sampling_settings"] | {"draws": 8 if each["method"] == "munet" else 1} for each in RECORDS]
+    records = [each | {"sampling_settings": changed} for each, changed in zip(RECORDS, own, strict=True)]
+    assert "mean of 8 draws (MUNet & co_1)" in build(long_table(), records, SETTINGS).caption
+
+
 @pytest.mark.parametrize("write", [markdown, latex])
 def test_the_caption_says_where_the_figures_come_from(table, write):
     text = re.sub(r"\\(.)", r"\1", write(table))
@@ -188,7 +195,11 @@ def test_a_network_without_a_record_of_its_training_leaves_the_time_open():
 
 def chain(method: str, network: dict, **sampler) -> dict:
     """A record of scores of a chain with these settings."""
-    settings = {"sampler": {"kind": "ancestral", "variance": "posterior"} | sampler, "networks": {"denoiser": method}}
+    settings = {
+        "sampler": {"kind": "ancestral", "variance": "posterior"} | sampler,
+        "networks": {"denoiser": method},
+        "draws": 1,
+    }
     return record("munet", 1, sampling_settings=settings, networks={"denoiser": network}) | {"method": method}
 
 
@@ -204,7 +215,8 @@ def test_the_caption_says_which_methods_differ_in_what_moves_a_score_by_itself()
     assert "temperature 0.9; bounds of the estimated clean map none" in terms([ftddm], labels)
     deterministic = chain("ftddm", unet, solver="dpm_solver", temperature=0.9, clip=None)
     assert "temperature" not in terms([deterministic], labels)  # it has no effect there
-    single = record("munet", 1, sampling_settings={"sampler": {"kind": "single_pass", "adversarial_weight": 0.03}})
+    own = {"sampler": {"kind": "single_pass", "adversarial_weight": 0.03}, "draws": 1}
+    single = record("munet", 1, sampling_settings=own)
     assert terms([single], {}) == "adversarial weight 0.03"
     plain = record("munet", 1)
     assert terms([plain], {}) == ""

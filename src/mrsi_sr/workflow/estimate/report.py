@@ -158,11 +158,12 @@ class Estimate:
         networks = {role: self._configuration.network(name, fold) for role, name in method.networks.items()}
         maps = self._maps_sampled(job)
         size = maps * BYTES * self._configuration.cohort.slices.frame**2
-        if earlier := self._timings.sampling(method, networks, maps):
+        drawn = maps * method.draws
+        if earlier := self._timings.sampling(method, networks, drawn):
             return earlier, size
         main = networks.get("denoiser") or next(iter(networks.values()), None)
         rate = self._device.sampling[main.architecture] if main else 1
-        return self._by_arithmetic(maps * self._counted.sample(method.sampler, networks), rate), size
+        return self._by_arithmetic(drawn * self._counted.sample(method.sampler, networks), rate), size
 
     def _by_arithmetic(self, operations: float, tera_per_second: float) -> Expected:
         threads = 1 if self._device.on_gpu else THREADS

@@ -33,7 +33,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class _Timed:
-    """One earlier job: its name, device, work (maps times iterations, or maps) and seconds, in the work and beside."""
+    """One earlier job: its name, device, work (maps times iterations, or draws) and seconds, in the work and beside."""
 
     name: str
     device: str
@@ -75,9 +75,11 @@ class Timings:
             self._like.get(_architecture_key(settings)), work
         )
 
-    def sampling(self, method: MethodSettings, networks: Mapping[str, NetworkSettings], maps: float) -> Expected | None:
-        """Duration of a sampling of so many maps; None without an earlier one by an equal sampler and networks."""
-        return _mean(self._sampled.get(_sampling_key(method, networks)), maps)
+    def sampling(
+        self, method: MethodSettings, networks: Mapping[str, NetworkSettings], draws: float
+    ) -> Expected | None:
+        """Duration of a sampling of so many draws; None without an earlier one by an equal sampler and networks."""
+        return _mean(self._sampled.get(_sampling_key(method, networks)), draws)
 
     def scoring(self, maps: float) -> Expected:
         """Duration of a scoring of so many maps: by the mean of earlier ones for each map, else as it took us."""
@@ -109,7 +111,7 @@ class Timings:
             else:
                 method = MethodSettings.checked(record["settings"])
                 networks = {role: network_settings(each) for role, each in record["networks"].items()}
-                timed = _timed(name, record, record["maps"], record["sampling_seconds"])
+                timed = _timed(name, record, record["maps"] * method.draws, record["sampling_seconds"])
                 self._sampled.setdefault(_sampling_key(method, networks), []).append(timed)
         except (UserError, KeyError, TypeError, ZeroDivisionError):
             return
