@@ -130,7 +130,8 @@ class Probed:
         on = "Results on phantoms, not on patients." if facts["phantom"] else ""
         experiment = f"Experiment {facts['experiment']}, protocol" if facts["experiment"] else "Protocol"
         return " ".join(filter(None, [
-            f"{experiment} {facts['protocol']}; {self.first['low_resolution']} low-resolution scans; cohort {cohort_in_words(facts['cohort'], facts['phantom'])};"
+            f"{experiment} {facts['protocol']}; {self.first['low_resolution']} low-resolution scans;"
+            f" cohort {cohort_in_words(facts['cohort'], facts['phantom'])};"
             f" {facts['folds']}; training seed {facts['seeds']}; {counted(facts['participants'], 'participant')},"
             f" {counted(facts['lesions'], 'planted lesion')} in maps of each size.", on,
             f"Configuration {facts['configuration']}.",
