@@ -1,11 +1,11 @@
-# make setup | demo | demo-all | papers-small | test | lint | documents: each makes .venv first if it is not there or older than the pins.
+# make setup | demo | demo-all | papers-small | own-method | test | lint | documents: each makes .venv first if it is not there or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
 # Scripts run as `python workflow/scripts/NAME.py`: this environment's python must come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE = snakemake --profile profiles/local --configfile config/demo.yaml --config "run=[$(NAME)]"
 
-.PHONY: setup demo demo-all papers-small test test-slow lint format documents
+.PHONY: setup demo demo-all papers-small own-method test test-slow lint format documents
 
 setup: .venv/.installed
 
@@ -38,6 +38,12 @@ papers-small: setup
 	@$(SNAKEMAKE) --quiet all --report results/papers-small-report.html
 	@echo "evidence results/evidence.md: every table and figure, published numbers beside these"
 	@echo "report   results/papers-small-report.html"
+
+# Our own method against FTDDM and plain baselines on phantoms (docs/our_method.md): at most two hours on two cores.
+own-method: SNAKEMAKE = snakemake --profile profiles/local --configfile config/own_method.yaml
+own-method: setup
+	$(SNAKEMAKE) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules -- all
+	@echo "tables   results/own_method_*/tables/, calibration results/own_method_final/calibration/"
 
 test: setup
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder

@@ -11,7 +11,7 @@ from warm_python import CLIENT
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
 STANDALONE = {"describe_networks"}  # scripts that tell a person something, and that no rule runs
-OTHER_NAME = {"check_scan": "check", "check_new_scan": "check"}  # rules of one script, whose name is a target's
+OTHER_NAME = {"check_scan": "check", "check_new_scan": "check", "truncate_refitted": "truncate"}  # rules of one script
 HEAVY = ("torch", "numpy", "pandas", "nibabel", "nilearn", "matplotlib", "scipy", "snakemake")
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from mrsi_sr.kspace import Truncation
+from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.scan.windows import crop_window
+from mrsi_sr.scan.windows import crop_window, measured_windows
 from mrsi_sr.settings.network import network_settings
 
 FRAME = 16
@@ -52,21 +53,33 @@ def truncate(slices: ParticipantSlices, path: Path, protocol: str, sizes: list[i
         windows[f"kspace_{n}"] = crop_window(kspace, n, protocol)
     np.savez_compressed(
         path, **windows, sizes=np.array(sizes, np.int16), protocol=protocol, slices=slices.slices,
-        metabolites=np.array(slices.metabolites), participant=slices.participant,
+        metabolites=np.array(slices.metabolites), participant=slices.participant, kind="masked",
     )  # fmt: skip
+    return path
+
+
+def refit(slices: ParticipantSlices, path: Path, sizes: list[int], seed: int = 0) -> Path:
+    """Write refitted scans as truncate.py --refitted does: truncations of maps that go on outside the mask, noisy."""
+    random, windows, noise = np.random.default_rng(seed), {}, {}
+    whole = slices.maps + np.where(slices.valid, 0, 2.0)
+    for n in sizes:
+        noise[n] = random.uniform(0.05, 0.1, slices.maps.shape[:2]).astype(np.float32)
+        noisy = whole + noise[n][..., None, None] * random.standard_normal(whole.shape)
+        windows |= measured_windows(noisy, [n], "clean")
+    low_resolution.write(path, windows, "clean", slices, noise)
     return path
 
 
 def write(folder: Path, protocol: str = "clean", sizes=(4, 8)) -> dict:
     """Write slices, low-resolution files and folds of three participants; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    slices, low_resolution = [], []
+    slices, measured = [], []
     for seed, name in enumerate(PARTS):
         made = participant(name, seed)
         slices.append(folder / f"{name}.slices.npz")
         made.save(slices[-1])
-        low_resolution.append(truncate(made, folder / f"{name}.low_resolution.npz", protocol, list(sizes)))
+        measured.append(truncate(made, folder / f"{name}.low_resolution.npz", protocol, list(sizes)))
     folds = folder / "folds.csv"
     rows = [f"{name},1,{part}\n" for name, part in PARTS.items()]
     folds.write_text("participant,fold,part\n" + "".join(rows))
-    return {"slices": slices, "low_resolution": low_resolution, "folds": folds}
+    return {"slices": slices, "low_resolution": measured, "folds": folds}

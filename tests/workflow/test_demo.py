@@ -27,7 +27,15 @@ def test_in_the_demo_munet_beats_zero_filling_at_upscaling_factor_4(demo):
     table = pd.read_csv(demo.folder / "results/demo/tables/comparison.csv").query("upscaling_factor == 4")
     nrmse = table.set_index("method").nrmse_mean
     assert nrmse["munet_fs_cwgan"] < nrmse["zero_filled"]
-    assert set(nrmse.index) == {"zero_filled", "munet_fs_cwgan", "ddpm", "ftddm"}
+    assert set(nrmse.index) == {"zero_filled", "munet_fs_cwgan", "ddpm", "ftddm", "regressor", "ensemble"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_in_the_demo_our_ensemble_beats_munet_and_ftddm_at_upscaling_factor_4(demo):
+    table = pd.read_csv(demo.folder / "results/demo/tables/comparison.csv").query("upscaling_factor == 4")
+    nrmse = table.set_index("method").nrmse_mean
+    assert nrmse["ensemble"] < min(nrmse["munet_fs_cwgan"], nrmse["ftddm"])
 
 
 @pytest.mark.slow
@@ -42,7 +50,7 @@ def test_the_demo_has_lpips_or_says_why_it_has_none(demo):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("method", "largest"), [("munet_fs_cwgan", 0.9), ("ftddm", 1.0)])
+@pytest.mark.parametrize(("method", "largest"), [("munet_fs_cwgan", 0.9), ("ensemble", 0.9), ("ftddm", 1.0)])
 def test_a_phantom_acquired_at_16_by_16_is_closer_to_its_truth_than_zero_filled(demo, method, largest, tmp_path):
     """Pooled NRMSE over that of zero-filling: of MUNet-FS-cWGAN at most 0.9, of FTDDM's mean of samples at most 1."""
     phantom, folder = demo.folder / "results/simulated/new-01", demo.folder / "results/scans"

@@ -21,7 +21,7 @@ rule train:
         settings=plan.network_settings,
         sizes=plan.training_sizes,
         protocol=plan.protocol,
-        low_resolution=plan.low_resolution_of_training,
+        low_resolution=plan.low_resolution_flags,
         fold=plan.fold,
         seed=plan.seed,
         needs=plan.needs_flags,
@@ -30,6 +30,6 @@ rule train:
     shell:
         "python workflow/scripts/train.py --settings {params.settings:q} --slices {params.slices:q}"
         " --folds {input.folds:q} --fold {params.fold} --protocol {params.protocol}"
-        " --low-resolution {params.low_resolution} --sizes {params.sizes}"
+        " {params.low_resolution} --sizes {params.sizes}"
         " --seed {params.seed} {params.needs} --checkpoint-every {params.checkpoint_every} --threads {threads}"
         " --out {params.out:q} 2>&1 | tee -a {log:q}"

@@ -25,9 +25,13 @@ def parser() -> argparse.ArgumentParser:
         "--protocol", required=True, choices=["paper", "clean"], help="protocol of truncation and scaling"
     )
     parser.add_argument(
-        "--low-resolution", choices=["masked", "filled"], default="masked",
+        "--low-resolution", choices=["masked", "filled", "refitted"], default="masked",
         help="maps that low-resolution ones are made of: masked (default), or with rejected voxels inside the brain"
-        " filled, as a scan is",
+        " filled, as a scan is; refitted: scans that were fitted anew, see --refitted",
+    )  # fmt: skip
+    parser.add_argument(
+        "--refitted", nargs="+", default=[], type=Path, metavar="NPZ",
+        help="files of truncate.py --refitted of every participant, with --low-resolution refitted",
     )  # fmt: skip
     parser.add_argument(
         "--sizes", required=True, metavar="N,N,..",
@@ -76,7 +80,7 @@ def main(arguments: argparse.Namespace) -> None:
     train_fold(
         settings, slices=arguments.slices, table=arguments.folds, fold=arguments.fold, protocol=arguments.protocol,
         sizes=sizes, needs=needs, needed=needed, seed=arguments.seed, checkpoint_every=arguments.checkpoint_every,
-        low_resolution=arguments.low_resolution, out=arguments.out,
+        low_resolution=arguments.low_resolution, refitted=arguments.refitted, out=arguments.out,
         device=devices.choose(arguments.device, arguments.threads),
     )  # fmt: skip
 

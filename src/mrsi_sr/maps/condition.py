@@ -31,8 +31,9 @@ class Condition:
     adversarial_weight  float [B]: how sharp the map should be, for a network that reads it; None elsewhere
     neighbours      float [B, 2, H, W]: low-resolution maps of the slices below and above, in the map's scale; the map's
                     own where there is none; None where no network reads them
-    noise           float [B]: standard deviation of the zero-filled map's noise; None for maps without, truncated ones
     whole           whether the measured map goes on outside the mask: a scan does, a masked map is zero there
+    noise           float [B]: standard deviation of the zero-filled map per voxel, in the same scale, from the %SD of
+                    refitted scans; None where the measurement is a truncated map and has no noise of its own
     """
 
     low_resolution: Tensor
@@ -45,8 +46,8 @@ class Condition:
     metabolite: Tensor
     adversarial_weight: Tensor | None = None
     neighbours: Tensor | None = None
-    noise: Tensor | None = None
     whole: bool = False
+    noise: Tensor | None = None
 
     def __len__(self) -> int:
         """B, the number of maps."""

@@ -1,13 +1,15 @@
 """Maps of some participants on the device: which are used, how they are moved, truncated, scaled and batched."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mrsi_sr.cli import UserError
 from mrsi_sr.kspace import Truncation, check_protocol, check_sizes
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.scale import ScaleFactors, low_resolution_maximum
@@ -86,24 +88,27 @@ def stable_hash(*key) -> int:
 
 def conditioned(
     truncation: Truncation, kspace: Tensor, mask: Tensor, scaled_by: Tensor | ScaleFactors, t1: Tensor, flair: Tensor,
-    size: Tensor, metabolite: Tensor, whole: bool = False, adjacent: Tensor | None = None,
+    size: Tensor, metabolite: Tensor, whole: bool = False, adjacent: Tensor | None = None, noise: Tensor | None = None,
 ) -> tuple[Condition, Tensor]:  # fmt: skip
     """The scaled condition of measurements in the maps' unit, and the scale [B, 1, 1, 1]; scale.py explains it.
 
     kspace complex [B, 1, H, W]; scaled_by: the high-resolution maximum [B, 1, 1, 1] in protocol 'paper', the factors in
     'clean'. whole: whether the measured map goes on outside the mask. adjacent: k-space of the slices below and above,
-    complex [B, 2, H, W], where networks read it. Training and sampling both scale here, so that a
-    network meets what it was trained on.
+    complex [B, 2, H, W], where networks read it. noise: of refitted scans, in the maps' unit [B]; it bounds the scale
+    of a map in which no signal was fitted. Training and sampling both scale here, so that a network meets what it was
+    trained on.
     """
     low_resolution = truncation.image(kspace)
     if truncation.protocol == "paper":
         scale = scaled_by
     else:
-        scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask)
+        scale = scaled_by.of(size, metabolite) * low_resolution_maximum(low_resolution, mask, noise)
     neighbours = None if adjacent is None else truncation.image(adjacent) / scale
+    if noise is not None:
+        noise = noise / scale.view(-1)
     condition = Condition(
         low_resolution=low_resolution / scale, kspace=kspace / scale, truncation=truncation, mask=mask, t1=t1,
-        flair=flair, size=size, metabolite=metabolite, whole=whole, neighbours=neighbours,
+        flair=flair, size=size, metabolite=metabolite, whole=whole, neighbours=neighbours, noise=noise,
     )  # fmt: skip
     return condition, scale
 
@@ -114,32 +119,38 @@ class MapsOnDevice:
     def __init__(
         self, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, sizes: Sequence[int],
         device: torch.device | str = "cpu", factors: ScaleFactors | None = None, low_resolution: str = "masked",
-        neighbours: bool = False,
+        neighbours: bool = False, refitted: Mapping[str, Path] | None = None,
     ):  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable.
 
         low_resolution: what is measured, the maps as they are (masked), or with their rejected voxels inside the brain
-        filled from the valid ones (filled), as a scan is; targets and masks are the same.
+        filled from the valid ones (filled), as a scan is, or low-resolution scans that were fitted anew (refitted);
+        targets and masks are the same. refitted: files of these scans by participant.
         factors: those of the training participants; None where these are the training participants.
         neighbours: whether conditions have the slices below and above.
-        Raises UserError for an unknown protocol or size, participants of different metabolites or grids, values that
-        are not finite, and when no map is left.
+        Raises UserError for an unknown protocol or size, a size that was not refitted, participants of different
+        metabolites or grids, values that are not finite, and when no map is left.
         """
         check_protocol(protocol)
-        self.protocol, self.device, self.whole = protocol, torch.device(device), low_resolution == "filled"
-        usable = UsableMaps.of(participants, protocol, low_resolution, self.device)
+        self.protocol, self.device, self.whole = protocol, torch.device(device), low_resolution != "masked"
+        usable = UsableMaps.of(participants, protocol, low_resolution, self.device, refitted)
         self.metabolites, self.metabolite, self.slice = usable.metabolites, usable.metabolite, usable.slice
         self.maps, self.measured, self.valid = usable.maps, usable.measured, usable.valid
-        self.t1, self.flair = usable.t1, usable.flair
+        self.t1, self.flair, self.noise = usable.t1, usable.flair, usable.noise
         self.adjacent = usable.adjacent if neighbours else None
         frame = self.maps.shape[-1]
         check_sizes(sizes, frame)
+        self._refitted = None if usable.noise is None else torch.tensor(usable.refitted, device=self.device)
+        if usable.noise is not None and (absent := sorted({*sizes} - {*usable.refitted})):
+            raise UserError(
+                f"no refitted scans of size {', '.join(map(str, absent))}\n"
+                f"  there are those of {', '.join(map(str, usable.refitted))}: set the experiment's sizes to these"
+            )
         self.sizes = torch.tensor(sorted(sizes))
         self.truncation = Truncation(protocol, frame, device)
         self.factors = factors
-        if protocol == "clean" and factors is None:
-            known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
-            self.factors = ScaleFactors.learned(*known, self.truncation)
+        if factors is None and protocol == "clean":
+            self.factors = self._learned(usable.refitted)
 
     def __len__(self) -> int:
         """The number of maps."""
@@ -181,9 +192,10 @@ class MapsOnDevice:
     def batch(self, index: Tensor, sizes: Tensor, movement: Movement | None = None) -> Batch:
         """The batch of the maps at index [B]: moved, then measured at the sizes [B], then scaled."""
         index, sizes = index.to(self.device), sizes.to(self.device)
-        maps, measured, mask = self.maps[index], self.measured[index], self.valid[index].to(self.maps.dtype)
+        maps, mask = self.maps[index], self.valid[index].to(self.maps.dtype)
+        measured, noise = self._scans(index[:, None], sizes)
         t1, flair = self.t1[self.slice[index]], self.flair[self.slice[index]]
-        adjacent = None if self.adjacent is None else self.measured[self.adjacent[index]][:, :, 0]
+        adjacent = None if self.adjacent is None else self._scans(self.adjacent[index], sizes)[0]
         if movement is not None:
             maps, measured, mask = movement(torch.cat([maps, measured, mask], 1)).split(1, 1)
             adjacent = None if adjacent is None else movement(adjacent)
@@ -194,8 +206,24 @@ class MapsOnDevice:
         condition, scale = conditioned(
             self.truncation, kspace, mask, scaled_by, t1, flair, sizes, self.metabolite[index], self.whole,
             None if adjacent is None else self.truncation.measure(adjacent, sizes),
+            None if noise is None else noise[:, 0],
         )  # fmt: skip
         return Batch(maps / scale, condition, scale)
+
+    def _learned(self, refitted: Sequence[int]) -> ScaleFactors:
+        """Factors of these maps as training participants'; refitted: sizes of refitted scans, where there are such."""
+        if self.noise is not None:
+            scans = self.maps, self.measured, self.noise, self.valid, self.metabolite, len(self.metabolites)
+            return ScaleFactors.of_refitted(*scans, refitted)
+        known = self.maps, self.measured, self.valid, self.metabolite, len(self.metabolites)
+        return ScaleFactors.learned(*known, self.truncation)
+
+    def _scans(self, index: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is measured of the maps at index [B, K]: maps [B, K, H, W]; and the noise [B, K] of refitted scans."""
+        if self._refitted is None:
+            return self.measured[index][:, :, 0], None
+        channel = (sizes[:, None] == self._refitted).int().argmax(dim=1, keepdim=True)
+        return self.measured[index, channel], self.noise[index, channel]
 
 
 @lru_cache(maxsize=8)  # of a network and its critic, each between two epochs

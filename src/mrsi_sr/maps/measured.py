@@ -27,15 +27,23 @@ class Task:
 
 
 class Measurements:
-    """Low-resolution scans of a participant: k-space per size, in the maps' unit."""
+    """Low-resolution scans of a participant: k-space per size, in the maps' unit, and the noise of refitted scans."""
 
     def __init__(self, path: Path, slices: ParticipantSlices, protocol: str, sizes: Sequence[int]):
         """Read some sizes of a file that truncate.py wrote. Raises UserError as low_resolution.read does."""
         self.kspace = low_resolution.read(path, slices, protocol, sizes)
+        self.refitted = low_resolution.kind_of(path) == low_resolution.REFITTED
+        self._noise = low_resolution.read_noise(path, slices, sizes) if self.refitted else {}
 
     def of(self, tasks: Sequence[Task]) -> np.ndarray:
         """Centred k-space of the tasks' maps: complex64 [B, 1, H, W], zero outside each one's window."""
         return np.stack([self.kspace[task.size][task.slice, task.metabolite] for task in tasks])[:, None]
+
+    def noise_of(self, tasks: Sequence[Task]) -> np.ndarray | None:
+        """Noise of the tasks' maps per voxel, float32 [B] in the maps' unit; None of truncated maps."""
+        if not self.refitted:
+            return None
+        return np.stack([self._noise[task.size][task.slice, task.metabolite] for task in tasks])
 
     def adjacent(self, tasks: Sequence[Task], slices: np.ndarray) -> np.ndarray:
         """As `of`, of the slices below and above: complex64 [B, 2, H, W]. slices: their positions, int [S, 2]."""
@@ -69,10 +77,11 @@ class Batches:
         )
         near = None if self.adjacent is None else self._on_device(self.measurements.adjacent(tasks, self.adjacent))
         scaled_by = self.factors if self.highest is None else self.highest[slice_, metabolite].view(-1, 1, 1, 1)
+        noise = self.measurements.noise_of(tasks)
         return conditioned(
             self.truncation, self._on_device(self.measurements.of(tasks)), self.mask[slice_, metabolite][:, None],
-            scaled_by, self.t1[slice_], self.flair[slice_], size, metabolite,
-            adjacent=near,
+            scaled_by, self.t1[slice_], self.flair[slice_], size, metabolite, whole=self.measurements.refitted,
+            adjacent=near, noise=None if noise is None else self._on_device(noise),
         )  # fmt: skip
 
     def _on_device(self, array: np.ndarray) -> Tensor:

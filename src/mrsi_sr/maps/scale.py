@@ -9,8 +9,10 @@ A low-resolution map has lost part of its peaks, the more the smaller the size, 
 the factors are learned from the training participants, and stored with the weights of every network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,9 +46,25 @@ class ScaleFactors:
         """
         blocks = zip(*(each.split(BLOCK) for each in (maps, measured, valid)), strict=True)
         ratios = torch.cat([_ratios(*block, truncation) for block in blocks], dim=1)
-        groups = [metabolite == each for each in range(count)]
-        columns = [(ratios[:, group] if group.any() else ratios).median(dim=1).values for group in groups]
-        return cls(torch.stack(columns, dim=1).round(decimals=DECIMALS))
+        return cls(_medians(ratios, metabolite, count).round(decimals=DECIMALS))
+
+    @classmethod
+    def of_refitted(
+        cls, maps: Tensor, measured: Tensor, noise: Tensor, valid: Tensor, metabolite: Tensor, count: int,
+        sizes: Sequence[int],
+    ):  # fmt: skip
+        """As `learned`, from refitted scans at K sizes: zero-filled maps `measured` [B, K, N, N], noise [B, K].
+
+        Other sizes have factors between those of their neighbours, linearly.
+        """
+        lowest = [
+            low_resolution_maximum(measured[:, [k]], valid, noise[:, k]).double().flatten() for k in range(len(sizes))
+        ]
+        ratios = maps.double().amax(dim=(1, 2, 3)) / torch.stack(lowest)
+        known = _medians(ratios, metabolite, count).cpu().numpy()
+        rows = np.arange(2, maps.shape[-1] + 1, 2)
+        columns = [np.interp(rows, sizes, column) for column in known.T]
+        return cls(torch.from_numpy(np.stack(columns, axis=1)).to(maps.device).round(decimals=DECIMALS))
 
     @classmethod
     def ones(cls, frame: int, count: int):
@@ -78,16 +96,25 @@ class ScaleFactors:
         return 2 * len(self.table)
 
 
+def _medians(ratios: Tensor, metabolite: Tensor, count: int) -> Tensor:
+    """Medians [K, M] over the maps of each metabolite [B], of ratios [K, B]; over all maps where it has none."""
+    groups = [metabolite == each for each in range(count)]
+    columns = [(ratios[:, group] if group.any() else ratios).median(dim=1).values for group in groups]
+    return torch.stack(columns, dim=1)
+
+
 def _ratios(maps: Tensor, measured: Tensor, valid: Tensor, truncation: Truncation) -> Tensor:
     """Maximum of each map over that of its low-resolution map inside the valid voxels, float64 [N / 2, B]."""
     low = [(each * valid).amax(dim=(1, 2, 3)) for each in truncation.at_every_size(measured)]
     return maps.double().amax(dim=(1, 2, 3)) / torch.stack(low)
 
 
-def low_resolution_maximum(low_resolution: Tensor, mask: Tensor) -> Tensor:
-    """Maximum [B, 1, 1, 1] of low-resolution maps inside their masks, [B, 1, H, W].
+def low_resolution_maximum(low_resolution: Tensor, mask: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Maximum [B, 1, 1, 1] of low-resolution maps inside their masks, [B, 1, H, W]; of refitted scans, noise at least.
 
     It is above zero: a map x >= 0 that is zero outside its mask has <x, Px> = |Px|^2 > 0 with its truncation Px. A map
-    with filled holes has its maximum inside the mask as well, since what is filled lies between valid values.
+    with filled holes has its maximum inside the mask as well, since what is filled lies between valid values. The fits
+    of a refitted scan may all be zero: then its noise [B] is the scale.
     """
-    return (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)
+    maximum = (low_resolution * mask).amax(dim=(1, 2, 3), keepdim=True)
+    return maximum if noise is None else torch.maximum(maximum, noise.view(-1, 1, 1, 1))

@@ -1,8 +1,9 @@
 """Usable maps of some participants, copied to the device one participant after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,15 +13,17 @@ from mrsi_sr.cli import UserError, log
 from mrsi_sr.scan.slices import ParticipantSlices, SlicesInFiles, adjacent
 
 MRI = ("t1", "flair")
+REFITTED = "mrsi_sr.maps.refitted"  # imported by name, as filling is
 
 
 @dataclass(frozen=True)
 class UsableMaps:
     """N usable maps of M metabolites, and the MRI of S slices, on one device.
 
-    maps, measured float32 [N, 1, H, W] in the maps' unit; valid bool [N, 1, H, W]; slice long [N] in 0..S-1; metabolite
-    long [N] in 0..M-1. adjacent long [N, 2]: maps of the slices below and above, a map
-    itself where there is none. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
+    maps, measured float32 [N, 1, H, W] in the maps' unit, but measured [N, K, H, W] and noise [N, K] where scans were
+    refitted at the K sizes `refitted`, else noise is None; valid bool [N, 1, H, W]; slice long [N] in 0..S-1;
+    metabolite long [N] in 0..M-1. adjacent long [N, 2]: maps of the slices below and above, a map itself where there is
+    none. t1, flair float16 [S, 3, 3H, 3W]: values in [0, 1], rounded by at most 0.00025.
     """
 
     metabolites: list[str]
@@ -32,11 +35,13 @@ class UsableMaps:
     adjacent: Tensor
     t1: Tensor
     flair: Tensor
+    noise: Tensor | None = None
+    refitted: tuple[int, ...] = ()
 
     @classmethod
     def of(
         cls, participants: Sequence[ParticipantSlices] | SlicesInFiles, protocol: str, low_resolution: str,
-        device: torch.device,
+        device: torch.device, refitted: Mapping[str, Path] | None = None,
     ) -> "UsableMaps":  # fmt: skip
         """Take the usable maps of the participants, and log those that are not usable. Arguments: see MapsOnDevice.
 
@@ -48,7 +53,8 @@ class UsableMaps:
         for participant in participants:
             kind = kind or _Kind.of(participant)
             kind.check(_Kind.of(participant))
-            arrays = _arrays(participant, protocol, low_resolution, slices, maps)
+            scans = (refitted or {}).get(participant.participant)
+            arrays = _arrays(participant, protocol, low_resolution, slices, maps, scans)
             for name, array in arrays.items():
                 if name not in rows:
                     dtype, per_slice = (torch.float16, 1) if name in MRI else (None, len(kind.metabolites))
@@ -64,7 +70,8 @@ class UsableMaps:
                 f"all maps of {', '.join(names)} are empty\n"
                 "  see the montages of their quality masks, and loosen the quality rules"
             )
-        return cls(list(kind.metabolites), **{"measured": tensors["maps"]} | tensors)
+        sizes = _sizes_of(refitted) if low_resolution == "refitted" else ()
+        return cls(list(kind.metabolites), **{"measured": tensors["maps"]} | tensors, refitted=sizes)
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,23 @@ def _number_of_slices(participants: Sequence[ParticipantSlices] | SlicesInFiles)
     return sum(len(each.slices) for each in participants)
 
 
+def _sizes_of(files: Mapping[str, Path]) -> tuple[int, ...]:
+    """Sizes of the refitted scans in the files of all participants. Raises UserError where they differ."""
+    sizes = {path: tuple(import_module(REFITTED).sizes_in(path)) for path in files.values()}
+    if len(set(sizes.values())) > 1:
+        words = "; ".join(f"{path}: {', '.join(map(str, found))}" for path, found in sizes.items())
+        raise UserError(f"the participants have refitted scans of different sizes\n  {words}")
+    return next(iter(sizes.values()))
+
+
 def _arrays(
-    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int, first_map: int
-) -> dict[str, np.ndarray]:
+    participant: ParticipantSlices, protocol: str, low_resolution: str, first_slice: int, first_map: int,
+    scans: Path | None,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Arrays of one participant's usable maps and of its MRI, by the names of UsableMaps; `measured` where it differs.
 
-    first_slice, first_map: numbers of the slices and usable maps of the participants before.
+    first_slice, first_map: numbers of the slices and usable maps of the participants before. scans: file of the
+    participant's refitted scans.
     """
     used, valid = participant.usable(protocol)
     _log_left_out(participant, used)
@@ -132,6 +150,10 @@ def _arrays(
         # By name: how holes are filled is part of the code of the networks alone that are trained with filled maps.
         fill = import_module("mrsi_sr.scan.holes").fill
         arrays["measured"] = fill(maps, valid[used], participant.brain[slice_])[:, None]
+    if low_resolution == "refitted":
+        if scans is None:
+            raise UserError(f"no file of refitted scans of {participant.participant}\n  give it with --refitted")
+        arrays |= import_module(REFITTED).arrays(scans, participant, protocol, used)
     arrays |= {"slice": slice_ + first_slice, "metabolite": metabolite}
     arrays["adjacent"] = _adjacent(participant, used) + first_map
     return arrays | {name: getattr(participant, name) for name in MRI}

@@ -37,11 +37,15 @@ class SampledSlice:
 class ScanSampler:
     """Samples of a scan's maps by one method, of one fold or of several that share the samples."""
 
-    def __init__(self, methods: Sequence[Method], scan: NewScan, known: Sequence[str], *, whole: bool, seed: int):
+    def __init__(
+        self, methods: Sequence[Method], scan: NewScan, known: Sequence[str], *, whole: bool, seed: int,
+        noisy: bool = False,
+    ):  # fmt: skip
         """methods: the same of each fold. known: metabolites of the networks, in their order. seed: of the noise.
 
         whole: whether the networks learned from measurements of maps that go on outside their masks. Where they did
-        not, the zero-filled maps are masked and measured again, as what they learned from was.
+        not, the zero-filled maps are masked and measured again, as what they learned from was. noisy: whether they
+        learned from scans with noise (refitted): then they are told this scan's.
         """
         self.methods, self.scan, self.seed, self.whole = methods, scan, seed, whole
         self.device, self.known = methods[0].device, len(known)
@@ -59,6 +63,7 @@ class ScanSampler:
         self.trusted = self._tensor(scan.measurement.valid.astype(np.float32))
         noise = scan.measurement.noise
         self.noise = self._tensor(np.zeros_like(scan.measurement.values) if noise is None else noise)
+        self.level = self._level() if noisy else None
 
     def usable(self) -> Tensor:
         """Maps that can be super-resolved, bool [S, M]: those with a positive value inside their mask."""
@@ -127,6 +132,7 @@ class ScanSampler:
             self.window, self.kspace[s, m][:, None], self.mask[s, m][:, None], factors.to(self.device), self.t1[s],
             self.flair[s], size, self.metabolite[m], self.whole,
             adjacent=self.kspace[self.adjacent[s], m[:, None]] if method.neighbours else None,
+            noise=None if self.level is None else self.level[s, m],
         )  # fmt: skip
 
     def consistent(self, maps: Tensor, s: Tensor, m: Tensor) -> consistency.Fitted:
@@ -136,6 +142,11 @@ class ScanSampler:
             maps, self.measured[s, m][:, None], self.trusted[s, m][:, None], noise, self.mask[s, m][:, None],
             self.beyond[s, m][:, None], self.window,
         )  # fmt: skip
+
+    def _level(self) -> Tensor:
+        """Noise of the zero-filled maps per voxel, [S, M]: as that of refitted scans; 0 where no %SD is known."""
+        number, size = (self.noise > 0).sum((2, 3)).clamp(min=1), self.scan.target.size
+        return (size - 1) / size * (self.noise.square().sum((2, 3)) / number).sqrt()
 
     def _empty(self, samples: int) -> SampledSlice:
         frame, metabolites = self.scan.target.x.frame, len(self.scan.metabolites)

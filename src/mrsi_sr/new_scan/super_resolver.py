@@ -113,8 +113,9 @@ class SuperResolver:
                 check_mri(scan, f"the method {self.name}; {self._without_mri()}")
             samples = self.number_of_samples(samples)
             sampler = ScanSampler(
-                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution == "filled", seed=seed
-            )
+                self.methods, scan, self.folder.metabolites, whole=self.folder.low_resolution != "masked", seed=seed,
+                noisy=self.folder.low_resolution == "refitted",
+            )  # fmt: skip
             check_usable(scan, sampler.usable().cpu().numpy())
             if without := scan.measurement.without_noise(scan.metabolites):
                 log.warning(

@@ -71,7 +71,9 @@ def fit(
         contaminated = contaminate(truth, lipid_signal(rng, depth_mm, voxel_mm))
     true_values, contaminated = _of_voxels(truth, fitted), _of_voxels(contaminated, fitted)
     correlated_noise = (_noise(rng, brain.shape, fitted) for _ in range(len(MEDIAN_SD_PERCENT)))
-    concentration, sigma = _fit_with_noise(contaminated, true_values, snr, fwhm, correlated_noise)
+    relative = relative_noise(snr, fwhm)
+    sigma = {name: level * relative for name, level in noise_levels(true_values, relative).items()}
+    concentration = with_noise(contaminated, sigma, correlated_noise)
     _replace_failed_fits(rng, concentration, sigma, failures)
     sd = {name: percent_sd(concentration[name], sigma[name]) for name in concentration}
     return SimulatedFits(np.argwhere(fitted), concentration, sd, np.rint(snr).astype(int), fwhm, failures)
@@ -89,18 +91,23 @@ def quality(rng, fitted, fluid, depth_mm, mni_mm, voxel_mm, failures) -> tuple[n
     distribution is exact.
     """
     shape = fitted.shape
-    sinus = np.zeros(shape, np.float32)
-    for centre in SINUSES_MM:
-        squared = ((mni_mm - np.reshape(centre, (3, 1, 1, 1))) ** 2).sum(axis=0)
-        sinus += np.exp(-squared / (2 * 16.0**2))
     skull = np.exp(-depth_mm / 5.0)
-    shim = 3.5 * sinus + 1.6 * skull + 0.35 * smooth_field(rng, shape, voxel_mm, 12.0)
+    shim = 3.5 * sinuses(mni_mm) + 1.6 * skull + 0.35 * smooth_field(rng, shape, voxel_mm, 12.0)
     broad = (shim + 0.18 * rng.standard_normal(shape))[fitted]
     receive = smooth_field(rng, shape, voxel_mm, 30.0)
     weak = (0.7 * shim + 1.5 * skull + 2.5 * fluid + 0.5 * receive + 0.18 * rng.standard_normal(shape))[fitted]
     weak[failures["noise"]] += 100.0
     broad[failures["lipid"]] += 2.0
     return _with_quantiles(-weak, SNR_QUANTILES), _with_quantiles(broad, FWHM_QUANTILES_PPM)
+
+
+def sinuses(mni_mm: np.ndarray) -> np.ndarray:
+    """Disturbance of the field around the sinuses, float32 [X, Y, Z]: Gaussians of height 1. mni_mm: [3, X, Y, Z]."""
+    sinus = np.zeros(mni_mm.shape[1:], np.float32)
+    for centre in SINUSES_MM:
+        squared = ((mni_mm - np.reshape(centre, (3, 1, 1, 1))) ** 2).sum(axis=0)
+        sinus += np.exp(-squared / (2 * 16.0**2))
+    return sinus
 
 
 def lipid_signal(rng: np.random.Generator, depth_mm: np.ndarray, voxel_mm) -> np.ndarray:
@@ -134,34 +141,41 @@ def contaminate(values: dict[str, np.ndarray], lipid: np.ndarray) -> dict[str, n
     return {name: value * factors.get(name, 1.0) for name, value in values.items()}
 
 
-def _fit_with_noise(values, truth, snr, fwhm, noise) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Noisy concentrations, zero at least, and their standard deviations (mM), of all metabolites and combinations.
+def relative_noise(snr: np.ndarray, fwhm: np.ndarray) -> np.ndarray:
+    """Noise of fits, relative to that of the median S/N and FWHM (ppm): as 1 / (S/N), and as the root of the FWHM."""
+    return 19.0 / np.maximum(snr, 0.5) * np.sqrt(fwhm / 0.042)
 
-    The noise is proportional to 1 / (S/N) and to the square root of the line width. The sum of a pair such as Cr and
-    PCr is fitted well and its parts badly, so the sum and its division have independent noise.
+
+def noise_levels(truth: dict[str, np.ndarray], relative: np.ndarray) -> dict[str, float]:
+    """Noise in mM, where the relative noise is 1, of all metabolites and combinations: those of MEDIAN_SD_PERCENT.
+
+    truth: mM per single metabolite, [N] voxels of a full scan; relative: their relative noise [N].
     """
-    relative = 19.0 / np.maximum(snr, 0.5) * np.sqrt(fwhm / 0.042)
+    combined = {name: truth[first] + truth[second] for name, (first, second) in (FITTED_TOTALS | SUMS).items()}
+    return {
+        name: MEDIAN_SD_PERCENT[name] / 100.0 / np.median(relative / np.maximum(value, 1e-3))
+        for name, value in (truth | combined).items()
+    }
 
-    def sigma_of(name: str, value: np.ndarray) -> np.ndarray:
-        return MEDIAN_SD_PERCENT[name] / 100.0 / np.median(relative / np.maximum(value, 1e-3)) * relative
 
-    fitted, sigma = {}, {}
+def with_noise(values: dict[str, np.ndarray], sigma: dict[str, np.ndarray], noise) -> dict[str, np.ndarray]:
+    """Noisy concentrations [N], zero at least, of all metabolites and combinations.
+
+    The sum of a pair such as Cr and PCr is fitted well and its parts badly, so the sum and its division have
+    independent noise. values: mM per single metabolite. sigma: standard deviations in mM of metabolites and
+    combinations. noise: iterator of standard normal draws [N].
+    """
+    fitted = {}
     for name, (first, second) in FITTED_TOTALS.items():
         whole = values[first] + values[second]
         share = np.clip(values[first] / np.maximum(whole, 1e-9), 0.0, 1.0)  # truncation may ring below zero
-        sigma[name] = sigma_of(name, truth[first] + truth[second])
-        sigma[first], sigma[second] = sigma_of(first, truth[first]), sigma_of(second, truth[second])
         fitted[name] = np.maximum(whole + sigma[name] * next(noise), 0.0)
         split = np.sqrt(np.maximum(sigma[second] ** 2 - ((1 - share) * sigma[name]) ** 2, 0.0))
         fitted[first] = np.clip(share * fitted[name] + split * next(noise), 0.0, fitted[name])
         fitted[second] = fitted[name] - fitted[first]
     for name in sorted(values.keys() - fitted.keys()):
-        sigma[name] = sigma_of(name, truth[name])
         fitted[name] = np.maximum(values[name] + sigma[name] * next(noise), 0.0)
-    for name, (first, second) in SUMS.items():
-        fitted[name] = fitted[first] + fitted[second]
-        sigma[name] = sigma_of(name, truth[first] + truth[second])
-    return fitted, sigma
+    return fitted | {name: fitted[first] + fitted[second] for name, (first, second) in SUMS.items()}
 
 
 def _noise(rng: np.random.Generator, shape, fitted: np.ndarray) -> np.ndarray:

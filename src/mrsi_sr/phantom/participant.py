@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from mrsi_sr.cli import UserError
-from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, low_resolution, mri
+from mrsi_sr.phantom import acquisition, anatomy, chemistry, lcmodel_writer, low_resolution, mri, refitted
 from mrsi_sr.phantom import lesion as glioma
 from mrsi_sr.phantom.fields import stream
 from mrsi_sr.phantom.grid import acquired_affine, fitted_slices, mri_affine, mrsi_affine, positions_mm, to_mrsi_grid
+from mrsi_sr.scan.volumes import Volumes
 from mrsi_sr.settings.cohort import PhantomSettings
 
 METABOLITES = ("tCr", "tCho", "NAA", "Glu", "Ins", "Gln", "Gly", "tNAA")  # metabolites whose true maps are written
@@ -23,6 +24,7 @@ class Participant:
     """A simulated participant: anatomy, lesion, MRI, true concentrations and their fits.
 
     t1, flair: int16, MRI grid. truth: mM per single metabolite, float32, MRSI grid. lesion: None in the healthy.
+    refitted: low-resolution scans of the same head that were fitted anew, by matrix size.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Participant:
     flair: np.ndarray
     truth: dict[str, np.ndarray]
     fits: acquisition.SimulatedFits
+    refitted: dict[int, Volumes]
 
 
 def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
@@ -52,14 +55,16 @@ def simulate(name: str, seed: int, settings: PhantomSettings) -> Participant:
     t1, flair = mri.t1_and_flair(stream(seed, name, "mri"), head, lesion, settings.voxel_mm)
     truth = chemistry.concentrations(stream(seed, name, "chemistry"), head, lesion, settings.voxel_mm)
     fits = _scan(name, seed, settings, head, truth)
-    return Participant(name, seed, settings, head, lesion, t1, flair, truth, fits)
+    low = refitted.scans(seed, name, truth, head, fits, settings)
+    return Participant(name, seed, settings, head, lesion, t1, flair, truth, fits, low)
 
 
 def write(participant: Participant, folder: str | Path) -> None:
     """Write a participant's files into a new or empty folder.
 
     Files: lcmodel/ or lcmodel.tar.gz, t1.nii.gz, flair.nii.gz, reference.nii.gz, brain_mask.nii.gz and truth/. Tables,
-    reference and brain mask are of the acquired grid, the truth is of the full matrix.
+    reference and brain mask are of the acquired grid, the truth is of the full matrix. Of each refitted scan a folder
+    low_resolution/size-N of volumes, as ingest.py writes them.
     """
     folder, settings = Path(folder), participant.settings
     brain, reference = participant.head.brain, to_mrsi_grid(participant.t1)
@@ -73,6 +78,8 @@ def write(participant: Participant, folder: str | Path) -> None:
     _save(brain.astype(np.uint8), acquired_affine(settings), folder / "brain_mask.nii.gz")
     _save(reference.round().astype(np.int16), acquired_affine(settings), folder / "reference.nii.gz")
     _write_truth(participant, folder / "truth")
+    for n, volumes in participant.refitted.items():
+        volumes.save(folder / refitted.FOLDER / f"size-{n:02d}")
 
 
 def _scan(name: str, seed: int, settings: PhantomSettings, head: anatomy.Head, truth: dict[str, np.ndarray]):

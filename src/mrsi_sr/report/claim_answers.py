@@ -18,6 +18,7 @@ SCALE = {
 TRUNCATED = {
     "masked": "maps whose rejected voxels are zero",
     "filled": "maps whose rejected voxels inside the brain are interpolated",
+    "refitted": "low-resolution scans of the same participants, fitted anew",
 }
 TESTS = {"signed_rank": "Wilcoxon signed-rank test", "paired_t": "paired t-test"}
 CORRECTION = {"participant": "Holm's correction over all tests of the table", "map": "no correction, as published"}

@@ -9,6 +9,8 @@ LOW_RESOLUTION = {
     " measured again before these networks see it",
     "filled": "truncations of maps whose rejected voxels inside the brain are interpolated: as a scan is, which"
     " measures the whole brain",
+    "refitted": "low-resolution scans of the same participants that were fitted anew: not masked, with their own noise"
+    " and lipid",
 }
 LIMITS = """\
 - **Research use only.** Not a medical device; no map may guide the treatment of a patient.

@@ -18,6 +18,7 @@ from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, cost_of_record
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
+from mrsi_sr.scan.low_resolution import kind_of
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
 from mrsi_sr.scan.subset import participants_in
 from mrsi_sr.settings.method import MethodSettings
@@ -35,7 +36,8 @@ def sample_fold(
 
     name: of the method, for the record. networks, weights: settings and weights by role. slices, low_resolution: files
     of slices and of measured k-space, at least those of these participants. table: file of the folds. sizes:
-    low-resolution sizes to start from. Participants that `out` has with the same fingerprint are not sampled again.
+    low-resolution sizes to start from. The scans are truncated masked maps, or all refitted: networks must have been
+    trained on the same kind. Participants that `out` has with the same fingerprint are not sampled again.
     Raises UserError for files and settings that do not fit together.
     """
     check_outputs([out], [*weights.values(), *slices, *low_resolution, table])
@@ -47,8 +49,13 @@ def sample_fold(
     slices, low_resolution = files_of(participants, slices), files_of(participants, low_resolution)
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
-    _check_held_out(participants, weights.values(), settings.part)
-    identity = {"fold": fold, "protocol": protocol, "sizes": sizes}
+    check_held_out(participants, weights.values(), settings.part)
+    identity = {
+        "fold": fold,
+        "protocol": protocol,
+        "sizes": sizes,
+        "low_resolution": kind_of_scans(low_resolution.values()),
+    }
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
     provenance = Provenance(settings.plain(), inputs, code=sampling.code(settings, networks.values()))
@@ -69,6 +76,15 @@ def sample_fold(
         )  # fmt: skip
 
 
+def kind_of_scans(low_resolution: Iterable[Path]) -> str:
+    """Kind of the low-resolution scans in files, masked or refitted. Raises UserError where files are of both."""
+    kinds = {path: kind_of(path) for path in low_resolution}
+    if len(set(kinds.values())) > 1:
+        words = "; ".join(f"{path}: {kind}" for path, kind in kinds.items())
+        raise UserError(f"the low-resolution scans are of two kinds\n  {words}\n  give those of one kind")
+    return next(iter(kinds.values()))
+
+
 def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str]:
     """Participants that a method samples. slices: files of all of them; read where the method names a number."""
     if settings.subset.participants is None:
@@ -76,7 +92,7 @@ def _in_subset(settings: MethodSettings, slices: Mapping[str, Path]) -> list[str
     return participants_in(settings.subset, {name: Anatomy.load(path) for name, path in slices.items()})
 
 
-def _check_held_out(participants: Sequence[str], weights: Iterable[Path], part: str) -> None:
+def check_held_out(participants: Sequence[str], weights: Iterable[Path], part: str) -> None:
     """Raise UserError where the record beside weights says that a participant was trained on.
 
     Test participants may not have been validated on either. part: of the participants, test or validation.

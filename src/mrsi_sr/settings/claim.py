@@ -22,7 +22,9 @@ class ClaimSettings(Settings):
     cohort: FolderName = Field(description="name of the cohort")
     phantom: bool = Field(False, description="whether the cohort is simulated")
     protocol: Protocol = Field(description="protocol of truncation, scaling, metrics and tests")
-    low_resolution: LowResolution = Field("masked", description="maps that low-resolution ones are made of")
+    low_resolution: LowResolution = Field(
+        "masked", description="maps that low-resolution ones are made of, or refitted"
+    )
     unit: str = Field("mM", description="unit of the concentrations")
     metabolites: Annotated[list[Metabolite], Field(min_length=1), Different] = Field(description="metabolites")
     sizes: Sizes = Field(description="low-resolution matrix sizes that are scored")

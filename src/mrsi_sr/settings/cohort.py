@@ -167,6 +167,11 @@ class Phantom(Settings):
         description="low-resolution matrix along x and y in which the same head and field of view are scanned; null:"
         " the full matrix",
     )
+    refitted: Annotated[list[Annotated[int, Field(ge=4, le=126, multiple_of=2)]], Different] = Field(
+        [],
+        description="matrix sizes of low-resolution scans of the same head and field of view, that are fitted anew and"
+        " written beside the full scan's files; for experiments with low_resolution refitted",
+    )
 
     @model_validator(mode="after")
     def _slices_in_matrix(self) -> Self:
@@ -180,6 +185,15 @@ class Phantom(Settings):
         largest = self.matrix[:2]
         if self.acquired is not None and any(n > size for n, size in zip(self.acquired, largest, strict=True)):
             raise rule("acquired", f"is {self.acquired}, expected null or [nx, ny] of at most {largest}")
+        return self
+
+    @model_validator(mode="after")
+    def _refitted_below_matrix(self) -> Self:
+        smallest = min(self.matrix[:2])
+        if any(n >= smallest for n in self.refitted):
+            raise rule("refitted", f"is {self.refitted}, expected sizes below the matrix, which is {self.matrix[:2]}")
+        if self.refitted and self.acquired is not None:
+            raise rule("refitted", f"is {self.refitted}, but acquired is {self.acquired}: expected one of the two")
         return self
 
 

@@ -42,7 +42,7 @@ def editor_schema() -> dict:
                 "cohort": {"$ref": "#/definitions/CohortSettings"},
                 "networks": _by_name("network", NAME),
                 "methods": _by_name("method", NAME),
-                "experiments": _by_name("ExperimentSettings", NAME),
+                "experiments": _by_name("experiment", NAME),
                 "run": RUN,
                 "scans": {"$ref": "#/definitions/ScansSettings"},
                 "lpips": {"$ref": "#/definitions/LpipsSettings"},
@@ -52,6 +52,7 @@ def editor_schema() -> dict:
             "network": _object(network),
             "method": _object(method),
             **{name: _object(_of_kinds({name: schema})) for name, schema in nested.items()},
+            "experiment": _object(_of_kinds({"": nested["ExperimentSettings"]}) | {"like": LIKE}),
         },
     }
 

@@ -21,10 +21,11 @@ from mrsi_sr.settings.base import (
 from mrsi_sr.settings.calibration import Calibration
 from mrsi_sr.settings.errors import listed, rule
 from mrsi_sr.settings.figure import AnyFigure
+from mrsi_sr.settings.probe import Probe, Reading
 from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
-LowResolution = Literal["masked", "filled"]
+LowResolution = Literal["masked", "filled", "refitted"]
 Region = Literal["mask", "frame"]
 Bias = Literal["slope", "offset"]  # of estimate against truth: scored of every method, without being asked for
 Test = Literal["signed_rank", "paired_t"]
@@ -228,6 +229,10 @@ class FigureSettings(Shown):
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
 
 
+class ProbeTableSettings(Shown, Reading):
+    """Table and figures of a probe, and what their captions say of where the findings come from."""
+
+
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
@@ -243,7 +248,8 @@ class ExperimentSettings(Settings):
     low_resolution: LowResolution = Field(
         "masked",
         description="maps that low-resolution ones are made of: masked (as published) or filled, their rejected voxels"
-        " inside the brain interpolated, as a scanner measures the whole brain",
+        " inside the brain interpolated, as a scanner measures the whole brain; refitted: low-resolution scans of the"
+        " participants that were fitted anew, instead of truncated maps",
     )
     sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that networks are trained on")
     evaluate_sizes: Sizes = Field(SIZES, description="low-resolution matrix sizes that are sampled and scored")
@@ -254,6 +260,7 @@ class ExperimentSettings(Settings):
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
     reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
+    probes: dict[Name, Probe] = Field({}, description="probes with planted and erased lesions by name")
     calibration: Calibration | None = Field(
         None, description="calibration of methods with repeated samples; null: none"
     )
@@ -264,7 +271,7 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _shows_who_is_tested(self) -> Self:
-        for key in ("tables", "figures", "reader_studies"):
+        for key in ("tables", "figures", "reader_studies", "probes"):
             if getattr(self, key) and not self.folds.test:
                 raise rule(
                     key,
@@ -282,6 +289,16 @@ class ExperimentSettings(Settings):
                 "low_resolution",
                 "is filled, but folds.test is true, and test participants are measured as masked maps: expected"
                 " folds.test false; such networks are evaluated on scans, by super_resolve",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refitted_is_clean(self) -> Self:
+        if self.low_resolution == "refitted" and self.protocol == "paper":
+            raise rule(
+                "low_resolution",
+                "is refitted, but protocol paper scales maps by the full scan's maximum, and measures a line of k-space"
+                " (k = -n/2) that an even matrix does not tell from its conjugate: expected protocol clean",
             )
         return self
 

@@ -13,9 +13,9 @@ def code(
     """Code that can change a network's weights: training, its architecture and objective, and what they import.
 
     needed: settings of the networks that its training needs, whose architectures it evaluates. low_resolution: maps
-    that low-resolution ones are made of, masked or filled.
+    that low-resolution ones are made of, masked or filled, or refitted scans.
     """
     architectures = (networks.module_of(each.architecture) for each in (settings, *needed))
-    filling = ["mrsi_sr.scan.holes"] if low_resolution == "filled" else []
+    by_name = {"filled": ["mrsi_sr.scan.holes"], "refitted": ["mrsi_sr.maps.refitted"]}.get(low_resolution, [])
     # Not by objectives.module_of: sampling imports this package too, and no objective is part of its code.
-    return code_of("mrsi_sr.training.fold", f"mrsi_sr.objectives.{settings.objective}", *architectures, *filling)
+    return code_of("mrsi_sr.training.fold", f"mrsi_sr.objectives.{settings.objective}", *architectures, *by_name)

@@ -35,7 +35,7 @@ def load_network(
 ) -> LoadedNetwork:  # fmt: skip
     """Build a network and load its weights. role: its name in the log, which warns of sizes that it was not trained on.
 
-    low_resolution: maps, masked or filled, that low-resolution ones were made of.
+    low_resolution: maps, masked or filled, that low-resolution ones were made of, or refitted scans.
     Raises UserError when the weights are of other settings, another fold, protocol or low resolution.
     """
     weights = Weights.load(path)

@@ -163,6 +163,24 @@ class CohortPlan:
         asked |= {size for each in self.configuration.methods.values() for size in each.sizes or []}
         return comma({size for size in SIZES if size < self.cohort.slices.frame} | asked)
 
+    def refitted_folder(self, wildcards) -> str:
+        """Folder of a participant's refitted low-resolution scans: the row's, or the phantom's own."""
+        row, phantom = self._scan(wildcards), _phantom(self._scan(wildcards)["lcmodel"])
+        own = str(SIMULATED / phantom / "low_resolution") if phantom and self.cohort.simulate.refitted else ""
+        if folder := row["low_resolution"] or own:
+            return folder
+        raise UserError(
+            f"{self.cohort.participants}: {row['participant']} has no folder of refitted scans\n"
+            "  fill the column low_resolution, set cohort.simulate.refitted for phantoms, or choose masked"
+        )
+
+    def refitted_files(self, wildcards) -> list[str]:
+        """Refitted low-resolution scans of a participant: a phantom's provenance, or the volumes of real ones."""
+        folder = self.refitted_folder(wildcards)
+        if record := phantom_record(folder):
+            return [record]
+        return sorted(map(str, Path(folder).glob("size-*/*.nii.gz"))) or [folder]
+
     def excluded(self, wildcards) -> str:
         return as_json({row["participant"]: row["exclude"] for row in self.rows if row["exclude"]})
 

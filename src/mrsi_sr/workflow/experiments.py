@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.folds import Row
@@ -80,10 +81,18 @@ class ExperimentPlan(CohortPlan):
         return self._files_of(wildcards, "slices.npz")
 
     def low_resolution(self, wildcards) -> list[str]:
-        """Measured k-space of every participant, where an experiment tests some."""
+        """Measured k-space of every participant, where an experiment tests some or trains on it."""
+        if self.low_resolution_of_training(wildcards) == "refitted":
+            return self._files_of(wildcards, "low_resolution-clean-refitted.npz")
         if not self._experiment(wildcards).folds.test:
             return []
         return self._files_of(wildcards, f"low_resolution-{self.protocol(wildcards)}.npz")
+
+    def low_resolution_flags(self, wildcards) -> str:
+        """`--low-resolution KIND` of training, and the files of refitted scans."""
+        kind = self.low_resolution_of_training(wildcards)
+        files = ["--refitted", *self.low_resolution(wildcards)] if kind == "refitted" else []
+        return shlex.join(["--low-resolution", kind, *files])
 
     def scans_of_experiment(self, wildcards) -> list[str]:
         """Folder of the results of each participant of an experiment."""
@@ -148,6 +157,7 @@ class ExperimentPlan(CohortPlan):
     def _check_experiment(self, name: str, experiment: ExperimentSettings) -> None:
         where = f"experiments.{name}"
         check_participants(experiment, list(self.scans), where)
+        self._check_refitted(name, experiment)
         try:
             parts = self.divided(name)
         except UserError as error:
@@ -160,6 +170,24 @@ class ExperimentPlan(CohortPlan):
             for shown in figure.shown_maps:
                 self._check_shown_map(
                     shown, sampled, f"{where}.figures.{figure_name}", f"the {part} participants of fold {fold}"
+                )
+
+    def _check_refitted(self, name: str, experiment: ExperimentSettings) -> None:
+        """Raise UserError unless an experiment with refitted scans has them: of each participant, at all its sizes.
+
+        Sizes are those of phantoms; of real scans, the folders' are read when they are measured.
+        """
+        if experiment.low_resolution != "refitted":
+            return
+        for participant in self.participants_of(name):
+            self.refitted_folder(SimpleNamespace(participant=participant))
+        known = self.cohort.simulate.refitted if self.cohort.simulate else None
+        sizes = {"sizes": experiment.sizes, "evaluate_sizes": experiment.evaluate_sizes}
+        for key, asked in sizes.items():
+            if known and (absent := [size for size in asked if size not in known]):
+                raise UserError(
+                    f"experiments.{name}.{key} has {listed(absent)}, but the phantoms are refitted at {listed(known)}\n"
+                    "  expected sizes of cohort.simulate.refitted, as low_resolution is refitted"
                 )
 
     def _check_shown_map(self, shown: ShownMap, sampled: list[str], where: str, part: str) -> None:

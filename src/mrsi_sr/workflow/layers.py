@@ -43,7 +43,7 @@ def layered(user: Any, papers: dict | None = None) -> dict:
             whole[kind][name] = yours[name]
         removed[kind] = {name for name in yours if yours[name] is None}
         whole[kind] = {name: entry for name, entry in whole[kind].items() if name not in removed[kind]}
-    for kind in ("networks", "methods"):
+    for kind in ENTRIES:
         entries = whole[kind]
         inherited = {name: _inherited(kind, [name], entries, removed[kind]) for name in entries}
         whole[kind] = {name: entry for name, entry in inherited.items() if entry is not None}
@@ -116,7 +116,7 @@ def _on_top(ours: dict, yours: Any) -> Any:
 
 
 def _is_complete(entry: Any) -> bool:
-    """Whether an entry of a network or method stands for itself."""
+    """Whether an entry stands for itself."""
     if not isinstance(entry, dict):
         return False
     sampler = entry.get("sampler")

@@ -13,6 +13,9 @@ from mrsi_sr.workflow.cohort import is_made
 from mrsi_sr.workflow.scan_files import Contents
 
 Job = tuple[str, dict[str, str]]  # rule, wildcards
+OF_PARTICIPANT = (
+    "ingest", "check_scan", "strip", "register", "mask", "montage", "slices", "truncate", "truncate_refitted",
+)  # fmt: skip
 
 
 class Lineage:
@@ -46,10 +49,11 @@ class Lineage:
                 plan.file_flags("t1", "flair", "brain_mask", "lesion"), files("t1", "flair", "brain_mask", "lesion"),
             ],
             "truncate": [plan.cohort_sizes],
+            "truncate_refitted": [plan.refitted_folder, content(plan.refitted_files)],
             "inventory": [],
             "folds": [plan.participants, plan.fold_settings],
             "train": [
-                plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.low_resolution_of_training,
+                plan.slices, plan.network_settings, plan.training_sizes, plan.protocol, plan.low_resolution_flags,
                 plan.fold, plan.seed, plan.needs_flags,
             ],
             "sample": [
@@ -67,6 +71,10 @@ class Lineage:
             "cost": [plan.cost_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
+            "probe": [
+                plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
+                plan.probes.settings, plan.probes.sizes, plan.fold, plan.seed, plan.protocol,
+            ],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
             "calibrate": [
                 plan.slices, plan.metrics, plan.intervals, plan.calibration_flags, plan.fold, plan.seed, plan.protocol,
@@ -93,7 +101,7 @@ class Lineage:
         match rule:
             case "simulate" | "folds" | "lpips_weights" | "reader_ratings":
                 return []
-            case "ingest" | "check_scan" | "strip" | "register" | "mask" | "montage" | "slices" | "truncate":
+            case _ if rule in OF_PARTICIPANT:
                 name = wildcards.participant
                 return [(before, {"participant": name}) for before in self._of_participant(rule, name)]
             case "cohort_summary":
@@ -104,12 +112,15 @@ class Lineage:
             case "check_new_scan":
                 return [("simulate", {"participant": name}) for name in plan.new_scans.phantom(wildcards)]
             case "inventory":
-                read = "truncate" if plan.low_resolution(wildcards) else "slices"
+                kind = "truncate_refitted" if plan.low_resolution_of_training(wildcards) == "refitted" else "truncate"
+                read = kind if plan.low_resolution(wildcards) else "slices"
                 return [(read, {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
             case "train":
                 return [*_data(wildcards), *map(_training, plan.needed_networks(wildcards))]
-            case "sample":
+            case "sample" | "probe":
                 return [*_data(wildcards), *map(_training, plan.trained_networks(wildcards))]
+            case "probe_table":
+                return [("probe", job) for job in plan.probes.jobs(wildcards)]
             case "evaluate":
                 return [
                     *_data(wildcards),
@@ -168,6 +179,7 @@ class Lineage:
             "montage": [*phantom, "ingest", "mask", *raw],
             "slices": [*phantom, "ingest", "mask", *raw],
             "truncate": ["slices"],
+            "truncate_refitted": ["slices"],
         }[rule]
 
 

@@ -14,8 +14,11 @@ from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import MOST_BYTES
 
 REQUIRED = ("participant", "t1", "flair")
-FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion")  # columns of paths
-OPTIONAL = ("lcmodel", "maps", "pattern", "flip", "reference", "mri", "brain_mask", "lesion", "fold", "exclude")
+FILES = ("lcmodel", "maps", "reference", "t1", "flair", "brain_mask", "lesion", "low_resolution")  # columns of paths
+OPTIONAL = (
+    "lcmodel", "maps", "pattern", "flip", "reference", "mri", "brain_mask", "lesion", "low_resolution", "fold",
+    "exclude",
+)  # fmt: skip
 RAW, READY = "raw", "prepared"  # of the column mri; empty means prepared
 EMPTY = dict.fromkeys((*REQUIRED, *OPTIONAL), "")
 NOT_AVAILABLE = ("n/a", "na", "nan", "none", "null", "-")  # the word of BIDS, and those of other software

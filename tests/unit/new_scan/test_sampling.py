@@ -54,6 +54,24 @@ def test_the_condition_is_of_the_scan_alone(scan):
     assert condition.whole
 
 
+def test_networks_of_scans_with_noise_are_told_the_noise_in_their_scale(scan):
+    s, m = torch.tensor([0, 1]), torch.tensor([0, 1])
+    sampler = ScanSampler([noisy()], scan, KNOWN, whole=True, seed=1, noisy=True)
+    condition, scale = sampler.condition(s, m, noisy())
+    known = scan.measurement.noise[[0, 1], [0, 1]]
+    expected = [np.sqrt((each[each > 0] ** 2).mean()) * 15 / 16 for each in known]
+    assert (condition.noise * scale.view(-1)).tolist() == pytest.approx(expected, rel=1e-4)
+    assert ScanSampler([noisy()], scan, KNOWN, whole=True, seed=1).condition(s, m, noisy())[0].noise is None
+
+
+def test_networks_that_read_neighbours_are_given_the_slices_beside(scan):
+    method = noisy()
+    method.neighbours = True
+    sampler = ScanSampler([method], scan, KNOWN, whole=True, seed=1)
+    condition, scale = sampler.condition(torch.tensor([1]), torch.tensor([0]), method)
+    assert torch.allclose(condition.neighbours[0] * scale[0], sampler.low[[0, 2], 0], atol=1e-4)
+
+
 def test_networks_of_masked_maps_are_given_the_masked_map_measured_again(scan):
     sampler = ScanSampler([noisy()], scan, KNOWN, whole=False, seed=1)
     zero_filled = scan.window.zero_filled(torch.from_numpy(scan.measurement.values))

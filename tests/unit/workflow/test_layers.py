@@ -45,6 +45,12 @@ def test_five_lines_make_a_network_like_the_papers_and_plan_it_alone():
     assert list(papers.experiments) == ["ftddm", "multiscale", "flow_enhancer"]
 
 
+def test_an_experiment_like_another_differs_in_its_own_keys():
+    found = whole({"experiments": {"mine": {"like": "one", "seeds": [7], "folds": {"run": [2]}}}})
+    assert found["experiments"]["mine"] == {"methods": ["ddpm"], "seeds": [7], "folds": {"number": 5, "run": [2]}}
+    assert found["run"] == ["mine"]
+
+
 def test_an_override_reaches_what_is_like_it():
     networks = whole({"networks": {"munet": {"epochs": 7}}})["networks"]
     assert {name: each["epochs"] for name, each in networks.items()} == dict.fromkeys(networks, 7)

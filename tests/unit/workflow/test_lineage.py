@@ -20,9 +20,10 @@ from mrsi_sr.workflow.scan_files import Contents
 OF_RAW = ("strip", "register")  # rules of participants whose MRI is raw
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
 OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "shown_maps", "figure", "hand_over")
+OF_NETWORKS += ("probe", "probe_table")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
-    table="comparison", figure="qualitative", scan="sub-02",
+    table="comparison", figure="qualitative", scan="sub-02", probe="lesions",
 )  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def real(raw, scans):
     """The toy configuration for these scans."""
     raw["cohort"] = {"name": "toy", "participants": "participants.tsv"}
     raw["experiments"]["toy"]["folds"] = {"number": 3, "run": [1]}
+    raw["experiments"]["toy"]["probes"] = {"lesions": {}}
     return raw
 
 
@@ -140,8 +142,9 @@ BEHIND = {
     "slices": AFTER_SLICES,
     "truncate": {"inventory", *OF_NETWORKS},
     "folds": set(OF_NETWORKS),
-    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "shown_maps", "figure"},
-    "sample": {"evaluate", "compare", "table", "shown_maps", "figure"},
+    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "shown_maps", "figure"}
+    | {"probe", "probe_table"},
+    "sample": {"evaluate", "compare", "table", "shown_maps", "figure", "probe_table"},
     "evaluate": {"compare", "table", "shown_maps", "figure"},
 }
 EXPERIMENT = ("experiments", "toy")
@@ -198,12 +201,26 @@ def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, rep
         asked = re.findall(r"^ +\w+=(plan\..+),$", block[block.index("    params:") :], re.MULTILINE)
         given = [eval(each, {"plan": plan}) for each in asked if "code_hash" not in each and "lineage" not in each]
         given = [each for each in given if not callable(each) or "threads" not in inspect.signature(each).parameters]
-        if rule in ("simulate", "super_resolve"):  # of phantoms, or new scans, alone
+        if rule in ("simulate", "super_resolve", "truncate_refitted"):  # of phantoms, new or refitted scans alone
             assert {each.__name__ for each in given} <= {each.__name__ for each in parts}
             continue
         decided = [part(PLACE) if callable(part) else part for part in parts]
         for each in given:
             assert (each(PLACE) if callable(each) else each) in decided, f"{rule}: {each}"
+
+
+def test_a_refitted_scan_with_other_content_reaches_the_experiments_that_read_it_alone(real, scans):
+    table = scans / "participants.tsv"
+    header, *rows = table.read_text().splitlines()
+    folders = [f"sub-0{k}/low" for k in (1, 2, 3)]
+    lines = [f"{header}\tlow_resolution", *map("\t".join, zip(rows, folders, strict=True))]
+    table.write_text("\n".join(lines) + "\n")
+    scan = scans / "sub-02" / "low" / "size-8" / "NAA_sd.nii.gz"
+    scan.parent.mkdir(parents=True)
+    scan.write_text("scan")
+    for kind, behind in (("refitted", BEHIND["truncate"]), ("masked", set())):
+        real["experiments"]["toy"]["low_resolution"] = kind
+        assert reached(real, lambda _, kind=kind: scan.write_text(f"another, {kind}")) == behind
 
 
 def test_a_file_is_read_again_only_where_its_size_or_time_has_changed(scans, monkeypatch):

@@ -22,7 +22,9 @@ def plan(repository) -> Plan:
     names = [f"p{k:02d}" for k in range(15)]
     columns = ("lcmodel", "t1", "flair")
     files = {name: {column: f"results/simulated/{name}/{column}" for column in columns} for name in names}
-    blank = dict.fromkeys(("pattern", "reference", "brain_mask", "lesion", "exclude", "fold", "mri", "maps", "snr"), "")
+    blank = dict.fromkeys(
+        ("pattern", "reference", "brain_mask", "lesion", "low_resolution", "exclude", "fold", "mri", "maps"), ""
+    )
     return Plan(raw, [blank | {"participant": name} | own for name, own in files.items()])
 
 

@@ -29,7 +29,7 @@ def papers(repository, tmp_path, monkeypatch):
     for name in (f"p{k:02d}" for k in range(15)):
         rows.append([name, *(f"results/simulated/{name}/{file}" for file in ("lcmodel", "t1.nii.gz", "flair.nii.gz"))])
     (tmp_path / "participants.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
-    raw["cohort"] |= {"participants": "participants.tsv", "simulate": {"slices": [16, 25], "seed": 1}}
+    raw["cohort"] |= {"participants": "participants.tsv", "simulate": {"slices": [16, 25], "seed": 1, "refitted": [8]}}
     raw["networks"]["munet_fs"]["folds"] = {2: {"learning_rate": 2e-4, "batch_size": 4}}
     for experiment in raw["experiments"].values():
         experiment["folds"]["run"] = [1, 2]
@@ -266,7 +266,7 @@ def test_a_phantom_has_the_settings_of_its_table_and_those_that_its_row_tells(pa
     """A low-resolution phantom may be a row of the cohort's own table, or of another with settings of its own."""
     rows = Path("participants.tsv").read_text().replace("p03/lcmodel\t", "p03/lcmodel.tar.gz\t")
     Path("participants.tsv").write_text(rows)
-    papers["cohort"]["simulate"]["acquired"] = [16, 12]
+    papers["cohort"]["simulate"] |= {"acquired": [16, 12], "refitted": []}
     settings = [json.loads(Plan(papers).phantom_settings(SimpleNamespace(participant=name))) for name in ("p02", "p03")]
     assert [each["acquired"] for each in settings] == [[16, 12]] * 2
     assert [each["archive"] for each in settings] == [False, True]

@@ -47,6 +47,7 @@ PLACES = {
     ("*", "unit"): "cohort.unit",
     ("*", "excluded"): "participants.exclude",
     ("truncate", "sizes"): "experiments.*.evaluate_sizes",
+    ("truncate", "refitted"): "participants.low_resolution",
     ("folds", "settings"): "experiments.{experiment}.folds",
     ("train", "settings"): "networks.{network}",
     ("train", "sizes"): "experiments.{experiment}.sizes",
