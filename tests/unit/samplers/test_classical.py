@@ -92,7 +92,7 @@ def test_the_guided_map_is_the_dense_solution(whole):
     condition = replace(toy_batch(number=1, grid=12, sizes=(6,)).condition, whole=whole)
     weight, edge = 0.05, 0.2
     expected = condition.consistent(solved(condition, weight, edge).float()) * condition.mask
-    assert torch.allclose(guided_maps(condition, weight=weight, edge=edge, iterations=200), expected, atol=1e-4)
+    assert torch.allclose(guided_maps(condition, weight=weight, edge=edge, iterations=60), expected, atol=1e-4)
 
 
 def test_the_objective_falls_with_every_iteration(monkeypatch):
