@@ -81,6 +81,7 @@ wildcard_constraints:
     figure="[A-Za-z0-9_]+",
     page="(table-|figure-)[A-Za-z0-9_]+|claim|costs",
     study="[A-Za-z0-9_]+",
+    probe="[A-Za-z0-9_]+",
     scan="sub-[A-Za-z0-9]+",
     fold=r"\d+(-seed-\d+)?",
 
@@ -104,6 +105,7 @@ include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/reader_study.smk"
+include: "workflow/rules/probe.smk"
 include: "workflow/rules/hand_over.smk"
 include: "workflow/rules/super_resolve.smk"
 include: "workflow/rules/status.smk"
@@ -116,6 +118,7 @@ rule all:
         plan.losses(),
         plan.montages(),
         plan.cohort_summary(),
+        start.if_cohort_fits(plan, plan.probes.tables()),
         plan.handed_over(),
 
 
@@ -159,6 +162,12 @@ rule tables:
 rule figures:
     input:
         start.if_cohort_fits(plan, plan.figures()),
+
+
+# Lesions planted in and erased from the test scans, and what each method makes of them.
+rule probes:
+    input:
+        start.if_cohort_fits(plan, plan.probes.tables()),
 
 
 # Calibration of methods with repeated samples: what their intervals promise.

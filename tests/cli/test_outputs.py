@@ -69,6 +69,11 @@ SCRIPTS["reader_ratings"] = (
     "--ratings IN/folds.csv --keys IN/volumes/counts.csv --out-table OUT --out-completeness OUT.complete.csv"
     " --out-agreement OUT.agreement.csv --out-png OUT.png --out-pdf OUT.pdf"
 )
+SCRIPTS["probe"] = SCRIPTS["sample"]
+SCRIPTS["probe_table"] = (
+    "--findings IN/volumes --out-csv OUT --out-md OUT.md --out-tex OUT.tex --out-rows OUT.parquet"
+    " --out-curves-png OUT.png --out-curves-pdf OUT.pdf --out-examples-png OUT.x.png --out-examples-pdf OUT.x.pdf"
+)
 SCRIPTS["calibrate"] = (
     "--samples IN/samples --slices IN/slices.npz --fold 1 --method a --protocol clean --metrics nrmse --out OUT"
 )
@@ -81,8 +86,8 @@ SCRIPTS["hand_over"] = (
 WITHOUT_OUTPUT = {"status", "estimate", "describe_networks"}
 IN_A_FOLDER = {"super_resolve"}  # writes a folder sub-NAME in its output folder: test_super_resolve.py
 FOLDERS = (
-    "simulate", "ingest", "strip", "register", "mask", "train", "sample", "lpips_weights", "hand_over", "calibrate",
-    "calibration_report",
+    "simulate", "ingest", "strip", "register", "mask", "train", "sample", "probe", "lpips_weights", "hand_over",
+    "calibrate", "calibration_report",
 )  # fmt: skip
 FILES = (
     "lcmodel/a.table", "volumes/x.nii.gz", "volumes/counts.csv", "mask/x.nii.gz", "samples/a.npz", "network/losses.csv",
@@ -158,11 +163,12 @@ def test_an_input_and_what_holds_one_is_refused_and_left_as_it_is(script, run, i
 
 
 @pytest.mark.parametrize(
-    "script", ["simulate", "mask", "montage", "slices", "sample", "evaluate", "calibrate", "folds", "ingest", "check"]
+    "script",
+    ["simulate", "mask", "montage", "slices", "sample", "probe", "evaluate", "calibrate", "folds", "ingest", "check"],
 )
 def test_a_name_that_leaves_its_place_is_refused(script, run, tmp_path, monkeypatch):
     flags = {"folds": "--participants a", "ingest": "--metabolites NAA"}
-    flags |= dict.fromkeys(("sample", "evaluate", "calibrate"), "--method a") | {"check": "--name a"}
+    flags |= dict.fromkeys(("sample", "probe", "evaluate", "calibrate"), "--method a") | {"check": "--name a"}
     flag = flags.get(script, "--participant a")
     text = SCRIPTS[script] if flag in SCRIPTS[script] else f"{SCRIPTS[script]} {flag}"
     monkeypatch.setitem(SCRIPTS, script, text.replace(flag, f"{flag.split()[0]} ../../x"))

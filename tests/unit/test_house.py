@@ -25,8 +25,9 @@ BELOW["objectives"] = BELOW["networks"] | {"networks"}
 BELOW["samplers"] = BELOW["training"] = BELOW["objectives"] | {"objectives"}
 BELOW["sampling"] = BELOW["samplers"] | {"samplers", "training"}
 BELOW["evaluation"] = BELOW["scan"] | {"scan"}
+BELOW["probing"] = BELOW["sampling"] | {"sampling", "evaluation"}
 BELOW["calibration"] = BELOW["evaluation"] | {"evaluation"}
-BELOW["report"] = BELOW["evaluation"] | {"evaluation", "calibration"}
+BELOW["report"] = BELOW["evaluation"] | {"evaluation", "calibration", "probing"}
 BELOW["reader_study"] = BELOW["report"] | {"report"}
 BELOW["new_scan"] = BELOW["sampling"] | BELOW["report"] | {"sampling", "report"}
 BELOW["workflow"] = set(BELOW)

@@ -50,7 +50,12 @@ def sample_fold(
     for participant, path in low_resolution.items():
         check_made_from(path, slices[participant])
     check_held_out(participants, weights.values(), settings.part)
-    identity = {"fold": fold, "protocol": protocol, "sizes": sizes, "low_resolution": _kind(low_resolution.values())}
+    identity = {
+        "fold": fold,
+        "protocol": protocol,
+        "sizes": sizes,
+        "low_resolution": kind_of_scans(low_resolution.values()),
+    }
     method = Method(name, settings, networks, weights, **identity, device=device, batch_size=batch_size)
     inputs = [*weights.values(), *slices.values(), *low_resolution.values()]
     provenance = Provenance(settings.plain(), inputs, code=sampling.code(settings, networks.values()))
@@ -71,7 +76,7 @@ def sample_fold(
         )  # fmt: skip
 
 
-def _kind(low_resolution: Iterable[Path]) -> str:
+def kind_of_scans(low_resolution: Iterable[Path]) -> str:
     """Kind of the low-resolution scans in files, masked or refitted. Raises UserError where files are of both."""
     kinds = {path: kind_of(path) for path in low_resolution}
     if len(set(kinds.values())) > 1:

@@ -19,6 +19,7 @@ from mrsi_sr.settings import (
     method,
     network,
     objective,
+    probe,
     reader_study,
     sampler,
     scans,
@@ -34,8 +35,8 @@ from mrsi_sr.settings.sampler import SAMPLERS
 CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
 MODULES = (
-    architecture, calibration, cohort, experiment, figure, lpips, method, network, objective, reader_study, sampler,
-    scans,
+    architecture, calibration, cohort, experiment, figure, lpips, method, network, objective, probe, reader_study,
+    sampler, scans,
 )  # fmt: skip
 KINDS = {  # heading of each kind, and its class
     "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),

@@ -21,6 +21,7 @@ from mrsi_sr.settings.base import (
 from mrsi_sr.settings.calibration import Calibration
 from mrsi_sr.settings.errors import listed, rule
 from mrsi_sr.settings.figure import AnyFigure
+from mrsi_sr.settings.probe import Probe, Reading
 from mrsi_sr.settings.reader_study import ReaderStudy
 
 Protocol = Literal["clean", "paper"]
@@ -228,6 +229,10 @@ class FigureSettings(Shown):
     region: Region | None = Field(None, description="voxels that scores count; null: the protocol's first")
 
 
+class ProbeTableSettings(Shown, Reading):
+    """Table and figures of a probe, and what their captions say of where the findings come from."""
+
+
 class ExperimentSettings(Settings):
     """A study: which participants, folds and low-resolution sizes, which methods, which tables and figures."""
 
@@ -255,6 +260,7 @@ class ExperimentSettings(Settings):
     tables: dict[Name, Table] = Field({}, description="tables by name")
     figures: dict[Name, AnyFigure] = Field({}, description="figures by name")
     reader_studies: dict[Name, ReaderStudy] = Field({}, description="reader studies by name")
+    probes: dict[Name, Probe] = Field({}, description="probes with planted and erased lesions by name")
     calibration: Calibration | None = Field(
         None, description="calibration of methods with repeated samples; null: none"
     )
@@ -265,7 +271,7 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _shows_who_is_tested(self) -> Self:
-        for key in ("tables", "figures", "reader_studies"):
+        for key in ("tables", "figures", "reader_studies", "probes"):
             if getattr(self, key) and not self.folds.test:
                 raise rule(
                     key,

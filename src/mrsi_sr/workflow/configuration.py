@@ -39,6 +39,7 @@ from mrsi_sr.workflow.consistency import (
     check_metrics,
     check_one_part,
     check_panels,
+    check_probe,
     check_readers_images,
     check_sizes_fit,
 )
@@ -242,6 +243,8 @@ class Configuration:
             self._check_figure(figure, experiment, f"{where}.figures.{name}")
         for name, study in experiment.reader_studies.items():
             check_readers_images(study, experiment, self.methods, f"{where}.reader_studies.{name}")
+        for name, probe in experiment.probes.items():
+            check_probe(probe, experiment, self.methods, self.cohort.metabolites, f"{where}.probes.{name}")
         if experiment.calibration:
             check_calibration(experiment.calibration, self.methods, f"{where}.calibration.methods")
         check_metrics(experiment.metrics, self.cohort.slices.frame, f"{where}.metrics")

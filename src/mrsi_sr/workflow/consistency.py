@@ -12,6 +12,7 @@ from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.figure import MOST_PANELS
 from mrsi_sr.settings.method import MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings
+from mrsi_sr.settings.probe import Probe
 from mrsi_sr.settings.reader_study import ReaderStudy
 from mrsi_sr.settings.sampler import CONDITIONED
 
@@ -91,6 +92,26 @@ def check_readers_images(
             raise UserError(f"{where}.{key} is {name}, which samples {methods[name].part} participants: expected test")
         for size in study.sizes:
             check_known(size, methods[name].sizes or experiment.evaluate_sizes, f"{where}.sizes: the size of {name}")
+
+
+def check_probe(
+    probe: Probe,
+    experiment: ExperimentSettings,
+    methods: Mapping[str, PlannedMethod],
+    metabolites: Sequence[str],
+    where: str,
+) -> None:
+    """Raise UserError unless an experiment has the methods, sizes and metabolites of a probe, and no method a sweep."""
+    for name in probe.methods or experiment.methods:
+        check_known(name, experiment.methods, f"{where}.methods")
+        if methods[name].sweep is not None:
+            raise UserError(
+                f"{where}.methods has {name}, which has a sweep: expected methods with one map of each kind"
+            )
+    for size in probe.sizes or []:
+        check_known(size, experiment.evaluate_sizes, f"{where}.sizes")
+    for metabolite in probe.subset.metabolites or []:
+        check_known(metabolite, metabolites, f"{where}.subset.metabolites")
 
 
 def check_calibration(calibration: Calibration, methods: Mapping[str, PlannedMethod], where: str) -> None:

@@ -71,6 +71,10 @@ class Lineage:
             "cost": [plan.cost_settings],
             "shown_maps": [plan.shown_settings, plan.figure_folders, plan.slices, plan.low_resolution],
             "lpips_weights": [plan.lpips.content],
+            "probe": [
+                plan.slices, plan.low_resolution, plan.method_settings, plan.weight_flags, plan.networks_of_method,
+                plan.probes.settings, plan.probes.sizes, plan.fold, plan.seed, plan.protocol,
+            ],
             "evaluate": [plan.slices, plan.metrics, plan.fold, plan.seed, plan.protocol],
             "calibrate": [
                 plan.slices, plan.metrics, plan.intervals, plan.calibration_flags, plan.fold, plan.seed, plan.protocol,
@@ -113,8 +117,10 @@ class Lineage:
                 return [(read, {"participant": name}) for name in plan.participants_of(wildcards.experiment)]
             case "train":
                 return [*_data(wildcards), *map(_training, plan.needed_networks(wildcards))]
-            case "sample":
+            case "sample" | "probe":
                 return [*_data(wildcards), *map(_training, plan.trained_networks(wildcards))]
+            case "probe_table":
+                return [("probe", job) for job in plan.probes.jobs(wildcards)]
             case "evaluate":
                 return [
                     *_data(wildcards),

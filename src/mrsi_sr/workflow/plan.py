@@ -14,6 +14,7 @@ from mrsi_sr.workflow.lineage import Lineage
 from mrsi_sr.workflow.lpips import LpipsPlan
 from mrsi_sr.workflow.new_scans import NewScans
 from mrsi_sr.workflow.pages import PagePlan
+from mrsi_sr.workflow.probes import Probes
 from mrsi_sr.workflow.reader_studies import ReaderStudies
 from mrsi_sr.workflow.runs import Run, fold_of, folder_of, runs_of
 from mrsi_sr.workflow.scan_files import Contents
@@ -34,6 +35,7 @@ class Plan(CalibrationPlan, PagePlan):
             scans = participants.read_scans(raw["scans"]) if raw.get("scans") else []
         self.new_scans = NewScans(self.configuration, scans)
         self.reader_studies = ReaderStudies(self.configuration)
+        self.probes = Probes(self)
         self.contents = Contents(CONTENTS)
         self.lpips = LpipsPlan(self.configuration, self.contents)
         self._lineage = Lineage(self, self.contents)
@@ -66,6 +68,10 @@ class Plan(CalibrationPlan, PagePlan):
         if rule == "sample":
             method = self.configuration.method(wildcards.method)
             return sampling.code(method, self._networks(method.networks, fold_of(wildcards.fold)).values())
+        if rule == "probe":
+            method = self.configuration.method(wildcards.method)
+            networks = self._networks(method.networks, fold_of(wildcards.fold)).values()
+            return sampling.code(method, networks, "mrsi_sr.probing.fold")
         if rule == "super_resolve" and not self.new_scans.experiment:
             return code_of(SCRIPTS / f"{rule}.py", *_loaded_by_name())  # the networks' folder is not read for a plan
         if rule == "super_resolve":

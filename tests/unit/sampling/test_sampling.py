@@ -308,10 +308,10 @@ def test_nobody_is_tested_with_a_network_that_was_trained_or_validated_on_them(p
     weights = weights_file(tmp_path, MUNET)
     record = tmp_path / "provenance.json"
     record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"]}}))
-    sampling._check_held_out(["sub-1"], [weights], "test")
+    sampling.check_held_out(["sub-1"], [weights], "test")
     record.write_text(json.dumps({"participants": {"train": ["sub-10"], "validation": ["sub-2"], part: ["sub-1"]}}))
     with pytest.raises(UserError, match="was trained or validated on sub-1, who would be tested with it"):
-        sampling._check_held_out(["sub-1"], [weights], "test")
+        sampling.check_held_out(["sub-1"], [weights], "test")
 
 
 def test_a_method_of_validation_participants_samples_those_and_nobody_that_its_networks_were_trained_on(tmp_path):

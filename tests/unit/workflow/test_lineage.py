@@ -20,9 +20,10 @@ from mrsi_sr.workflow.scan_files import Contents
 OF_RAW = ("strip", "register")  # rules of participants whose MRI is raw
 OF_COHORT = ("mask", "montage", "slices", "truncate", "cohort_summary", "inventory")
 OF_NETWORKS = ("train", "losses", "sample", "evaluate", "compare", "table", "shown_maps", "figure", "hand_over")
+OF_NETWORKS += ("probe", "probe_table")
 PLACE = SimpleNamespace(
     cohort="toy", participant="sub-01", protocol="clean", experiment="toy", fold="1", network="munet", method="munet",
-    table="comparison", figure="qualitative", scan="sub-02",
+    table="comparison", figure="qualitative", scan="sub-02", probe="lesions",
 )  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def real(raw, scans):
     """The toy configuration for these scans."""
     raw["cohort"] = {"name": "toy", "participants": "participants.tsv"}
     raw["experiments"]["toy"]["folds"] = {"number": 3, "run": [1]}
+    raw["experiments"]["toy"]["probes"] = {"lesions": {}}
     return raw
 
 
@@ -140,8 +142,9 @@ BEHIND = {
     "slices": AFTER_SLICES,
     "truncate": {"inventory", *OF_NETWORKS},
     "folds": set(OF_NETWORKS),
-    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "shown_maps", "figure"},
-    "sample": {"evaluate", "compare", "table", "shown_maps", "figure"},
+    "train": {"losses", "hand_over", "sample", "evaluate", "compare", "table", "shown_maps", "figure"}
+    | {"probe", "probe_table"},
+    "sample": {"evaluate", "compare", "table", "shown_maps", "figure", "probe_table"},
     "evaluate": {"compare", "table", "shown_maps", "figure"},
 }
 EXPERIMENT = ("experiments", "toy")
@@ -191,6 +194,7 @@ def test_a_scan_file_with_other_content_reaches_what_is_behind_its_reader_and_on
 
 
 def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, repository):
+    real["experiments"]["toy"]["calibration"] = {"methods": {PLACE.method: None}}
     plan = Plan(real | {"scans": {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}})
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
     for rule, parts in plan._lineage._deciding.items():
