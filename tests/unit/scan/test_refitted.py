@@ -119,6 +119,7 @@ def test_a_map_without_positive_fits_has_the_noise_of_its_other_slices(slices, t
 def test_scans_that_do_not_fit_are_refused(slices, tmp_path):
     good = np.full((N, N, 20), 4.0)
     narrow = np.diag([1.5, 1.5, 1.0, 1.0])
+    narrow[:2, 3] = (FRAME - 1) / 2 - 1.5 * (N - 1) / 2
     away = affine_of((2 * SCALE, 0))
     cases = {
         "field of view": save(tmp_path / "a" / "size-8", good, affine=narrow),
