@@ -194,3 +194,27 @@ def test_a_damaged_table_is_refused(folders, tmp_path):
     (copy / "provenance.json").write_text(json.dumps({}))
     with pytest.raises(UserError, match="cannot be read as a calibration"):
         calibration.read([copy], settings)
+
+
+def test_residuals_of_all_folds_together_promise_less_and_are_refused_beyond_that(calibrations):
+    def pooled(levels, scores):
+        settings = CalibrationSettings.checked(SETTINGS | {"levels": levels, "pool_folds": True})
+        return calibration_tables.pooled(
+            calibration.Calibrations(settings, calibrations.maps, scores, calibrations.intervals, calibrations.records)
+        )
+
+    scores = calibrations.scores
+    with pytest.raises(UserError, match=r"75 %, but 3 calibration participants support at most 1 - 2/4 = 50\.0 %"):
+        pooled([50, 75], scores)
+    held_out = scores[scores.part == "validation"]
+    others = held_out.assign(fold=2, participant="other-" + held_out.participant, score=held_out.score + 1)
+    row = (
+        pooled([50], pd.concat([scores, others]))
+        .query("method == 'own' and quantity == 'voxels' and size == 8")
+        .iloc[0]
+    )
+    own = held_out.query("method == 'own' and quantity == 'voxels' and size == 8").score
+    k = int(np.ceil(7 * 0.75))  # of 6 residuals: (n + 1) (1 + L) / 2
+    assert row.factor == pytest.approx(np.sort([*own, *(own + 1)])[k - 1])
+    assert (row.participants, row.folds) == (6, 2)
+    assert row.guarantee == pytest.approx(50 - 100 * min(2 * (1 / 2) / (3 + 1), (1 - 2 / 6) / (2 + 1)))
