@@ -16,6 +16,7 @@ from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.training.fold import train_fold
 
 SIZES = [4, 8]
+ONE_STEP = MUNET | {"iterations": 1, "validate_every": 1}
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_networks_sample_the_kind_that_they_were_trained_on(tmp_path):
         "device": devices.choose("cpu", 1),
     }  # fmt: skip
     train_fold(
-        MUNET, **same, needs={}, needed={}, seed=1, checkpoint_every=10, out=tmp_path / "munet",
+        ONE_STEP, **same, needs={}, needed={}, seed=1, checkpoint_every=10, out=tmp_path / "munet",
         low_resolution="refitted", refitted=scans,
     )  # fmt: skip
     method = MethodSettings.of(sampler={"kind": "single_pass"}, networks={"network": "munet"})
@@ -134,7 +135,7 @@ def test_networks_sample_the_kind_that_they_were_trained_on(tmp_path):
 
     def sample(files, out):
         sample_fold(
-            "munet", method, networks={"network": MUNET}, weights=weights, low_resolution=files, batch_size=4,
+            "munet", method, networks={"network": ONE_STEP}, weights=weights, low_resolution=files, batch_size=4,
             out=tmp_path / out, **same,
         )  # fmt: skip
 
