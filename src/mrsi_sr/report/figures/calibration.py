@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from mrsi_sr.calibration.maps import RAW, RESCALED
 from mrsi_sr.calibration.ranks import coverage
@@ -13,6 +14,8 @@ from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
 
 ROW_INCH = 2.1
+LABELS_IN_A_ROW = 4
+LEGEND_ROW_INCH = 0.2
 LEVELS = np.arange(0.05, 1, 0.05)  # nominal levels along the axis
 FEWEST = 0.005  # share of the voxels below which a bin of spread is not drawn
 
@@ -22,7 +25,8 @@ def draw(calibrations: Calibrations) -> Figure:
     style.apply()
     sizes = calibrations.sizes
     ensembles = [method for method in calibrations.methods if calibrations.members(method) > 1]
-    figure = captioned(style.PAGE_INCH, ROW_INCH * len(sizes), _caption(calibrations))
+    legend = -(-len(ensembles) // LABELS_IN_A_ROW) * LEGEND_ROW_INCH
+    figure = captioned(style.PAGE_INCH, ROW_INCH * len(sizes) + legend, _caption(calibrations))
     panels = figure.subplots(len(sizes), 3, squeeze=False)
     for row, size in zip(panels, sizes, strict=True):
         for number, method in enumerate(ensembles):
@@ -30,7 +34,9 @@ def draw(calibrations: Calibrations) -> Figure:
                 _draw_method(row, calibrations, method, size, scaling, style.line(number))
         _finish(row, f"s = {calibrations.factor(size)}")
     if ensembles:
-        panels[0, 0].legend(loc="upper left")
+        lines = [Line2D([], [], color=style.line(number)["color"]) for number in range(len(ensembles))]
+        labels = list(map(calibrations.label, ensembles))
+        figure.legend(lines, labels, loc="outside upper center", ncols=LABELS_IN_A_ROW)
     return figure
 
 
@@ -40,10 +46,9 @@ def _draw_method(row, calibrations: Calibrations, method: str, size: int, scalin
     if own is None:
         return
     line = {"color": look["color"], "linestyle": ":" if scaling == RAW else "-"}
-    label = f"{calibrations.label(method)}, {scaling}"
     ranks = rank_columns(calibrations.members(method))
     shares = own[ranks].to_numpy(float)
-    row[0].plot(100 * LEVELS, [100 * coverage(shares, level) for level in LEVELS], label=label, **line)
+    row[0].plot(100 * LEVELS, [100 * coverage(shares, level) for level in LEVELS], **line)
     edges = np.arange(len(ranks) + 1) / len(ranks)
     row[1].stairs(shares * len(ranks), edges, **line)
     part = calibrations.participants.xs((method, size, scaling, ALL), level=GROUP)
