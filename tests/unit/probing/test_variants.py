@@ -163,7 +163,7 @@ def test_a_lesion_that_finds_no_place_is_left_out_and_the_log_says_so(slices, pl
 
 
 def test_a_slice_sees_its_own_lesion_in_its_neighbours_and_not_theirs(slices, plane, normal):
-    """A ball of 30 mm is 26.5 mm wide in the slices beside, 7 mm away; each of the two has the other one as neighbour."""
+    """A ball of 30 mm is 26.5 mm wide in the slice beside, 7 mm away; each of the two is the other's neighbour."""
     chosen = {case.slice: case for case in cases(slices, plane, normal, SETTINGS | {"diameters_mm": [30.0]})}
     assert sorted(chosen) == [0, 1]
     changed = variants.planted(slices, list(chosen.values()), plane, SETTINGS, in_maps=True, in_mri=True)
