@@ -32,9 +32,8 @@ def sample(
 ) -> Path:
     """Samples of a method whose members deviate from the known map by the `factor`-th part of what the truth does."""
     folder.mkdir(parents=True)
-    settings = MethodSettings.of(
-        sampler={"kind": "single_pass"}, networks={"network": "munet"}, samples=members
-    ).plain()
+    kind = {"sampler": {"kind": "single_pass"}, "networks": {"network": "munet"}, "weights": "last"}
+    settings = MethodSettings.of(**kind, samples=members, part=part).plain()
     truths = [ParticipantSlices.load(path) for path in paths]
     for number, truth in enumerate(truths):
         rows = [(s, m, n) for n in SIZES for s in range(len(truth.slices)) for m in range(len(truth.metabolites))]

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mrsi_sr.report import calibration, calibration_sheets, sheet
     from mrsi_sr.report.figures import calibration as figure
-    from mrsi_sr.report.figures import style
+    from mrsi_sr.report.figures import calibration_tissues, style
     from mrsi_sr.results.code import code_of
     from mrsi_sr.results.outputs import check_replaced
     from mrsi_sr.results.provenance import Provenance
@@ -35,12 +35,13 @@ def main(arguments: argparse.Namespace) -> None:
     calibrations = calibration.read(arguments.calibrations, settings)
     provenance = Provenance(settings.plain(), arguments.calibrations, code=code_of(__file__))
     tables = calibration_sheets.all_of(calibrations)
-    drawn = figure.draw(calibrations)
+    figures = {"calibration": figure.draw(calibrations), "tissues": calibration_tissues.draw(calibrations)}
     with provenance.folder(arguments.out) as folder:
         for name, (table, printed) in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
             (folder / f"{name}.md").write_text(sheet.markdown(printed))
-        style.save(drawn, folder / "calibration.png", folder / "calibration.pdf")
+        for name, drawn in figures.items():
+            style.save(drawn, folder / f"{name}.png", folder / f"{name}.pdf")
 
 
 if __name__ == "__main__":

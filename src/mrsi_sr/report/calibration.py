@@ -19,7 +19,10 @@ from mrsi_sr.results.reading import read_json, reading
 from mrsi_sr.settings.calibration_report import CalibrationSettings
 
 WHAT, TO_DO = "a calibration", "expected a folder that calibrate.py wrote: run it again"
-FACTS = ("method", "fold", "seed", "protocol", "experiment", "unit", "frame", "factors", "members", "nfe", "settings")
+FACTS = (
+    "method", "fold", "seed", "protocol", "experiment", "unit", "frame", "factors", "members", "nfe", "settings",
+    "sampling_settings", "seconds_per_slice",
+)  # fmt: skip
 OF_MAP = ["method", "fold", "seed", "participant", "part", "slice", "metabolite", "size"]  # columns that identify one
 GROUP = ["method", "size", "scaling", "tissue"]  # columns of a summary
 

@@ -125,11 +125,26 @@ def sheet_of_intervals(calibrations: Calibrations, table: pd.DataFrame) -> Sheet
         " scanner and processing, the new participant's lesion mean, or hotspot volume, lies inside, of each"
         f" metabolite by itself; of voxels, that at least {settings.voxels} % of the participant's valid voxels do."
         " It is no promise for each participant, lesion or voxel by itself. n participants support n/(n + 1) at"
-        " most. Inside: of the trials, one per test participant and training seed. Hotspot: voxels above"
-        f" {settings.hotspot:g} times the map's median outside of the lesion. s is the upscaling factor."
-        f" {calibrations.origin}"
+        f" most.{_chosen_by_validation(calibrations)} Inside: of the trials, one per test participant and seed."
+        f" Hotspot: voxels above {settings.hotspot:g} times the map's median outside of the lesion. s is the"
+        f" upscaling factor. {calibrations.origin}"
     )
     return Sheet("Method and quantity", [Column(text, align="r") for text in columns], rows, caption)
+
+
+def _chosen_by_validation(calibrations: Calibrations) -> str:
+    """Sentence on methods whose weights the validation participants chose, which an exact promise does not allow."""
+    chosen = [
+        calibrations.label(name)
+        for name, counterpart in calibrations.settings.methods.items()
+        if counterpart and "best" in str(calibrations.records_of(name)[0]["sampling_settings"]["weights"])
+    ]
+    if not chosen:
+        return ""
+    return (
+        f" The weights of {joined(chosen)} are those of the lowest loss of these validation participants, so that the"
+        " promise holds nearly, and not exactly."
+    )
 
 
 def sheet_of_pooled(calibrations: Calibrations, table: pd.DataFrame) -> Sheet:

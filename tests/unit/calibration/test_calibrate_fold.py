@@ -117,7 +117,10 @@ def test_a_hotspot_is_counted_by_the_maps_own_median_in_millilitres(made):
             outside = each.valid & ~truth.lesion[each.row]
             volume += (each.truth[each.valid] > 1.2 * np.median(each.truth[outside])).sum()
         assert reading.truth == pytest.approx(volume) and volume > 0
-        assert reading.scale >= 1  # a voxel, at least
+    for each in ensembles:
+        each.members[:] = each.members[:1]
+    agreed = [each for each in readings(ensembles, truth, 1.2) if "hot" in each.quantity]
+    assert [each.scale for each in agreed] == pytest.approx([1.0] * len(agreed))  # a voxel
 
 
 def test_the_scale_of_a_voxel_is_open_where_members_agree_and_needs_no_truth(made):

@@ -12,6 +12,7 @@ from mrsi_sr.calibration.fold import calibrate_fold
 from mrsi_sr.calibration.maps import SPREAD_EDGES
 from mrsi_sr.cli import UserError
 from mrsi_sr.report import calibration, calibration_sheets, calibration_tables, sheet
+from mrsi_sr.report.figures import calibration_tissues
 from mrsi_sr.report.figures.calibration import draw, reliability
 from mrsi_sr.settings.calibration import Intervals
 from mrsi_sr.settings.calibration_report import CalibrationSettings
@@ -124,6 +125,30 @@ def test_captions_name_where_the_numbers_come_from_and_what_is_promised(calibrat
         "Frequency / ideal",
         "Error of the mean (%)",
     ]
+
+
+def test_the_figure_of_tissues_shows_the_coverage_of_each_that_there_is(calibrations):
+    drawn = calibration_tissues.draw(calibrations)
+    axes = drawn.axes[calibrations.sizes.index(8)]
+    shown = {(round(x), round(float(y), 6)) for line in axes.lines for x, y in zip(*line.get_data(), strict=True)}
+    table = calibration_tables.coverage(calibrations).query("size == 8 and scaling == 'rescaled'")
+    place = {name: number for number, name in enumerate(calibration_tissues.SHOWN)}
+    assert {(place[row.tissue], round(100 * row.coverage, 6)) for row in table.itertuples()} <= shown
+    assert set(table.tissue) == set(place)
+
+
+def test_weights_that_the_validation_participants_chose_are_said_to_weaken_the_promise(calibrations):
+    table = calibration_tables.intervals(calibrations)
+    assert "lowest loss" not in calibration_sheets.sheet_of_intervals(calibrations, table).caption
+    records = [
+        record | {"sampling_settings": record["sampling_settings"] | {"weights": "best"}}
+        for record in calibrations.records
+    ]
+    best = calibration.Calibrations(
+        calibrations.settings, calibrations.maps, calibrations.scores, calibrations.intervals, records
+    )
+    caption = calibration_sheets.sheet_of_intervals(best, table).caption
+    assert "The weights of Ours, sure are those of the lowest loss of these validation participants" in caption
 
 
 def test_an_interval_that_too_few_have_a_lesion_for_says_so(calibrations):

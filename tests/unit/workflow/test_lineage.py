@@ -194,6 +194,7 @@ def test_a_scan_file_with_other_content_reaches_what_is_behind_its_reader_and_on
 
 
 def test_what_a_rule_is_given_is_in_the_lineage_of_what_comes_after_it(real, repository):
+    real["experiments"]["toy"]["calibration"] = {"methods": {PLACE.method: None}}
     plan = Plan(real | {"scans": {"table": "participants.tsv", "networks": "from/elsewhere", "method": "munet"}})
     text = "\n".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
     for rule, parts in plan._lineage._deciding.items():

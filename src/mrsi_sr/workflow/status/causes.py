@@ -68,6 +68,10 @@ PLACES = {
     ("shown_maps", "settings"): "experiments.{experiment}.figures.{figure}",
     ("figure", "settings"): "experiments.{experiment}.figures.{figure}",
     ("cost", "settings"): "experiments.{experiment}",
+    ("calibrate", "metrics"): "experiments.{experiment}.metrics",
+    ("calibrate", "lpips-weights"): "lpips",
+    ("calibrate", "settings"): "experiments.{experiment}.calibration",
+    ("calibration_report", "settings"): "experiments.{experiment}.calibration",
 }
 # Keys of a script's settings that come from elsewhere in the configuration.
 OTHER_PLACES = {
@@ -85,7 +89,7 @@ OTHER_PLACES = {
     ("report", "phantom"): "cohort.simulate",
     ("report", "cohort"): "cohort.name",
 }
-REPORT = ("compare", "table", "shown_maps", "figure", "cost")
+REPORT = ("compare", "table", "shown_maps", "figure", "cost", "calibration_report")
 PARTICIPANT = re.compile(r"results/cohorts/[A-Za-z0-9_-]+/([A-Za-z0-9_-]+)(?:/.*)?")
 
 
