@@ -11,15 +11,16 @@ from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.settings.method import MethodSettings
 
 SIZES = (4, 8)
+SLICES = 2
 ERROR = 0.4  # standard deviation of the truth about what a perfect method knows, in mM
 
 
 def cohort(folder: Path, number: int = 13, lesion: bool = True) -> list[Path]:
-    """Slices of so many participants, each with a lesion in its middle slice."""
+    """Slices of so many participants, each with a lesion in its last slice."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for i in range(number):
-        slices = participant(f"sub-{i:02d}", seed=i)
+        slices = participant(f"sub-{i:02d}", seed=i, slices=SLICES)
         if lesion:
             slices.lesion[1, 6:10, 6:10] = True
         paths.append(folder / f"{slices.participant}.slices.npz")
@@ -56,7 +57,7 @@ def sample(
         "method": method, "sampler": settings["sampler"], "nfe": 1, "seconds_per_slice": 0.05, "parameters": 967_601,
         "protocol": "clean", "seed": 1, "device": "a CPU", "settings": settings, "networks": {"network": MUNET.plain()},
         "fold": 1, "sizes": list(SIZES), "participants": [truth.participant for truth in truths],
-        "maps": sum(6 * len(SIZES) * members for _ in truths), "script": "sample.py",
+        "maps": len(truths) * len(repeated), "script": "sample.py",
         "inputs_sha256": {str(path): checksum(path) for path in paths},
         "training": {"munet": {"seconds": 1.0, "device": "a CPU"}},
         "outputs_sha256": {file.name: checksum(file) for file in sorted(folder.glob("*.npz"))},

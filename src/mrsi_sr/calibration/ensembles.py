@@ -40,7 +40,7 @@ def ensembles_of(samples: Samples, truth: ParticipantSlices, protocol: str) -> I
     """Ensembles of a participant's samples, one map at a time, in double precision.
 
     Valid voxels are the stored quality mask (clean), or where the true map is not zero (paper).
-    Raises UserError for samples of a sweep, that are not finite, or of which a map has fewer than another.
+    Raises UserError for samples of a sweep, and for those that are not finite.
     """
     if points := sorted({*samples.point.tolist()} - {""}):
         raise UserError(
@@ -56,8 +56,6 @@ def ensembles_of(samples: Samples, truth: ParticipantSlices, protocol: str) -> I
         zip(samples.slice.tolist(), samples.metabolite.tolist(), samples.size.tolist(), strict=True)
     ):
         of_map.setdefault(key, []).append(i)
-    if len({len(each) for each in of_map.values()}) > 1:
-        raise UserError(f"{samples.path} has more samples of some maps than of others\n  run sample.py again")
     rows, columns = ({value: i for i, value in enumerate(each)} for each in (truth.slices.tolist(), truth.metabolites))
     for (slice_, metabolite, size), members in of_map.items():
         row = rows[slice_]

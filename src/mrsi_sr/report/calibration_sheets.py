@@ -182,12 +182,23 @@ def sheet_of_tests(calibrations: Calibrations, table: pd.DataFrame) -> Sheet:
     columns = ["Against", "First", "Second", "Difference [95 %]", "Rank-biserial", "p", "p (Holm)", "Better", "Pairs"]
     caption = (
         "Ensembles against each other: means of participants over the maps that both methods have, Wilcoxon's"
-        f" signed-rank test, Holm's correction over {len(table)} tests. CRPS is fair, of the raw ensembles, in % of"
-        " the true map's root mean square. Difference: Hodges-Lehmann, first minus second, in brackets a bootstrap"
-        " interval over participants (CRPS as a fraction). * p < 0.05 after correction. s is the upscaling factor."
+        f" signed-rank test, Holm's correction over the tests of a pair of methods{_limits(calibrations, table)}."
+        " CRPS is fair, of the raw ensembles, in % of the true map's root mean square. Difference: Hodges-Lehmann,"
+        " first minus second, in brackets a bootstrap interval over participants (CRPS as a fraction). * p < 0.05"
+        " after correction. s is the upscaling factor."
         f" {calibrations.origin}"
     )
     return Sheet("First", [Column(text, align="r") for text in columns], rows, caption)
+
+
+def _limits(calibrations: Calibrations, table: pd.DataFrame) -> str:
+    """Number of tests of each family, and what p it cannot fall below where that is above 0.05."""
+    words = []
+    for (a, b), family in table.groupby(["method_a", "method_b"], sort=False):
+        least = tables.least_p(family)
+        limit = f", p cannot be below {least:.2g}" if least > SIGNIFICANCE else ""
+        words.append(f"{calibrations.label(a)} and {calibrations.label(b)}: {len(family)} tests{limit}")
+    return f" ({'; '.join(words)})"
 
 
 def _named(calibrations: Calibrations, method: str, size: int) -> str:

@@ -7,6 +7,7 @@ from mrsi_sr.calibration import conformal
 from mrsi_sr.calibration.fold import TEST, VALIDATION, VOXELS
 from mrsi_sr.calibration.maps import RAW, RESCALED, metric_columns
 from mrsi_sr.calibration.tissue import ALL, TISSUES
+from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report import paired
 from mrsi_sr.report.calibration import OF_MAP, Calibrations, ratio, whole
@@ -107,45 +108,61 @@ def pooled(calibrations: Calibrations) -> pd.DataFrame:
 def tests(calibrations: Calibrations) -> pd.DataFrame:
     """Tests of the settings' pairs of methods at each size: Wilcoxon's signed-rank test over participants' means.
 
-    The family of Holm's correction is all of them. Only maps that both methods have are compared. quantity_a,
-    quantity_b: what is compared; crps is the fair one of the raw ensembles.
+    Each pair is a family of Holm's correction, over its sizes and quantities. Only maps that both methods have are
+    compared. quantity_a, quantity_b: what is compared; crps is the fair one of the raw ensembles.
+    Raises UserError for two methods that have no map in common.
     """
     chosen = {"part": TEST, "scaling": RAW, "tissue": ALL}
     maps = calibrations.maps[(calibrations.maps[list(chosen)] == list(chosen.values())).all(axis=1)].copy()
     maps["crps"] /= maps.truth_rms
     quantities = ["crps", *metric_columns(maps)]
     means = maps.groupby([name for name in OF_MAP if name not in ("seed", "part")])[quantities].mean()
-    rows = []
+    families = []
     for a, b in calibrations.settings.tests:
-        for size in calibrations.sizes:
-            for one, other in _compared(quantities, calibrations.members(b)):
-                rows.append({"size": size, "method_a": a, "method_b": b} | _tested(means, a, b, size, one, other))
-    table = pd.DataFrame(rows)
-    if len(table):
-        table.insert(table.columns.get_loc("p") + 1, "p_adjusted", paired.holm(table.p))
-    return table
+        first, second = (means.xs(name, level="method").add_suffix(end) for name, end in ((a, "_a"), (b, "_b")))
+        both = first.join(second, how="inner")
+        if both.empty:
+            raise UserError(
+                f"{a} and {b} are sampled on maps of which none is the same\n  compare others of the methods"
+            )
+        sizes = both.groupby(level="size")
+        rows = [
+            {"size": size, "method_a": a, "method_b": b} | _tested(own, (a, b), one, other)
+            for size, own in sizes
+            for one, other in _compared(quantities, _has_spread(maps[maps.method == b]))
+        ]
+        family = pd.DataFrame(rows)
+        family.insert(family.columns.get_loc("p") + 1, "p_adjusted", paired.holm(family.p))
+        families.append(family)
+    return pd.concat(families, ignore_index=True) if families else pd.DataFrame()
 
 
-def _compared(quantities: list[str], members: int) -> list[tuple[str, str]]:
-    """Quantities that are compared with each other. members: of the second method."""
+def _has_spread(maps: pd.DataFrame) -> bool:
+    """Whether the samples of a map differ: of a method without noise they are all equal."""
+    return "spread" in maps and bool((maps.spread > 0).any())
+
+
+def _compared(quantities: list[str], spread: bool) -> list[tuple[str, str]]:
+    """Quantities that are compared with each other. spread: whether the second method's samples differ."""
     means = [name for name in quantities if name.endswith("_mean")]
     lpips = [name for name in quantities if name.startswith("lpips")]
-    with_one = [(name, name.replace("_mean", "_member")) for name in means] if members > 1 else []
+    with_one = [(name, name.replace("_mean", "_member")) for name in means] if spread else []
     return [("crps", "crps"), *((name, name) for name in [*means, *lpips]), *with_one]
 
 
-def _tested(means: pd.DataFrame, a: str, b: str, size: int, one: str, other: str) -> dict:
-    """Test of a quantity of a method against one of another. means: of each map, by method, fold and what it is of."""
-    parts = []
-    for method, quantity in ((a, one), (b, other)):
-        own = means.xs(method, level="method")[quantity]
-        parts.append(own[own.index.get_level_values("size") == size])
-    both = pd.concat(parts, axis=1, join="inner", keys=["a", "b"])
-    units = both.groupby("participant").mean()
-    test = paired_test((units.a - units.b).to_numpy())
+def _tested(maps: pd.DataFrame, methods: tuple[str, str], one: str, other: str) -> dict:
+    """Test of a quantity of one method against one of another. maps: quantities of both, with the endings _a and _b."""
+    units = maps.groupby("participant")[[f"{one}_a", f"{other}_b"]].mean()
+    a, b = units.to_numpy().T
+    test = paired_test(a - b)
     sign = 1 if one == "crps" else METRICS[one.rpartition("_")[0]].badness(1.0)  # of a worse, that is higher, value
     gain = -sign * test["median_difference"]
     return {
-        "quantity_a": one, "quantity_b": other, "maps": len(both), "value_a": units.a.mean(), "value_b": units.b.mean(),
-        "better": a if gain > 0 else b if gain < 0 else "",
+        "quantity_a": one, "quantity_b": other, "maps": len(maps), "value_a": a.mean(), "value_b": b.mean(),
+        "better": methods[0] if gain > 0 else methods[1] if gain < 0 else "",
     } | test  # fmt: skip
+
+
+def least_p(family: pd.DataFrame) -> float:
+    """Lowest p that a family can reach after Holm's correction, with so many tests and pairs that differ."""
+    return min(1.0, len(family) * 0.5 ** ((family.pairs - family.zeros).max() - 1))

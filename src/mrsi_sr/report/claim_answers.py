@@ -15,10 +15,11 @@ SCALE = {
     "paper": "its high-resolution maximum (as published; a scan that is only measured at low resolution has none)",
     "clean": "an estimate from its low-resolution map alone",
 }
-TRUNCATED = {
-    "masked": "maps whose rejected voxels are zero",
-    "filled": "maps whose rejected voxels inside the brain are interpolated",
-    "refitted": "low-resolution scans of the same participants, fitted anew",
+TRUNCATION = "truncation of k-space to {sizes} points along each axis, of maps whose rejected voxels"
+LOW_RESOLUTION = {
+    "masked": f"{TRUNCATION} are zero",
+    "filled": f"{TRUNCATION} inside the brain are interpolated",
+    "refitted": "scans of {sizes} voxels along each axis of the same participants, each fitted anew",
 }
 TESTS = {"signed_rank": "Wilcoxon signed-rank test", "paired_t": "paired t-test"}
 CORRECTION = {"participant": "Holm's correction over all tests of the table", "map": "no correction, as published"}
@@ -58,10 +59,10 @@ def exclusion(study: Study) -> Answer:
 def preprocessing(study: Study) -> Answer:
     settings = study.settings
     frame = listed(sorted({record["frame"] for record in study.records}))
+    low_resolution = LOW_RESOLUTION[settings.low_resolution].format(sizes=listed(settings.sizes))
     return (
         f"Quality mask: {_settings(study.prepared('quality'))}. Frame: {frame} voxels along each axis. Low"
-        f" resolution: truncation of k-space to {listed(settings.sizes)} points along each axis, of"
-        f" {TRUNCATED[settings.low_resolution]}. Protocol {settings.protocol}: each map is scaled by"
+        f" resolution: {low_resolution}. Protocol {settings.protocol}: each map is scaled by"
         f" {SCALE[settings.protocol]}."
     ), ""
 

@@ -136,9 +136,10 @@ class NetworksFolder:
         return [self.path / CONTENT, *(self.path / file for file in sorted(weights))]
 
     def reads_mri(self, method: str) -> bool:
-        """Whether a method needs T1 and FLAIR: one of its networks reads them."""
+        """Whether a method needs T1 and FLAIR: its sampler or one of its networks reads them."""
         networks = [self.network_settings(method, fold) for fold in self.folds]
-        return any(getattr(network, "mri", True) for each in networks for network in each.values())
+        read = any(getattr(network, "mri", True) for each in networks for network in each.values())
+        return read or self.methods[method].sampler.reads_mri
 
     @cached_property
     def _networks(self) -> dict[tuple[str, int], NetworkSettings]:

@@ -44,8 +44,8 @@ class Calibration(Intervals):
     )
     tests: Annotated[list[Pair], Field(max_length=100), Different] = Field(
         [],
-        description="pairs of methods that are compared, one family for Holm's correction: their fair CRPS, metrics of"
-        " the first one's mean against those of the other's mean and of its first member, LPIPS of both first members",
+        description="pairs of methods that are compared, each a family for Holm's correction: fair CRPS, metrics of the"
+        " first one's mean against those of the other's mean and of its first member, LPIPS of both first members",
     )
     pool_folds: bool = Field(
         False,

@@ -179,3 +179,17 @@ def test_tissues_are_the_classes_of_t1_and_no_voxel_is_in_two(made):
         assert (found[name] == expected & ~slices.lesion).all()
     slices.t1[:] = 0.5
     assert not any(tissues_of(slices)[name].any() for name in bright)
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"point": "a"}, "has the points a of a sweep, whose samples are no ensemble"),
+    ({"maps": np.nan}, "has values that are not finite"),
+])  # fmt: skip
+def test_samples_that_are_no_ensemble_are_refused(changes, words, made):
+    folder, slices = made
+    samples = Samples.load(folder / "own" / "sub-00.npz")
+    for name, value in changes.items():
+        getattr(samples, name)[...] = value
+    truth = ParticipantSlices.load(slices[0])
+    with pytest.raises(UserError, match=words):
+        list(ensembles_of(samples, truth, "clean"))

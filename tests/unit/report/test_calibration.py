@@ -68,7 +68,7 @@ def test_spread_against_skill_shows_which_ensemble_is_too_sure(calibrations):
     )  # fmt: skip
 
 
-def test_a_test_is_wilcoxons_over_participants_and_holms_family_is_all_of_them(calibrations):
+def test_a_test_is_wilcoxons_over_participants_and_each_pair_of_methods_is_a_family_of_holms(calibrations):
     tests = calibration_tables.tests(calibrations)
     assert len(tests) == 2 * (7 + 4)  # sizes; CRPS and three metrics of the mean, and against a member where there are
     chosen = calibrations.maps.query("scaling == 'raw' and part == 'test' and tissue == 'all' and size == 8")
@@ -79,8 +79,9 @@ def test_a_test_is_wilcoxons_over_participants_and_holms_family_is_all_of_them(c
         differences = means.loc["own"][a] - means.loc["sure"][b]
         assert own.p[a, b] == pytest.approx(wilcoxon(differences).pvalue)
         assert own.better[a, b] == ("own" if differences.median() < 0 else "sure")
-    smallest = tests.p.idxmin()
-    assert tests.p_adjusted[smallest] == pytest.approx(min(1, len(tests) * tests.p[smallest]))
+    for _, family in tests.groupby("method_b"):
+        smallest = family.p.idxmin()
+        assert family.p_adjusted[smallest] == pytest.approx(min(1, len(family) * family.p[smallest]))
     lower = tests[tests.quantity_a.str.startswith("psnr") & (tests.method_b == "single")]
     assert (lower.better == np.where(lower.median_difference > 0, "own", "single")).all()
 
@@ -116,6 +117,8 @@ def test_captions_name_where_the_numbers_come_from_and_what_is_promised(calibrat
         for words in ("protocol clean", "phantom: simulated, not patients", "fold 1 of 1", "6 test participants",
                       "Configuration "):  # fmt: skip
             assert words in printed.caption, (name, words)
+    limit = 14 * 0.5 ** (TESTED - 1)  # tests of the pair, each over six participants
+    assert f"Ours and sure: 14 tests, p cannot be below {limit:.2g}" in made["tests"][1].caption
     assert "77.8 % of 8 members" in made["coverage"][1].caption
     assert "no promise for each participant" in made["intervals"][1].caption
     drawn = draw(calibrations)
@@ -191,3 +194,27 @@ def test_a_damaged_table_is_refused(folders, tmp_path):
     (copy / "provenance.json").write_text(json.dumps({}))
     with pytest.raises(UserError, match="cannot be read as a calibration"):
         calibration.read([copy], settings)
+
+
+def test_residuals_of_all_folds_together_promise_less_and_are_refused_beyond_that(calibrations):
+    def pooled(levels, scores):
+        settings = CalibrationSettings.checked(SETTINGS | {"levels": levels, "pool_folds": True})
+        return calibration_tables.pooled(
+            calibration.Calibrations(settings, calibrations.maps, scores, calibrations.intervals, calibrations.records)
+        )
+
+    scores = calibrations.scores
+    with pytest.raises(UserError, match=r"75 %, but 3 calibration participants support at most 1 - 2/4 = 50\.0 %"):
+        pooled([50, 75], scores)
+    held_out = scores[scores.part == "validation"]
+    others = held_out.assign(fold=2, participant="other-" + held_out.participant, score=held_out.score + 1)
+    row = (
+        pooled([50], pd.concat([scores, others]))
+        .query("method == 'own' and quantity == 'voxels' and size == 8")
+        .iloc[0]
+    )
+    own = held_out.query("method == 'own' and quantity == 'voxels' and size == 8").score
+    k = int(np.ceil(7 * 0.75))  # of 6 residuals: (n + 1) (1 + L) / 2
+    assert row.factor == pytest.approx(np.sort([*own, *(own + 1)])[k - 1])
+    assert (row.participants, row.folds) == (6, 2)
+    assert row.guarantee == pytest.approx(50 - 100 * min(2 * (1 / 2) / (3 + 1), (1 - 2 / 6) / (2 + 1)))

@@ -69,6 +69,8 @@ def evaluations(sampler: Sampler, walked: int | None) -> int:
         walked = sampler.steps + 1
     counts = {
         "zero_filled": lambda: 0,
+        "interpolated": lambda: 0,
+        "guided": lambda: 0,
         "single_pass": lambda: 1,
         "flow": lambda: 1,
         "ancestral": lambda: walked,

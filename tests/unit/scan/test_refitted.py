@@ -119,8 +119,11 @@ def test_a_map_without_positive_fits_has_the_noise_of_its_other_slices(slices, t
 def test_scans_that_do_not_fit_are_refused(slices, tmp_path):
     good = np.full((N, N, 20), 4.0)
     narrow = np.diag([1.5, 1.5, 1.0, 1.0])
+    narrow[:2, 3] = (FRAME - 1) / 2 - 1.5 * (N - 1) / 2
+    away = affine_of((2 * SCALE, 0))
     cases = {
         "field of view": save(tmp_path / "a" / "size-8", good, affine=narrow),
+        "field of view and slices": save(tmp_path / "away" / "size-8", good, affine=away),
         "lie outside": save(tmp_path / "b" / "size-8", np.broadcast_to(good[..., :5], (2, N, N, 5))),
         "no %SD": save(tmp_path / "c" / "size-8", good, sd=np.nan),
         "expected 4 x 4": {4: save(tmp_path / "d" / "size-4", good)[N]},

@@ -37,6 +37,7 @@ def test_a_network_that_only_a_calibration_uses_is_trained(calibrated):
     [
         ({"held_out": {"part": "test"}}, "held_out samples test participants, expected validation"),
         ({"held_out": {"samples": 4}}, "held_out, which has another samples than repeated"),
+        ({"repeated": {"sweep": {"key": "temperature", "values": [0.5, 1.0]}}}, "repeated, which has a sweep"),
         ({"repeated": {"part": "validation"}}, "repeated samples validation participants, expected test"),
     ],
 )

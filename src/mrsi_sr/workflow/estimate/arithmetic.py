@@ -93,7 +93,7 @@ class Counted:
 
 def evaluations(sampler: Sampler, by_role: Mapping[str, NetworkSettings]) -> dict[str, float]:
     """Number of evaluations of each role's network for one sample of one map; of networks for sizes, their mean."""
-    if sampler.kind == "zero_filled":
+    if not by_role:
         return {}
     if "network" in by_role and "denoiser" not in by_role:
         steps = getattr(sampler, "most_steps", getattr(sampler, "steps", 1))
