@@ -152,6 +152,7 @@ def test_equal_seeds_draw_equal_lesions_and_other_seeds_others(slices, plane, no
 
     assert drawn() == drawn() and len(drawn()) == 6
     assert drawn(seed=2) != drawn()
+    assert len({drawn(seed=seed)[0][2:] for seed in range(8)}) > 1  # diameter and contrast of the first
     assert {diameter for _, _, diameter, _ in drawn()} == {20.0, 30.0}
     assert [each for each in drawn() if each[0] == 0][:1] == drawn(lesions=1)[:1]
 
