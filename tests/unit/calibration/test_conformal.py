@@ -28,6 +28,7 @@ def test_twenty_pooled_residuals_support_90_percent_and_no_more():
     assert conformal.highest_level(20, pooled=True) == pytest.approx(100 * (1 - 2 / 21))
     assert conformal.pooled_guarantee(90, 20, folds=20) == 90  # one participant a fold
     assert conformal.pooled_guarantee(90, 20, folds=5) == pytest.approx(90 - 100 * 0.75 / 6)
+    assert conformal.pooled_guarantee(90, 100, folds=2) == pytest.approx(90 - 100 / 51)  # few large folds lose less
 
 
 @pytest.mark.parametrize(

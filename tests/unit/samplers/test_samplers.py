@@ -7,6 +7,7 @@ from mrsi_sr import networks
 from mrsi_sr.diffusion.schedule import Schedule
 from mrsi_sr.samplers.ancestral import walk
 from mrsi_sr.samplers.denoiser import Denoiser
+from mrsi_sr.settings.sampler import SAMPLERS
 
 torch.set_num_threads(1)
 
@@ -160,3 +161,8 @@ def test_a_sample_depends_on_its_own_noise_and_not_on_its_batch(kind, settings):
         together, _ = sampler(condition, noise_of([0, 1, 2, 3]))
         apart, _ = sampler(condition.select([2, 3]), noise_of([2, 3]))
     assert torch.allclose(together[2:], apart, atol=1e-5)
+
+
+def test_the_page_of_methods_names_every_sampler(repository):
+    page = (repository / "docs" / "methods.md").read_text()
+    assert [kind for kind in SAMPLERS if f"| `{kind}` |" not in page] == []

@@ -60,7 +60,8 @@ def test_every_method_samples(name, trainer, scan, measured):
     assert (arrays["maps"][~scan.valid[0, of]] == 0).all()
     denoiser = settings.networks.get("denoiser")
     chain = trainer.settings(denoiser) if denoiser else None
-    assert cost["nfe"] == evaluations(settings.sampler, chain and (chain.truncation or chain.diffusion_steps))
+    once = evaluations(settings.sampler, chain and (chain.truncation or chain.diffusion_steps))
+    assert cost["nfe"] == settings.draws * once
 
 
 def evaluations(sampler: Sampler, walked: int | None) -> int:
