@@ -29,6 +29,11 @@ class Plane:
     axis: int
     mirror: int
 
+    @property
+    def thickness_mm(self) -> float:
+        """Distance from one slice to the next."""
+        return 1000 * self.voxel_ml / (self.voxel_mm[0] * self.voxel_mm[1])
+
     @classmethod
     def of(cls, slices: ParticipantSlices) -> "Plane":
         """Geometry of slices. The midline is where brain and mirrored brain overlap most, over all slices."""

@@ -12,6 +12,7 @@ from mrsi_sr.probing import measures, variants
 from mrsi_sr.probing.cases import Case, cases_of
 from mrsi_sr.probing.lesions import Plane, normal_tissue, on_map, profile
 from mrsi_sr.probing.measures import OfMap, Row
+from mrsi_sr.probing.neighbours import beside
 from mrsi_sr.probing.spectrum import window
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
@@ -95,8 +96,12 @@ class Probing:
         changed = variants.planted(
             self.slices, list(cases.values()), self.plane, self.settings, in_maps=in_maps, in_mri=in_mri
         )
-        measured, estimates = self._of_changed(changed)
-        for name, image in estimates.items():
+        measured = self._measured(changed)
+        if self.method.neighbours and in_maps:
+            measured = beside(
+                measured, self.measurements, self.slices, cases, self.plane, self.settings, self.truncation
+            )
+        for name, image in self._estimates(changed, measured).items():
             s, m = self.row_of[name[0]], self.column_of[name[1]]
             if (case := cases.get(s)) is None:
                 continue
@@ -109,7 +114,7 @@ class Probing:
 
     def _of_erased(self, kind: str, maps: dict[Name, OfMap]) -> Iterator[Row]:
         changed = variants.erased(self.slices, self.valid, self.normal, self.plane, in_mri=ERASED[kind])
-        for name, image in self._of_changed(changed)[1].items():
+        for name, image in self._estimates(changed, self._measured(changed)).items():
             s, m = self.row_of[name[0]], self.column_of[name[1]]
             if (lesion := self.slices.lesion[s]).any():
                 yield from measures.of_erased(maps[name], kind, lesion, changed.maps[s, m], image)
@@ -117,7 +122,7 @@ class Probing:
     def _of_foreign(self, other: ParticipantSlices, maps: dict[Name, OfMap]) -> Iterator[Row]:
         changed = variants.with_mri_of(self.slices, other)
         edges, own_edges = (_edges(each) for each in (changed, self.slices))
-        for name, image in self._of_changed(changed)[1].items():
+        for name, image in self._estimates(changed, self.measurements).items():
             s = self.row_of[name[0]]
             yield from measures.of_foreign(maps[name], image, edges[s], own_edges[s])
 
@@ -135,9 +140,8 @@ class Probing:
         if before is None or weight(row) > weight(before[0]):
             self.findings.examples[row.size] = row, maps
 
-    def _of_changed(self, changed: ParticipantSlices) -> tuple[Measurements, Estimates]:
-        measured = variants.measured(self.measurements, self.slices, changed, self.truncation)
-        return measured, self._estimates(changed, measured)
+    def _measured(self, changed: ParticipantSlices) -> Measurements:
+        return variants.measured(self.measurements, self.slices, changed, self.truncation)
 
     def _estimates(self, slices: ParticipantSlices, measurements: Measurements) -> Estimates:
         """The method's maps of a scan, with the same noise for every change of it."""

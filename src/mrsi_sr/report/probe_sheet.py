@@ -29,6 +29,7 @@ COLUMNS = (
     Shown("mri_only_detected", "MRI change alone taken for a lesion", 2, -np.inf),
     Shown("false_per_100_ml", "False lesions per 100 ml", 1, -np.inf),
     Shown("bias", "Contrast bias (limits)", 2, 0, ("limit_low", "limit_high")),
+    Shown("slope", "Contrast slope", 2, 1),
     Shown("dice", "Hotspot Dice", 2, np.inf),
     Shown("remaining", "Erased lesion left", 2, 0),
     Shown("remaining_in_map", "left if MRI shows it", 2, 0),
@@ -66,7 +67,8 @@ def caption(probed: Probed) -> str:
         f"Sensitivity at {percent} false positives, of lesions that MRI shows and does not show; the next column is the"
         " part of places where MRI alone has a lesion that are taken for one at the same threshold.",
         f"False lesions at the threshold at which each method detects {100 * read.detection:g} % of the lesions.",
-        "Contrast: lesion over contralateral, estimated minus true, with limits of agreement (Bland-Altman).",
+        "Contrast: lesion over contralateral, estimated minus true, with limits of agreement (Bland-Altman), and slope"
+        " of estimated on true contrast, which is 1 where none is lost.",
         "Erased lesion left: median part of its contrast that comes back.",
         "Errors: norm over the truth's norm in the measured and the unmeasured part of k-space.",
         "Leakage: change of the map by another participant's MRI, over the map's error; its correlation with that"

@@ -81,6 +81,12 @@ class Probe(Reading, ProbeSettings):
         return self
 
     @property
+    def changes(self) -> int:
+        """How often a map is sampled: as it is, and with each change."""
+        planted = sum(kind in ("lesion", "hidden", "mri_only") for kind in self.kinds)
+        return 1 + planted * self.lesions + len(self.kinds) - planted
+
+    @property
     def settings(self) -> ProbeSettings:
         """The part that decides what is planted and erased."""
         return ProbeSettings.model_construct(**{key: getattr(self, key) for key in ProbeSettings.model_fields})

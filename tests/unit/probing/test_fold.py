@@ -97,6 +97,7 @@ def test_equal_seeds_give_equal_findings_and_what_is_there_is_not_made_again(coh
             assert np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f"), name
 
 
+@pytest.mark.slow  # two figures as PNG and PDF
 def test_the_table_compares_methods_at_each_size_and_its_figures_are_drawn(findings, tmp_path):
     write(tmp_path, findings / "zero_filled", findings / "munet")
     rows = pd.read_csv(tmp_path / "table.csv")

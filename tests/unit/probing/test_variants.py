@@ -7,10 +7,13 @@ import torch
 from probed import FRAME, SETTINGS, SIZES
 
 from mrsi_sr.kspace import Truncation
+from mrsi_sr.maps.measured import Task
 from mrsi_sr.probing import variants
 from mrsi_sr.probing.cases import cases_of
 from mrsi_sr.probing.lesions import Plane, normal_tissue, on_map, places, profile
+from mrsi_sr.probing.neighbours import beside
 from mrsi_sr.probing.observer import to_opposite
+from mrsi_sr.scan.slices import adjacent
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,8 @@ def test_the_measurement_of_a_changed_scan_is_the_measured_one_plus_that_of_the_
 def test_zero_filling_of_a_planted_change_is_the_truncation_of_the_change(slices, plane, normal):
     changed = variants.planted(slices, cases(slices, plane, normal), plane, SETTINGS, in_maps=True, in_mri=True)
     probing = probed.probe(slices)
-    before, after = probing._estimates(slices, probing.measurements), probing._of_changed(changed)[1]
+    before = probing._estimates(slices, probing.measurements)
+    after = probing._estimates(changed, probing._measured(changed))
     truncation = Truncation("clean", FRAME)
     for (k, name, n), image in after.items():
         s, m = probing.row_of[k], probing.column_of[name]
@@ -148,6 +152,7 @@ def test_equal_seeds_draw_equal_lesions_and_other_seeds_others(slices, plane, no
 
     assert drawn() == drawn() and len(drawn()) == 6
     assert drawn(seed=2) != drawn()
+    assert len({drawn(seed=seed)[0][2:] for seed in range(8)}) > 1  # diameter and contrast of the first
     assert {diameter for _, _, diameter, _ in drawn()} == {20.0, 30.0}
     assert [each for each in drawn() if each[0] == 0][:1] == drawn(lesions=1)[:1]
 
@@ -156,3 +161,24 @@ def test_a_lesion_that_finds_no_place_is_left_out_and_the_log_says_so(slices, pl
     caplog.set_level("INFO")
     assert cases(slices, plane, normal, SETTINGS | {"diameters_mm": [190.0]}) == []
     assert "sub-1, slice 10: no place in normal tissue for a lesion of 190 mm" in caplog.text
+
+
+def test_a_slice_sees_its_own_lesion_in_its_neighbours_and_not_theirs(slices, plane, normal):
+    """A ball of 30 mm is 26.5 mm wide in the slice beside, 7 mm away; each of the two is the other's neighbour."""
+    chosen = {case.slice: case for case in cases(slices, plane, normal, SETTINGS | {"diameters_mm": [30.0]})}
+    assert sorted(chosen) == [0, 1]
+    changed = variants.planted(slices, list(chosen.values()), plane, SETTINGS, in_maps=True, in_mri=True)
+    measurements, truncation = probed.measured(slices), Truncation("clean", FRAME)
+    measured = variants.measured(measurements, slices, changed, truncation)
+    found = beside(measured, measurements, slices, chosen, plane, SETTINGS, truncation)
+    tasks = [Task(s, 0, 16, 0) for s in (0, 1)]
+    near = found.adjacent(tasks, adjacent(slices.slices))
+    assert np.array_equal(near[0, 0], measured.kspace[16][0, 0]) and np.array_equal(
+        near[1, 1], measured.kspace[16][1, 0]
+    )
+    for s, side in ((0, 1), (1, 0)):
+        shape = on_map(profile(plane, chosen[s].place, 2 * (15**2 - 7**2) ** 0.5, SETTINGS.edge_mm))
+        expected = slices.maps[1 - s, 0] * (1 + (chosen[s].contrast("tCho", SETTINGS) - 1) * shape)
+        direct = truncation.measure(torch.from_numpy(expected)[None, None], 16)[0, 0].numpy()
+        assert near[s, side] == pytest.approx(direct, abs=1e-4)
+    assert np.array_equal(found.of(tasks), measured.of(tasks))

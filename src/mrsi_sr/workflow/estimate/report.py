@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mrsi_sr.report.caption import counted
 from mrsi_sr.results.ownership import Owner
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.training.learning_rate import iterations_between_validations, total_iterations
 from mrsi_sr.workflow.estimate.arithmetic import Counted
 from mrsi_sr.workflow.estimate.maps import Maps
@@ -15,7 +17,7 @@ from mrsi_sr.workflow.estimate.timings import Expected, Timings
 from mrsi_sr.workflow.runs import fold_of
 from mrsi_sr.workflow.status.report import DryRun, Job, aligned, in_words
 
-ON_DEVICE = ("train", "sample")  # rules that compute on a GPU where there is one
+ON_DEVICE = ("train", "sample", "probe")  # rules that compute on a GPU where there is one
 NAMED = (*ON_DEVICE, "evaluate")  # rules that have a line for each network or method
 SMALL = 0.01  # share of the time of all jobs: methods below it share a line
 HEAD = ("rule", "network or method", "jobs", "GPU time", "CPU time", "GB", "from")
@@ -130,6 +132,8 @@ class Estimate:
                 expected, size = self._training(job)
             case "sample":
                 expected, size = self._sampling(job)
+            case "probe":
+                expected, size = self._probing(job)
             case "evaluate":
                 expected, size = self._timings.scoring(self._maps_sampled(job)), 0
             case "slices":
@@ -154,16 +158,31 @@ class Estimate:
         return self._by_arithmetic(operations, self._device.training[settings.architecture]), size
 
     def _sampling(self, job: Job) -> tuple[Expected, float]:
-        fold, method = fold_of(job.wildcards["fold"]), self._configuration.method(job.wildcards["method"])
-        networks = {role: self._configuration.network(name, fold) for role, name in method.networks.items()}
-        maps = self._maps_sampled(job)
+        method, maps = self._configuration.method(job.wildcards["method"]), self._maps_sampled(job)
         size = maps * BYTES * self._configuration.cohort.slices.frame**2
-        drawn = maps * method.draws
+        return self._drawing(maps * method.draws, method, self._networks_of(job, method)), size
+
+    def _networks_of(self, job: Job, method: MethodSettings) -> dict[str, NetworkSettings]:
+        fold = fold_of(job.wildcards["fold"])
+        return {role: self._configuration.network(name, fold) for role, name in method.networks.items()}
+
+    def _drawing(self, drawn: float, method: MethodSettings, networks: dict[str, NetworkSettings]) -> Expected:
+        """Time of drawing so many maps: from earlier jobs, else by arithmetic."""
         if earlier := self._timings.sampling(method, networks, drawn):
-            return earlier, size
+            return earlier
         main = networks.get("denoiser") or next(iter(networks.values()), None)
         rate = self._device.sampling[main.architecture] if main else 1
-        return self._by_arithmetic(drawn * self._counted.sample(method.sampler, networks), rate), size
+        return self._by_arithmetic(drawn * self._counted.sample(method.sampler, networks), rate)
+
+    def _probing(self, job: Job) -> tuple[Expected, float]:
+        """A probe samples its part of the maps once for each change of the scan; its file is small."""
+        experiment = self._configuration.experiment(job.wildcards["experiment"])
+        probe, method = experiment.probes[job.wildcards["probe"]], self._configuration.method(job.wildcards["method"])
+        once = method | {"samples": 1, "subset": probe.subset.plain()}
+        sizes = probe.sizes or experiment.evaluate_sizes
+        maps = probe.changes * self._maps.sampled(self._participants(job, method.part), once, sizes)
+        networks = self._networks_of(job, method)
+        return self._drawing(maps * method.draws, method, networks), 0
 
     def _by_arithmetic(self, operations: float, tera_per_second: float) -> Expected:
         threads = 1 if self._device.on_gpu else THREADS

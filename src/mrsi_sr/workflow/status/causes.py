@@ -54,6 +54,10 @@ PLACES = {
     ("train", "low-resolution"): "experiments.{experiment}.low_resolution",
     ("train", "seed"): "experiments.{experiment}.seeds",
     ("sample", "settings"): "methods.{method}",
+    ("probe", "settings"): "methods.{method}",
+    ("probe", "probe"): "experiments.{experiment}.probes.{probe}",
+    ("probe", "sizes"): "experiments.{experiment}.probes.{probe}.sizes",
+    ("probe_table", "settings"): "experiments.{experiment}.probes.{probe}",
     ("sample", "sizes"): "experiments.{experiment}.evaluate_sizes",
     ("evaluate", "metrics"): "experiments.{experiment}.metrics",
     ("evaluate", "lpips-weights"): "lpips",
@@ -182,7 +186,7 @@ def _place(
 ) -> str:
     """Full name of a changed key in the configuration."""
     roles = {}
-    if (script, flag) == ("sample", "network-settings"):
+    if script in ("sample", "probe") and flag == "network-settings":
         roles = configuration.method(wildcards["method"]).networks
     elif (script, flag) == ("train", "needs-settings"):
         roles = configuration.network(wildcards["network"], None).needs
