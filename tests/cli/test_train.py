@@ -80,8 +80,8 @@ def test_settings_typed_by_hand_are_completed(cohort, tmp_path, run_script):
     [
         ({"settings": "{"}, "--settings is not JSON"),
         (
-            {"settings": json.dumps(MUNET.plain() | {"architecture": "unet"})},
-            '"unet" is not known: did you mean munet?',
+            {"settings": json.dumps(MUNET.plain() | {"architecture": "munett"})},
+            '"munett" is not known: did you mean munet?',
         ),
         ({"fold": 7}, "there is no fold 7"),
         ({"sizes": "4,9"}, "size 9 does not fit"),

@@ -7,7 +7,7 @@ import numpy as np
 from mrsi_sr.cli import UserError
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.method import Subset
+from mrsi_sr.settings.subset import Subset
 
 
 def usable(slices: ParticipantSlices, protocol: str, subset: Subset) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,11 @@ from pydantic import Field, model_validator
 from mrsi_sr.cli import UserError
 from mrsi_sr.diffusion.betas import cosine_betas, solvable_steps
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.base import Different, Metabolite, Settings, Sizes, SweptValue, Words
+from mrsi_sr.settings.base import Settings, Sizes, SweptValue, Words
 from mrsi_sr.settings.errors import join, listed, rule
 from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
 from mrsi_sr.settings.sampler import SAMPLERS, Sampler
+from mrsi_sr.settings.subset import Subset
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size
 Weights = Literal["best", "last"]
@@ -44,23 +45,6 @@ class Sweep(Settings):
         le=100,
         description="number of values that are sampled of a map, those nearest to its own size (conditioned_size);"
         " null: all",
-    )
-
-
-class Subset(Settings):
-    """Part of the participants' maps that a method samples."""
-
-    participants: int | None = Field(
-        None, ge=1, le=100_000, description="number of participants, those with the largest lesions first; null: all"
-    )
-    slices: int | None = Field(
-        None,
-        ge=1,
-        le=256,
-        description="number of slices of each participant: the largest lesion first, then the most brain; null: all",
-    )
-    metabolites: Annotated[list[Metabolite], Field(min_length=1, max_length=100), Different] | None = Field(
-        None, description="metabolites; null: all"
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from mrsi_sr.settings.base import Different, Metabolite, Names, Settings, Sizes, Words
 from mrsi_sr.settings.errors import rule
-from mrsi_sr.settings.method import Subset
+from mrsi_sr.settings.subset import Subset
 
 Kind = Literal["lesion", "hidden", "mri_only", "erased", "erased_in_map", "foreign"]
 KINDS: list[Kind] = ["lesion", "hidden", "mri_only", "erased", "erased_in_map", "foreign"]

@@ -13,7 +13,8 @@ from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.sampling.conditioned import conditioned_on
 from mrsi_sr.scan.subset import participants_in, usable
-from mrsi_sr.settings.method import MethodSettings, Subset
+from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.subset import Subset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TEMPERATURES = [0.0, 0.5, 1.0]
