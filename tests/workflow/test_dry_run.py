@@ -21,7 +21,7 @@ def jobs(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
 
 
-@pytest.mark.parametrize(("name", "networks", "methods"), [("demo", 4, 4), ("demo_all", 7, 8)])
+@pytest.mark.parametrize(("name", "networks", "methods"), [("demo", 6, 6), ("demo_all", 9, 10)])
 def test_the_demos_plan(clone, name, networks, methods):
     planned = jobs(clone.dry_run("--configfile", "config/demo.yaml", "--config", f"run=[{name}]"))
     assert planned["simulate"] == planned["ingest"] == planned["slices"] == planned["truncate"] == 5

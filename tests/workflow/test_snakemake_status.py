@@ -148,7 +148,7 @@ def files_of(clone) -> dict[Path, int]:
 def test_without_results_all_is_missing_and_costs_are_unknown(clone):
     text = status(clone, "config/demo.yaml")
     assert cell(text, "ddpm") == "missing (train)"
-    assert "train     4 jobs  4 of unknown length" in text
+    assert "train     6 jobs  6 of unknown length" in text
 
 
 def test_a_scans_missing_file_is_named_and_ends_with_code_2(clone):
