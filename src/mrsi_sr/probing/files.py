@@ -1,6 +1,5 @@
 """Files of a probe: PARTICIPANT.npz with the rows and examples of a participant, and the provenance of their folder."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveInt
 
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.records import RunCost, SamplingSettings
 from mrsi_sr.probing.measures import Row
 from mrsi_sr.results.npz import read_npz
@@ -21,7 +20,6 @@ WHAT, TO_DO = "a file of a probe", "run probe.py again"
 TYPES = {int: "iu1", str: "U1", float: "f1"}  # kinds and axes of an array, by the type of a row's field
 COLUMNS = {name: TYPES[kind] for name, kind in Row.__annotations__.items()}
 EXAMPLES = {"example_maps": "f4", "example_row": "iu1", "brain": "b3", "affine": "f2"}
-IDENTITY = {"fingerprint": "U0", "cost": "U0"}
 TRUTH, LOW, ESTIMATE, WITHOUT, PROFILE = range(5)  # order of an example's maps
 
 
@@ -76,19 +74,6 @@ def arrays_of(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
     types = {"iu1": np.int32, "U1": str, "f1": np.float64}
     return {name: np.array(list(each), types[COLUMNS[name]]) for name, each in zip(COLUMNS, columns, strict=True)}
-
-
-def cost_of(file: Path, fingerprint: str) -> dict | None:
-    """The cost of a participant's probe; None where the file is absent, damaged, changed or of another fingerprint."""
-    if not file.exists():
-        return None
-    try:
-        content = read_npz(file, IDENTITY, WHAT, "it is probed again")
-        if str(content["fingerprint"]) == fingerprint:
-            return json.loads(str(content["cost"]))
-    except UserError as error:
-        log.warning("%s is probed again: %s", file, error)
-    return None
 
 
 def read_rows(file: Path) -> pd.DataFrame:

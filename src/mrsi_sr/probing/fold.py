@@ -1,23 +1,23 @@
 """Probing of a method with the participants of a fold, from files to files: the work of probe.py."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mrsi_sr import sampling
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
-from mrsi_sr.probing.files import arrays_of, cost_of
+from mrsi_sr.probing.files import WHAT, arrays_of
 from mrsi_sr.probing.participant import Findings, Probing
-from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in
+from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, device_name
 from mrsi_sr.sampling.fold import check_held_out, kind_of_scans
+from mrsi_sr.sampling.kept import make_each
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of, participant_of
 from mrsi_sr.scan.subset import participants_in
@@ -120,36 +120,18 @@ def _probe_participants(
 ) -> list[dict]:  # fmt: skip
     """Probe the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 
-    A participant's whole file with the same fingerprint is kept. Those of other participants are removed.
+    Files of an earlier run are kept as `make_each` has it.
     """
-    out, costs, names = ownership.folder, [], list(slices)
-    kept = {participant: cost_of(out / f"{participant}.npz", fingerprint) for participant in names}
-    if used := [cost["used"] for cost in kept.values() if cost is not None]:
-        provenance.resume(max(used, key=lambda each: each["seconds"]))
-    for participant in names:
-        if (cost := kept[participant]) is not None:
-            log.info("%s: %s is probed already; skipping", method.name, participant)
-        else:
-            scan = ParticipantSlices.load(slices[participant])
-            measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
-            other = ParticipantSlices.load(foreign[participant]) if foreign else None
-            probing = Probing(
-                method, scan, measurements, protocol, sizes, probe,
-                tell=lambda: ownership.tell(len(costs), len(names), "participants"),
-            )  # fmt: skip
-            findings = probing.run(other)
-            cost = findings.cost | {"used": provenance.used()}
-            ownership.check()
-            (out / RECORD).unlink(missing_ok=True)  # of the findings that are replaced
-            with ownership.output(out / f"{participant}.npz") as temporary:
-                content = _content(findings, scan)
-                np.savez_compressed(temporary, **content, fingerprint=fingerprint, cost=json.dumps(cost))
-        costs.append(cost)
-    ownership.check()
-    for name in checksums_in(out):
-        if Path(name).stem not in slices:
-            (out / name).unlink(missing_ok=True)
-    return costs
+
+    def make(_number: int, participant: str, tell: Callable[[], None]) -> tuple[dict[str, np.ndarray], dict]:
+        scan = ParticipantSlices.load(slices[participant])
+        measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
+        other = ParticipantSlices.load(foreign[participant]) if foreign else None
+        findings = Probing(method, scan, measurements, protocol, sizes, probe, tell).run(other)
+        return _content(findings, scan), findings.cost
+
+    said = {"method": method.name, "what": WHAT, "done": "probed"}
+    return make_each(make, list(slices), ownership, provenance, fingerprint, **said)
 
 
 def _content(findings: Findings, slices: ParticipantSlices) -> dict[str, np.ndarray]:

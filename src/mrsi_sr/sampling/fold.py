@@ -1,21 +1,21 @@
 """Sampling of a fold's test or validation participants by one method, from files to files: the work of sample.py."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mrsi_sr import sampling
-from mrsi_sr.cli import UserError, log
+from mrsi_sr.cli import UserError
 from mrsi_sr.kspace import check_sizes
 from mrsi_sr.maps import folds
 from mrsi_sr.maps.measured import Measurements
-from mrsi_sr.results.npz import read_npz
-from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, checksums_in, read_record
+from mrsi_sr.results.outputs import RECORD, check_made_from, check_outputs, read_record
 from mrsi_sr.results.ownership import Ownership
 from mrsi_sr.results.provenance import Provenance, cost_of_record
+from mrsi_sr.sampling.kept import make_each
 from mrsi_sr.sampling.method import Method
 from mrsi_sr.sampling.participant import sample_participant
 from mrsi_sr.scan.low_resolution import kind_of
@@ -116,48 +116,17 @@ def sample_participants(
 ) -> list[dict]:  # fmt: skip
     """Sample the participants, one at a time, to PARTICIPANT.npz in the folder that is owned; return their costs.
 
-    A participant's whole file with the same fingerprint, of an earlier run, is kept, and what that run had used until
-    then counts. Samples of other participants are removed.
+    Files of an earlier run are kept as `make_each` has it.
     """
-    out, costs = ownership.folder, []
-    kept = {participant: cost_of(out / f"{participant}.npz", fingerprint) for participant in slices}
-    if used := [cost["used"] for cost in kept.values() if cost is not None]:
-        provenance.resume(max(used, key=lambda each: each["seconds"]))
-    for number, (participant, path) in enumerate(slices.items(), 1):
-        file, cost = out / f"{participant}.npz", kept[participant]
-        if cost is not None:
-            log.info("%s: %s is sampled already; skipping", method.name, participant)
-        else:
-            scan = ParticipantSlices.load(path)
-            measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
-            arrays, cost = sample_participant(
-                method, scan, measurements, protocol, sizes, what=f" ({number} of {len(slices)})",
-                tell=lambda: ownership.tell(len(costs), len(slices), "participants"),
-            )  # fmt: skip
-            cost["used"] = provenance.used()
-            ownership.check()
-            (out / RECORD).unlink(missing_ok=True)  # of the samples that are replaced
-            with ownership.output(file) as temporary:
-                np.savez_compressed(temporary, **arrays, fingerprint=fingerprint, cost=json.dumps(cost))
-        costs.append(cost)
-    ownership.check()
-    for name in checksums_in(out):
-        if Path(name).stem not in slices:
-            (out / name).unlink(missing_ok=True)
-    return costs
 
+    def make(number: int, participant: str, tell: Callable[[], None]) -> tuple[dict[str, np.ndarray], dict]:
+        scan = ParticipantSlices.load(slices[participant])
+        measurements = Measurements(low_resolution[participant], scan, protocol, sizes)
+        what = f" ({number} of {len(slices)})"
+        return sample_participant(method, scan, measurements, protocol, sizes, what=what, tell=tell)
 
-def cost_of(file: Path, fingerprint: str) -> dict | None:
-    """The cost of a participant's maps; None where the file is absent, damaged, changed or of another fingerprint."""
-    if not file.exists():
-        return None
-    try:
-        content = read_npz(file, {"fingerprint": "U0", "cost": "U0"}, "a file of samples", "it is sampled again")
-        if str(content["fingerprint"]) == fingerprint:
-            return json.loads(str(content["cost"]))
-    except UserError as error:
-        log.warning("%s is sampled again: %s", file, error)
-    return None
+    said = {"method": method.name, "what": "a file of samples", "done": "sampled"}
+    return make_each(make, list(slices), ownership, provenance, fingerprint, **said)
 
 
 def _training(settings: MethodSettings, weights: Mapping[str, Path]) -> dict[str, dict]:
