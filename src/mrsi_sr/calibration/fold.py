@@ -80,8 +80,9 @@ def calibrate_fold(
     maps, scores, inside = (pd.concat(each, ignore_index=True) for each in zip(*found, strict=True))
     intervals = _intervals(scores, inside, settings)
     identity = {"method": method, "fold": fold, "seed": seed}
+    first = ParticipantSlices.load(next(iter(test.slices.values())))
     with provenance.folder(
-        out, **identity, protocol=protocol, experiment=experiment, unit=_unit(test), frame=_frame(test),
+        out, **identity, protocol=protocol, experiment=experiment, unit=first.unit, frame=first.maps.shape[-1],
         factors={str(size): factor for size, factor in factors.items()}, members=test.record["settings"]["samples"],
         participants={each.part: list(each.samples) for each in parts}, sampling_settings=test.record["settings"],
         networks=test.record["networks"], sampling_device=test.record["device"], nfe=test.record["nfe"],
@@ -182,11 +183,3 @@ def _intervals(scores: pd.DataFrame, voxels: pd.DataFrame, settings: Intervals) 
     return pd.DataFrame(rows, columns=[*scores.columns, *added]).assign(
         low=lambda table: table.low.where(table.quantity != "hotspot_volume", table.low.clip(lower=0))
     )
-
-
-def _unit(sampled: Sampled) -> str:
-    return ParticipantSlices.load(next(iter(sampled.slices.values()))).unit
-
-
-def _frame(sampled: Sampled) -> int:
-    return int(Samples.load(next(iter(sampled.samples.values()))).maps.shape[-1])

@@ -8,7 +8,7 @@ from mrsi_sr.calibration import ranks, scores
 from mrsi_sr.calibration.ensembles import Ensemble
 from mrsi_sr.calibration.tissue import ALL
 from mrsi_sr.cli import UserError
-from mrsi_sr.evaluation.metrics import FUNCTIONS, in_region, score
+from mrsi_sr.evaluation.metrics import METRICS, in_region, score
 
 RAW, RESCALED = "raw", "rescaled"
 # Edges of the bins of spread, as parts of the root mean square of the true map: half an octave each.
@@ -100,7 +100,5 @@ def metrics_of(ensembles: Sequence[Ensemble], region: str, lpips: Mapping[str, C
 
 def metric_columns(names: Iterable[str]) -> list[str]:
     """Columns of metrics among the names of a table's columns."""
-    known = {*FUNCTIONS, "lpips_vgg", "lpips_alex"}
-    return [
-        name for name in names if name.rpartition("_")[0] in known and name.rpartition("_")[2] in ("mean", "member")
-    ]
+    parts = [(name, *name.rpartition("_")[::2]) for name in names]
+    return [name for name, metric, what in parts if metric in METRICS and what in ("mean", "member")]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mrsi_sr.settings.base import Metabolite, Settings, Size
 from mrsi_sr.settings.errors import rule
+from mrsi_sr.settings.objective import MEAN
 
 Roles = dict[str, tuple[str, ...]]  # role of a network -> what the network may have learned
 DENOISER: Roles = {"denoiser": ("noise_prediction",)}
@@ -259,13 +260,10 @@ class FlowSample(Sampler):
         return self.temperature > 0
 
 
-AROUND_MEAN = {"mean": ("regression",)}
-
-
 class EnsembleMember(Sampler):
     """One evaluation of a noise-conditioned network around a regressor's map: a member of an ensemble."""
 
-    networks: ClassVar[Roles] = {"network": ("ensemble_score",), **AROUND_MEAN}
+    networks: ClassVar[Roles] = {"network": ("ensemble_score",), **MEAN}
     evaluations: ClassVar[str] = "2"
 
     kind: Literal["ensemble_member"]
@@ -274,7 +272,7 @@ class EnsembleMember(Sampler):
 class RectifiedFlow(Sampler):
     """A few straight steps from a regressor's map, with noise in what was not measured (Liu et al. 2023)."""
 
-    networks: ClassVar[Roles] = {"network": ("rectified_flow",), **AROUND_MEAN}
+    networks: ClassVar[Roles] = {"network": ("rectified_flow",), **MEAN}
     evaluations: ClassVar[str] = "1 + least_steps to 1 + most_steps"
 
     kind: Literal["rectified_flow"]
