@@ -270,7 +270,7 @@ class EnsembleMember(Sampler):
 
 
 class RectifiedFlow(Sampler):
-    """A few straight steps from a regressor's map, with noise in what was not measured (Liu et al. 2023)."""
+    """A few steps from a regressor's map, with noise in what was not measured (flow of Liu et al. 2023)."""
 
     networks: ClassVar[Roles] = {"network": ("rectified_flow",), **MEAN}
     evaluations: ClassVar[str] = "1 + least_steps to 1 + most_steps"
@@ -279,10 +279,10 @@ class RectifiedFlow(Sampler):
     starting_noise: float = Field(
         0.1, gt=0, le=10, description="standard deviation of the noise at the start; that of the network's training"
     )
-    least_steps: int = Field(2, ge=1, le=100, description="number of steps where half of each axis was measured")
+    least_steps: int = Field(2, ge=2, le=100, description="number of steps where half of each axis was measured")
     most_steps: int = Field(
         3,
-        ge=1,
+        ge=2,
         le=100,
         description="bound of the number of steps, which is the binary logarithm of the upscaling factor, rounded up",
     )

@@ -52,7 +52,7 @@ def wrong(condition):
     return 0.7 * condition.low_resolution * condition.mask
 
 
-KINDS = {"ensemble_member": {}, "rectified_flow": {}, "bridge": {"steps": 3}, "shortcut": {"steps": 4}}
+KINDS = {"ensemble_member": {}, "bridge": {"steps": 3}, "shortcut": {"steps": 4}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,11 +63,47 @@ def test_what_knows_the_truth_reaches_it_in_every_number_of_steps(kind, batch, k
 
 
 def test_a_rectified_flow_has_more_steps_where_more_is_missing(batch, known):
-    sampler = toy_sampler("rectified_flow", {"network": known, "mean": wrong}, least_steps=1, most_steps=3)
+    sampler = toy_sampler("rectified_flow", {"network": known, "mean": wrong}, least_steps=2, most_steps=3)
     _, nfe = sampler(batch.condition, noise_of(range(4)))
     # Upscaling factors of a grid of 32: 8, 4, 2, 8.
-    assert nfe == 4 and known.evaluated == 3 + 2 + 1 + 3
-    assert [len(each["time"]) for each in known.seen] == [4, 3, 2]
+    assert nfe == 4 and known.evaluated == 3 + 2 + 2 + 3
+    assert [len(each["time"]) for each in known.seen] == [4, 4, 2]
+
+
+class Gaussian(Known):
+    """A network that knows that true maps deviate by independent normal noise from a map that it knows."""
+
+    def __init__(self, batch, spread, noise):
+        super().__init__(batch)
+        self.all_low, self.variance = batch.condition.low_resolution, (noise**2, spread**2)
+
+    def change(self, condition, *, state, time, span=None, centre=None):
+        start, end = self.variance
+        time = time.view(-1, 1, 1, 1)
+        at = (1 - time) * centre + time * self._of(condition)
+        share = (time * end - (1 - time) * start) / ((1 - time) ** 2 * start + time**2 * end)
+        return (self._of(condition) - centre + share * (state - at)) * condition.mask
+
+
+# Sums of Euler's steps over the angle: exact for equal spreads, else nearer to the ratio of them with every step.
+FACTORS = {1: {2: 1, 3: 1, 6: 1}, 0.5: {2: 0.5288, 3: 0.4834, 6: 0.4823}, 2: {2: 1.4712, 3: 1.6793, 6: 1.8679}}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "steps", "factor"), [(ratio, *each) for ratio, of in FACTORS.items() for each in of.items()]
+)
+def test_a_rectified_flow_keeps_level_and_spread_of_normal_maps(batch, ratio, steps, factor):
+    noise = 0.2
+    network, condition = Gaussian(batch, ratio * noise, noise), batch.condition
+    sampler = toy_sampler(
+        "rectified_flow", {"network": network, "mean": wrong},
+        starting_noise=noise, least_steps=steps, most_steps=steps,
+    )  # fmt: skip
+    maps, _ = sampler(condition, noise_of(range(4)))
+    start = starting_map(0 * batch.target, noise_of(range(4))(batch.target), condition, noise)
+    deviation = condition.unmeasured(factor * start) * condition.mask
+    assert torch.allclose(maps, batch.target + deviation, atol=1e-4)
+    assert deviation.std() > 0.05 * factor
 
 
 def test_the_start_of_a_rectified_flow_keeps_what_was_measured(batch):
