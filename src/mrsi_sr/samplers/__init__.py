@@ -7,7 +7,7 @@
 | networks | networks by role, on the condition's device; a denoiser is a `denoiser.Denoiser` |
 | condition | a Condition of B maps |
 | noise | function: noise(x) is standard normal noise of x's shape, type and device |
-| own settings | those of the sampler's class in settings/sampler.py, where its roles and evaluations are listed too |
+| own settings | those of the sampler's class, which settings/sampler.py lists, with its roles and evaluations |
 
 Maps are in the condition's scale, and zero outside its mask. A module is imported when its sampler is used, and named
 nowhere else: a changed sampler is part of the code of its own methods alone.

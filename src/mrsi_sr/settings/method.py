@@ -15,7 +15,8 @@ from mrsi_sr.results.provenance import fingerprint
 from mrsi_sr.settings.base import Settings, Sizes, SweptValue, Words
 from mrsi_sr.settings.errors import join, listed, rule
 from mrsi_sr.settings.network import NetworkSettings, has_sharpness, truncation_of
-from mrsi_sr.settings.sampler import SAMPLERS, Sampler
+from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.sampler_base import Sampler
 from mrsi_sr.settings.subset import Subset
 
 SIZE_ROLE = re.compile(r"size_(\d+)")  # of a method with a network for each low-resolution size

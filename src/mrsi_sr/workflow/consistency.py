@@ -14,7 +14,7 @@ from mrsi_sr.settings.method import MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings
 from mrsi_sr.settings.probe import Probe
 from mrsi_sr.settings.reader_study import ReaderStudy
-from mrsi_sr.settings.sampler import CONDITIONED
+from mrsi_sr.settings.sampler_base import CONDITIONED
 
 SMALLEST_OF_ALEXNET = 32  # side of an image in voxels; of a smaller one its layers leave nothing
 

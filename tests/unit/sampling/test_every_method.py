@@ -10,7 +10,7 @@ from tiny_cohort import participant, truncate
 from mrsi_sr import networks
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.sampling.participant import sample_participant
-from mrsi_sr.settings.sampler import Sampler
+from mrsi_sr.settings.sampler_base import Sampler
 
 FRAME = 64  # that of the papers: single-scale networks have sizes up to 32
 SIZES = [16, 32]

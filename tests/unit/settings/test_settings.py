@@ -31,7 +31,8 @@ from mrsi_sr.settings.help import default_of, help_of, keys_of
 from mrsi_sr.settings.method import AnySampler, MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, network_settings
 from mrsi_sr.settings.objective import OBJECTIVES
-from mrsi_sr.settings.sampler import CONDITIONED, SAMPLERS
+from mrsi_sr.settings.sampler import SAMPLERS
+from mrsi_sr.settings.sampler_base import CONDITIONED
 from mrsi_sr.settings.text import as_json, read_object, read_yaml
 
 CLASSES = {

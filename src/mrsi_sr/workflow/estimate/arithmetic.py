@@ -18,7 +18,7 @@ from mrsi_sr.networks.discriminator import GRID, Discriminator
 from mrsi_sr.scan.slices import MRI_FACTOR
 from mrsi_sr.settings.architecture import ARCHITECTURES
 from mrsi_sr.settings.network import NetworkSettings, truncation_of
-from mrsi_sr.settings.sampler import Sampler
+from mrsi_sr.settings.sampler_base import Sampler
 from mrsi_sr.workflow.network_table import blank_condition
 
 FORWARD_AND_BACK = 3  # passes forward that a pass forward and back costs
