@@ -32,8 +32,12 @@ def objective(name: str, **settings) -> NetworkSettings:
 
 
 def toy_sampler(kind: str, networks: dict, **settings) -> Callable:
-    """A sampler with its networks by role; settings that are not given are at their defaults."""
-    return partial(sampler_of(kind), networks, **SAMPLERS[kind].of(kind=kind, **settings).own)
+    """A sampler with its networks by role; settings that are not given are at their defaults.
+
+    What it takes of its network's training is 0.1 where it is not given.
+    """
+    learned = {key: settings.pop(key, 0.1) for key in SAMPLERS[kind].of_network}
+    return partial(sampler_of(kind), networks, **SAMPLERS[kind].of(kind=kind, **settings).own, **learned)
 
 
 def toy_batch(number: int = 3, grid: int = 32, protocol: str = "clean", sizes=(8, 10, 16), seed: int = 0):

@@ -46,6 +46,7 @@ class Method:
         self.points = settings.points
         self.neighbours = any(map(reads_neighbours, network_settings.values()))
         self._check(network_settings, weights, sizes)
+        self._of_network = {key: getattr(network_settings["network"], key) for key in settings.sampler.of_network}
         loaded = {
             role: load_network(
                 role, path, network_settings[role], fold=fold, protocol=protocol, low_resolution=low_resolution,
@@ -77,7 +78,7 @@ class Method:
         condition = conditioned_on(condition, sampler.conditioned_size, metabolite)
         draw, total, evaluations = samplers.sampler_of(sampler.kind), 0, 0
         for _ in range(self.settings.draws):
-            maps, own = draw(self.networks, condition, noise, **sampler.own)
+            maps, own = draw(self.networks, condition, noise, **sampler.own, **self._of_network)
             maps = maps.float()
             total += maps.clamp(0, condition.ceiling) if condition.truncation.protocol == "paper" else maps
             evaluations += own

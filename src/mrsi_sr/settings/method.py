@@ -28,7 +28,6 @@ COSTLY = (
     "solver",
     "spacing",
 )  # keys of samplers of which a sweep's points would differ in cost or meaning
-TRAINED_ON = ("starting_noise", "bridge_noise")  # keys of samplers that must be those of their network's training
 AnySampler = Annotated[reduce(or_, SAMPLERS.values()), Field(discriminator="kind")]
 
 
@@ -208,12 +207,6 @@ def check_role(sampler: Sampler, role: str, network: NetworkSettings, where: str
         raise UserError(
             f"{where} makes the noisy map at truncation {truncation_of(network)}, but the sampler {kind} needs the map"
         )
-    for key in TRAINED_ON:
-        if hasattr(sampler, key) and getattr(network, key, None) not in (None, getattr(sampler, key)):
-            raise UserError(
-                f"{where} was trained with {key} {getattr(network, key)}, but the sampler {kind} has"
-                f" {getattr(sampler, key)}: expected the same"
-            )
     weighted = getattr(sampler, "adversarial_weight", None) is not None
     if has_sharpness(network) != weighted:
         raise UserError(

@@ -113,11 +113,9 @@ class RectifiedFlow(Sampler):
 
     networks: ClassVar[Roles] = {"network": ("rectified_flow",), **MEAN}
     evaluations: ClassVar[str] = "1 + least_steps to 1 + most_steps"
+    of_network: ClassVar[tuple[str, ...]] = ("starting_noise",)
 
     kind: Literal["rectified_flow"]
-    starting_noise: float = Field(
-        0.1, gt=0, le=10, description="standard deviation of the noise at the start; that of the network's training"
-    )
     least_steps: int = Field(2, ge=2, le=100, description="number of steps where half of each axis was measured")
     most_steps: int = Field(
         3,
@@ -138,12 +136,10 @@ class Bridge(Sampler):
 
     networks: ClassVar[Roles] = {"network": ("bridge",)}
     evaluations: ClassVar[str] = "steps"
+    of_network: ClassVar[tuple[str, ...]] = ("bridge_noise",)
 
     kind: Literal["bridge"]
     steps: Steps = Field(4, description="number of evenly spaced steps")
-    bridge_noise: float = Field(
-        0.1, gt=0, le=10, description="diffusion coefficient of the bridge; that of the network's training"
-    )
 
     @property
     def is_random(self) -> bool:

@@ -29,6 +29,7 @@ class Sampler(Settings):
     starts: ClassVar[Literal["noise", "draw"] | None] = None
     evaluations: ClassVar[str]  # number of network evaluations, in words
     reads_mri: ClassVar[bool] = False  # by itself, whatever its networks read
+    of_network: ClassVar[tuple[str, ...]] = ()  # keys of its `network`'s training that its function takes too
 
     conditioned_size: Size | None = Field(
         None, description="low-resolution size that networks are conditioned on; null: the map's own"

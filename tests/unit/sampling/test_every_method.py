@@ -7,7 +7,7 @@ import torch
 from shrunk import STUDIES, Trainer
 from tiny_cohort import participant, truncate
 
-from mrsi_sr import networks
+from mrsi_sr import networks, samplers
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.sampling.participant import sample_participant
 from mrsi_sr.settings.sampler_base import Sampler
@@ -44,6 +44,25 @@ def test_every_network_trains(name, trainer):
     torch.manual_seed(1)  # what training starts from
     before = networks.build(trainer.settings(name)).state_dict()
     assert any(not torch.equal(before[key], result.last[key]) for key in before)
+
+
+@pytest.mark.parametrize(("objective", "method", "key"), [
+    ("rectified_flow", "rectified", "starting_noise"), ("bridge", "bridge_4", "bridge_noise"),
+])  # fmt: skip
+def test_a_sampler_takes_what_its_network_was_trained_with(
+    objective, method, key, scan, measured, tmp_path, monkeypatch
+):
+    trained = Trainer(tmp_path, [scan], "paper", SIZES, {objective: {key: 0.7}})
+    given = []
+
+    def draw(networks, condition, noise, **own):
+        given.append(own)
+        return condition.low_resolution, 1
+
+    monkeypatch.setattr(samplers, "sampler_of", lambda kind: draw)
+    built = trained.method(method, shrunk.method_settings(method), SIZES)
+    sample_participant(built, scan, measured, "paper", SIZES)
+    assert given[0][key] == 0.7
 
 
 @pytest.mark.parametrize("name", STUDIES.methods)

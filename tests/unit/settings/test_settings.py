@@ -92,7 +92,7 @@ def test_what_may_be_chosen_takes_its_own_keys_as_arguments():
         arguments = signature(sampler_of(kind)).parameters.values()
         own = {each.name for each in arguments if each.kind is Parameter.KEYWORD_ONLY}
         passed_on = any(each.kind is Parameter.VAR_KEYWORD for each in arguments)
-        keys = set(settings.model_fields) - {"kind", *CONDITIONED}
+        keys = {*settings.model_fields, *settings.of_network} - {"kind", *CONDITIONED}
         assert own < keys if passed_on else own == keys
 
 
