@@ -84,7 +84,7 @@ def cut(folder: Path, slices: int) -> None:
     from mrsi_sr.scan.volumes import Volumes
     from mrsi_sr.scan.windows import measured_windows
     from mrsi_sr.settings.cohort import QualitySettings, SliceSettings
-    from mrsi_sr.settings.experiment import SIZES as PAPERS
+    from mrsi_sr.settings.protocol import SIZES as PAPERS
 
     scan, image = Volumes.load(folder / "volumes", METABOLITES), folder / "image.nii.gz"
     valid = {name: flags == 0 for name, flags in quality.assess(scan, scan.brain_mask, QualitySettings.of()).items()}
@@ -190,7 +190,7 @@ def scores(folder: Path, number: int) -> None:
 def compared(folder: Path, number: int) -> None:
     """A table of methods and its tests."""
     from mrsi_sr.report import collect, statistics, tables
-    from mrsi_sr.settings.experiment import TableSettings
+    from mrsi_sr.settings.report import TableSettings
 
     sizes, protocol = _ftddm().evaluate_sizes, _ftddm().protocol
     settings = TableSettings.of(sizes=sizes, methods=METHODS, title="Growth", experiment="synthetic", protocol=protocol)

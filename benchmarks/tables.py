@@ -21,8 +21,9 @@ import pandas as pd
 from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.metrics import BIAS
 from mrsi_sr.results.files import checksum
-from mrsi_sr.settings.experiment import REGIONS, ExperimentSettings
+from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.protocol import REGIONS
 from mrsi_sr.settings.text import as_json
 from mrsi_sr.workflow.configuration import Configuration
 

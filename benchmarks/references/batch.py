@@ -7,7 +7,7 @@ from mrsi_sr.kspace import Truncation
 from mrsi_sr.maps.condition import Condition
 from mrsi_sr.maps.dataset import Batch
 from mrsi_sr.scan.slices import MRI_FACTOR
-from mrsi_sr.settings.experiment import SIZES
+from mrsi_sr.settings.protocol import SIZES
 
 METABOLITES = 7
 

@@ -7,7 +7,7 @@ from tiny_cohort import MUNET
 
 from mrsi_sr.report import layout, sheet, tables
 from mrsi_sr.report.collect import collect
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 SETTINGS = TableSettings.of(
     sizes=[8, 16], methods=["zero_filled", "munet"], title="Table 1", experiment="demo", cohort="toys", phantom=True,

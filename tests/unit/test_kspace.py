@@ -10,7 +10,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.kspace import Truncation, from_kspace, projector, to_kspace
 from mrsi_sr.scan.windows import crop_window, expand_window, measured_windows, window_indices, zero_filled
 from mrsi_sr.settings.architecture import FRAME
-from mrsi_sr.settings.experiment import REGIONS, SIZES
+from mrsi_sr.settings.protocol import REGIONS, SIZES
 
 CLOSE = {"atol": 2e-6, "rtol": 0}
 

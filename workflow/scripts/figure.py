@@ -5,9 +5,9 @@ from importlib import import_module
 from pathlib import Path
 
 from mrsi_sr.cli import UserError, run
-from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import FIGURES
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
+from mrsi_sr.settings.report import FigureSettings
 
 FIGURES_PACKAGE = "mrsi_sr.report.figures"
 

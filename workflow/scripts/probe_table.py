@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.experiment import ProbeTableSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
+from mrsi_sr.settings.report import ProbeTableSettings
 
 OUTPUTS = {
     "csv": "CSV file to write: a row for each size and method",

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import FIGURES
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
+from mrsi_sr.settings.report import FigureSettings
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from mrsi_sr.cli import run
-from mrsi_sr.settings.experiment import TableSettings
 from mrsi_sr.settings.help import SETTINGS_FLAG, help_of
+from mrsi_sr.settings.report import TableSettings
 
 
 def parser() -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from mrsi_sr.results.outputs import check_replaced
 from mrsi_sr.results.provenance import Provenance
 from mrsi_sr.scan.slices import ParticipantSlices, files_of
 from mrsi_sr.settings.calibration import MAY_DIFFER, Intervals
-from mrsi_sr.settings.experiment import REGIONS
+from mrsi_sr.settings.protocol import REGIONS
 
 MAPS, SCORES, INTERVALS = "maps.parquet", "scores.csv", "intervals.csv"
 TEST, VALIDATION = "test", "validation"

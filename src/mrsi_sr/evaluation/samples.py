@@ -17,8 +17,8 @@ from mrsi_sr.results.outputs import RECORD
 from mrsi_sr.results.reading import reading
 from mrsi_sr.scan.slices import ParticipantSlices
 from mrsi_sr.scan.subset import usable
-from mrsi_sr.settings.experiment import REGIONS
 from mrsi_sr.settings.method import MethodSettings
+from mrsi_sr.settings.protocol import REGIONS
 
 ARRAYS = {"maps": "f3", "slice": "iu1", "metabolite": "U1", "size": "iu1", "sample": "iu1", "point": "U1"}
 IDENTITY = ("slice", "metabolite", "size", "sample", "point")  # arrays that identify a map

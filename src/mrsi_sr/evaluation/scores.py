@@ -12,7 +12,7 @@ from mrsi_sr.results.files import writing
 from mrsi_sr.results.outputs import check_whole
 from mrsi_sr.results.reading import check_memory, reading
 from mrsi_sr.settings.errors import listed
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]  # columns that identify a super-resolved map
 COLUMNS = [*MAP, "method", "fold", "seed", "sample", "region", "metric", "value", "protocol"]

@@ -12,8 +12,8 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.records import read_scores_record
 from mrsi_sr.results.files import checksum
 from mrsi_sr.results.provenance import fingerprint
-from mrsi_sr.settings.experiment import TableSettings
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.report import TableSettings
 
 ABSENT = "absent"  # in error texts, the value of a key that one of two settings lacks
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 # Settings that move a score by themselves: of samplers, and of U-Nets.
 SAMPLER_TERMS = {

@@ -15,7 +15,7 @@ from mrsi_sr.report.agreement import FoldScores, check_agreement, fold_scores, p
 from mrsi_sr.report.caption import joined, terms
 from mrsi_sr.report.presence import Absent, absent_scores, in_words, refuse
 from mrsi_sr.results.provenance import fingerprint, origin_of
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import renewing
 from mrsi_sr.report.agreement import FoldScores, stale
 from mrsi_sr.results.names import fold_folder
-from mrsi_sr.settings.experiment import Shown
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.report import Shown
 
 MISSING = "missing"
 

@@ -9,7 +9,7 @@ from mrsi_sr.report.probed import Probed, table
 from mrsi_sr.results.files import writing
 from mrsi_sr.results.outputs import RECORD, check_outputs
 from mrsi_sr.results.provenance import Provenance
-from mrsi_sr.settings.experiment import ProbeTableSettings
+from mrsi_sr.settings.report import ProbeTableSettings
 
 
 def write(

@@ -15,7 +15,7 @@ from mrsi_sr.probing.roc import Detection
 from mrsi_sr.report.caption import cohort_in_words, counted, joined, upscaling_factor
 from mrsi_sr.report.paired import bootstrap_interval
 from mrsi_sr.results.provenance import fingerprint, origin_of
-from mrsi_sr.settings.experiment import ProbeTableSettings
+from mrsi_sr.settings.report import ProbeTableSettings
 
 MAP = ["participant", "slice", "metabolite", "size"]
 SAME = ("settings", "protocol", "low_resolution", "frame", "unit")  # keys of a record that all have in common

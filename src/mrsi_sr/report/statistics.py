@@ -22,7 +22,7 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.evaluation.scores import MAP, groups_of
 from mrsi_sr.report import paired
 from mrsi_sr.report.collect import Collected
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 SIGNIFICANCE = 0.05
 TESTS = {"signed_rank": paired.signed_rank_p, "paired_t": paired.paired_t_p}

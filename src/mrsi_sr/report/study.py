@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mrsi_sr.report.markup import markdown
 from mrsi_sr.settings.claim import ClaimSettings
-from mrsi_sr.settings.experiment import REGIONS
+from mrsi_sr.settings.protocol import REGIONS
 
 PARTS = ("train", "validation", "test")
 

@@ -11,7 +11,7 @@ from mrsi_sr.evaluation.scores import ALL_SIZES, groups_of
 from mrsi_sr.report import statistics
 from mrsi_sr.report.caption import caption, joined
 from mrsi_sr.report.collect import Collected
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 COST = ("nfe", "seconds_per_slice", "training_hours", "parameters")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.settings.architecture import FRAME
-from mrsi_sr.settings.experiment import REGIONS, SIZES
+from mrsi_sr.settings.protocol import REGIONS, SIZES
 
 AXES = (-2, -1)
 

@@ -122,6 +122,8 @@ Metabolite = Annotated[str, AfterValidator(_metabolite)]
 Metric = Literal["nrmse", "psnr", "ssim", "lpips_vgg", "lpips_alex"]
 Metrics = Annotated[list[Metric], Field(min_length=1), Different]
 FoldNumber = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100), Different]
 MAGNITUDE = 1e6  # bound of a swept number
 SweptValue = (
     Annotated[int, Field(ge=-MAGNITUDE, le=MAGNITUDE)]

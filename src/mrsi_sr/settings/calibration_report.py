@@ -1,7 +1,7 @@
 """Settings of the report of an experiment's calibration."""
 
 from mrsi_sr.settings.calibration import Calibration
-from mrsi_sr.settings.experiment import Shown
+from mrsi_sr.settings.report import Shown
 
 
 class CalibrationSettings(Shown, Calibration):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mrsi_sr.settings.base import Different, FolderName, FoldNumber, Metabolite, Metrics, Name, Settings, Sizes, Words
-from mrsi_sr.settings.experiment import LowResolution, Protocol
+from mrsi_sr.settings.protocol import LowResolution, Protocol
 
 
 class TableTest(Settings):

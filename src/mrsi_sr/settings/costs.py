@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from mrsi_sr.settings.base import Names
-from mrsi_sr.settings.experiment import Shown
+from mrsi_sr.settings.report import Shown
 
 
 class CostsSettings(Shown):

@@ -21,6 +21,7 @@ from mrsi_sr.settings import (
     objective,
     probe,
     reader_study,
+    report,
     sampler,
     scans,
 )
@@ -36,7 +37,7 @@ CONFIG = Path(__file__).parents[3] / "config"
 README, EDITOR_SCHEMA = CONFIG / "README.md", CONFIG / "schema.json"
 MODULES = (
     architecture, calibration, cohort, experiment, figure, lpips, method, network, objective, probe, reader_study,
-    sampler, scans,
+    report, sampler, scans,
 )  # fmt: skip
 KINDS = {  # heading of each kind, and its class
     "ARCHITECTURES": ("### architecture: {}", ARCHITECTURES),

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mrsi_sr.settings.base import Different, FolderName, Metabolite, Name, Settings, Sizes, Words
-from mrsi_sr.settings.experiment import FoldNumber, LowResolution, Protocol
+from mrsi_sr.settings.base import Different, FolderName, FoldNumber, Metabolite, Name, Settings, Sizes, Words
 from mrsi_sr.settings.method import PlannedMethod
+from mrsi_sr.settings.protocol import LowResolution, Protocol
 
 FORMAT = 1  # of networks.json: another number is another content, and is refused
 Percentiles = Annotated[list[float], Field(min_length=5, max_length=5)]

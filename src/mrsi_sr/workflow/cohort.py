@@ -10,7 +10,7 @@ from mrsi_sr.lcmodel.names import PRESETS
 from mrsi_sr.results.outputs import RECORD, read_record
 from mrsi_sr.settings.base import as_json
 from mrsi_sr.settings.cohort import MOST_VOXELS, IngestSettings, PhantomCohort
-from mrsi_sr.settings.experiment import SIZES
+from mrsi_sr.settings.protocol import SIZES
 from mrsi_sr.workflow import participants
 from mrsi_sr.workflow.configuration import Configuration
 from mrsi_sr.workflow.consistency import check_maps_of_participants

@@ -12,7 +12,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.settings.base import Name, Settings
 from mrsi_sr.settings.cohort import CohortSettings
 from mrsi_sr.settings.errors import check_known
-from mrsi_sr.settings.experiment import Bias, ExperimentSettings
+from mrsi_sr.settings.experiment import ExperimentSettings
 from mrsi_sr.settings.figure import Figure
 from mrsi_sr.settings.lpips import LpipsSettings
 from mrsi_sr.settings.method import (
@@ -27,6 +27,7 @@ from mrsi_sr.settings.method import (
     split_point,
 )
 from mrsi_sr.settings.network import NetworkSettings, PlannedNetwork, check_metabolites, check_needed
+from mrsi_sr.settings.report import Bias
 from mrsi_sr.settings.scans import ScansSettings
 from mrsi_sr.settings.text import as_json, read_yaml
 from mrsi_sr.workflow.consistency import (

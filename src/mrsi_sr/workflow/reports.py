@@ -5,9 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from mrsi_sr.settings.base import as_json
-from mrsi_sr.settings.experiment import Grid
 from mrsi_sr.settings.figure import Curves, Figure, Qualitative
 from mrsi_sr.settings.method import at_point, sampling_fingerprint, split_point
+from mrsi_sr.settings.report import Grid
 from mrsi_sr.workflow.experiments import ExperimentPlan
 from mrsi_sr.workflow.runs import Run, runs_of, text_of
 

@@ -19,7 +19,7 @@ from mrsi_sr.evaluation import scores
 from mrsi_sr.evaluation.fold import score_fold
 from mrsi_sr.evaluation.metrics import score
 from mrsi_sr.results.outputs import read_record
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 METRICS = ["nrmse", "psnr", "ssim"]
 

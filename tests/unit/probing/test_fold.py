@@ -16,9 +16,9 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.probing.fold import probe_fold
 from mrsi_sr.report import probe_outputs
 from mrsi_sr.results.checkpoint import Weights
-from mrsi_sr.settings.experiment import ProbeTableSettings
 from mrsi_sr.settings.method import MethodSettings
 from mrsi_sr.settings.probe import ProbeSettings
+from mrsi_sr.settings.report import ProbeTableSettings
 
 PROBE = ProbeSettings.of(diameters_mm=[20.0, 30.0], edge_mm=3.0, subset={"slices": 1})
 METHODS = {

@@ -11,9 +11,9 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.scores import methods_of
 from mrsi_sr.report.agreement import check_agreement, fold_scores, read_records
 from mrsi_sr.report.presence import absent_scores, refuse
-from mrsi_sr.settings.experiment import TableSettings
 from mrsi_sr.settings.method import MethodSettings, sampling_fingerprint
 from mrsi_sr.settings.network import network_settings
+from mrsi_sr.settings.report import TableSettings
 from mrsi_sr.settings.sampler import SinglePass
 
 SETTINGS = evaluated.SETTINGS | {"sharp": evaluated.SETTINGS["munet"] | {"seed": 7}}  # two methods of one network

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import conditions, scored
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 SIZES = [8, 10, 12, 14]
 METABOLITES = ["tCr", "tCho", "NAA"]

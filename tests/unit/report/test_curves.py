@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import curves, scored, style
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 EVALUATIONS = {"ddpm": 1000, "ftddm_20": 21, "ftddm_100": 101, "tdpm_100": 101}
 METHODS = {name: {"nfe": nfe} for name, nfe in EVALUATIONS.items()}

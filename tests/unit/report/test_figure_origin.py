@@ -1,7 +1,7 @@
 """Laws of a figure's sentence of origin: every figure carries all facts that decide what it shows."""
 
 from mrsi_sr.report.figures.origin import origin
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 SETTINGS = FigureSettings.of(
     figure={"kind": "metabolites", "method": "ftddm"}, experiment="demo", protocol="paper", cohort="toys", phantom=True,

@@ -11,7 +11,7 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import BIAS
 from mrsi_sr.report import layout, sheet, statistics, tables
 from mrsi_sr.report.collect import collect
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 ONE_NUMBER = {"costs": [], "metrics": ["ssim"], "sizes": [8]}
 

@@ -14,8 +14,8 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.views import View
 from mrsi_sr.report.figures.words import fitted, largest_points, width_inch
-from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import MOST_PANELS
+from mrsi_sr.settings.report import FigureSettings
 
 METABOLITES = ["tCr", "tCho", "NAA", "Glu", "Gln", "Ins", "Gly"]
 SLICES = [shown_slice(f"sub-{i}", seed=i) for i in (1, 2, 3)]

@@ -7,7 +7,7 @@ import pytest
 
 from mrsi_sr.cli import UserError
 from mrsi_sr.report.figures import scored
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 TWO = {"ddpm": {"nfe": 1000}, "ftddm": {"nfe": 101}}
 LINES = [{"label": "DDPM", "methods": ["ddpm"]}, {"label": "FTDDM", "methods": ["ftddm"]}]

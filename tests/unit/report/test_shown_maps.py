@@ -17,7 +17,7 @@ from mrsi_sr.report.figures.gathered import gather
 from mrsi_sr.report.figures.shown import MEASURED
 from mrsi_sr.report.figures.views import score_of
 from mrsi_sr.scan.slices import ParticipantSlices
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 
 @pytest.fixture

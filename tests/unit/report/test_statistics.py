@@ -10,7 +10,7 @@ from mrsi_sr.evaluation.scores import select
 from mrsi_sr.report import statistics
 from mrsi_sr.report.collect import Collected
 from mrsi_sr.report.presence import Absent
-from mrsi_sr.settings.experiment import TableSettings
+from mrsi_sr.settings.report import TableSettings
 
 SETTINGS = TableSettings.of(sizes=[8, 16], metrics=["nrmse", "psnr"], methods=["a", "b", "c"])
 PAPER = SETTINGS | {"protocol": "paper", "region": "frame", "test_unit": "map"}

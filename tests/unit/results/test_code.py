@@ -428,7 +428,7 @@ def test_every_literal_that_other_rooms_import_from_settings_is_found(repository
                     wanted |= {(node.module, alias.name) for alias in node.names if alias.name.isupper()}
     values = {f"{module}.{name}": getattr(import_module(module), name) for module, name in wanted}
     plain = {dotted: value for dotted, value in values.items() if is_literal(value)}
-    assert {"architecture.FRAME", "experiment.REGIONS", "experiment.SIZES"} <= {
+    assert {"architecture.FRAME", "protocol.REGIONS", "protocol.SIZES"} <= {
         dotted.removeprefix("mrsi_sr.settings.") for dotted in plain
     }
     for dotted, value in plain.items():

@@ -13,24 +13,16 @@ from mrsi_sr.cli import UserError
 from mrsi_sr.evaluation.metrics import BIAS, METRICS
 from mrsi_sr.samplers import sampler_of
 from mrsi_sr.settings.architecture import ARCHITECTURES
-from mrsi_sr.settings.base import Settings
+from mrsi_sr.settings.base import Metric, Settings
 from mrsi_sr.settings.cohort import CohortSettings, PhantomSettings, QualitySettings, SliceSettings
 from mrsi_sr.settings.documents import MODULES
-from mrsi_sr.settings.experiment import (
-    REGIONS,
-    Bias,
-    ExperimentSettings,
-    FigureSettings,
-    FoldSettings,
-    Metric,
-    Protocol,
-    Region,
-    TableSettings,
-)
+from mrsi_sr.settings.experiment import ExperimentSettings, FoldSettings
 from mrsi_sr.settings.help import default_of, help_of, keys_of
 from mrsi_sr.settings.method import AnySampler, MethodSettings, PlannedMethod
 from mrsi_sr.settings.network import NetworkSettings, network_settings
 from mrsi_sr.settings.objective import OBJECTIVES
+from mrsi_sr.settings.protocol import REGIONS, Protocol, Region
+from mrsi_sr.settings.report import Bias, FigureSettings, TableSettings
 from mrsi_sr.settings.sampler import SAMPLERS
 from mrsi_sr.settings.sampler_base import CONDITIONED
 from mrsi_sr.settings.text import as_json, read_object, read_yaml

@@ -13,8 +13,8 @@ from mrsi_sr.evaluation.metrics import METRICS
 from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
 from mrsi_sr.report.figures.scored import Scored
-from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.report import FigureSettings
 
 COLUMN_OF = {
     "conditioned_size": "size",

@@ -15,9 +15,9 @@ from mrsi_sr.report.figures import style
 from mrsi_sr.report.figures.captioned import captioned
 from mrsi_sr.report.figures.lines import PlottedLine, groups_of, label_of, lines_of
 from mrsi_sr.report.figures.scored import Scored
-from mrsi_sr.settings.experiment import FigureSettings
 from mrsi_sr.settings.figure import Curves
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.report import FigureSettings
 
 ROW_INCH, LEGEND_ROW_INCH = 1.85, 0.17  # heights of a row of panels and of a row of the legend
 PANELS_IN_A_ROW = {"single": 1, "double": 3}

@@ -21,9 +21,10 @@ from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.scan import low_resolution
 from mrsi_sr.scan.slices import Anatomy, ParticipantSlices, files_of
 from mrsi_sr.scan.windows import zero_filled as zero_filled_map
-from mrsi_sr.settings.experiment import REGIONS, FigureSettings
 from mrsi_sr.settings.figure import Qualitative
 from mrsi_sr.settings.method import at_point, split_point
+from mrsi_sr.settings.protocol import REGIONS
+from mrsi_sr.settings.report import FigureSettings
 
 MIDDLE = 1  # index of the middle one of the three MRI slices in a slice of a map
 OF_A_MAP = {"slice": "iu1", "metabolite": "U1", "size": "iu1", "point": "U1"}

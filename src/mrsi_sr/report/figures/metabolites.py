@@ -6,7 +6,7 @@ from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Row
 from mrsi_sr.report.figures.shown import Shown
 from mrsi_sr.report.figures.views import TRUTH, ZERO_FILLED, View, closing, label_of, matrix_of
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 TITLE = "All metabolites of one slice"
 EXAMPLE = "NAA"  # metabolite whose quality mask is shown, or else the first

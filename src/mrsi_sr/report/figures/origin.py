@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from mrsi_sr.report.caption import REGION_IN_WORDS, cohort_in_words, counted, participants_in_words
-from mrsi_sr.settings.experiment import REGIONS, FigureSettings
+from mrsi_sr.settings.protocol import REGIONS
+from mrsi_sr.settings.report import FigureSettings
 
 
 def origin(

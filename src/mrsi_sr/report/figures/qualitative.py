@@ -14,7 +14,7 @@ from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Bar, Panel, Row, in_rows
 from mrsi_sr.report.figures.shown import MEASURED, Shown, ShownMap
 from mrsi_sr.report.figures.views import ERROR_PERCENTILE, TRUTH, View, closing, factor_of, label_of, names_of, score_of
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 TITLE = "Super-resolved maps of several methods"
 

@@ -10,7 +10,7 @@ from mrsi_sr.report.figures import panels, style
 from mrsi_sr.report.figures.panels import Panel, Row, Window, in_rows
 from mrsi_sr.report.figures.shown import Shown
 from mrsi_sr.report.figures.views import TRUTH, ZERO_FILLED, View, closing, label_of, names_of
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 TITLE = "Repeated samples of one map"
 

@@ -16,9 +16,9 @@ from mrsi_sr.report.figures.origin import origin
 from mrsi_sr.report.shared import on_shared_maps
 from mrsi_sr.results.provenance import fingerprint, origin_of
 from mrsi_sr.settings.errors import listed
-from mrsi_sr.settings.experiment import FigureSettings, TableSettings
 from mrsi_sr.settings.figure import Conditions, Curves
 from mrsi_sr.settings.method import split_point
+from mrsi_sr.settings.report import FigureSettings, TableSettings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mrsi_sr.report.figures.origin import origin
 from mrsi_sr.report.figures.panels import Panel, Window
 from mrsi_sr.report.figures.shown import Shown, ShownMap
 from mrsi_sr.scan.slices import MRI_FACTOR
-from mrsi_sr.settings.experiment import FigureSettings
+from mrsi_sr.settings.report import FigureSettings
 
 ERROR_PERCENTILE = 99.5  # percentile of the errors of a row at the end of their window
 MRI = {"flair": "FLAIR", "t1": "T1"}
