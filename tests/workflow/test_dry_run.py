@@ -31,10 +31,10 @@ def test_the_demos_plan(clone, name, networks, methods):
 
 def test_the_study_of_our_own_method_plans(clone):
     planned = jobs(clone.dry_run("--configfile", "config/own_method.yaml"))
-    # Eleven for each low resolution, four finals for each of three seeds, four doubled, four of protocol paper.
-    assert planned["train"] == 2 * 11 + 3 * 4 + 4 + 4
+    # Eleven for each low resolution, five finals for each of three seeds, four doubled, four of protocol paper.
+    assert planned["train"] == 2 * 11 + 3 * 5 + 4 + 4
     assert planned["simulate"] == planned["truncate_refitted"] == 30
-    assert planned["calibrate"] == 4 + 3 * 3 and planned["probe"] == 4
+    assert planned["calibrate"] == 4 + 3 * 4 + 2 and planned["probe"] == 4
 
 
 def test_the_papers_experiments_plan_for_25_participants(clone):
