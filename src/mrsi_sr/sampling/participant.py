@@ -42,7 +42,7 @@ def sample_participant(
     """All usable maps of a participant: the arrays of its file (maps [N, H, W] in the maps' unit) and their cost.
 
     what: more about the participant, for the progress. tell: called before every batch. The cost has maps (how many),
-    seconds (of the sampler alone) and nfe (network evaluations of a map).
+    seconds (of the sampler alone) and nfe (network evaluations of a map, the most).
     Raises UserError when the method's networks were trained on other metabolites, or on maps of another size.
     """
     factors = method.factors_for(slices)
@@ -72,8 +72,8 @@ def sample_participant(
         condition, scale = batches.condition(batch)
         # All points of a sweep start from the same noise: what differs between them is the key alone.
         noise = MapNoise([_noise_key(method.settings.seed, slices, task) for task in batch])
-        images, nfe, took = _timed(method, condition, noise, point)
-        seconds += took
+        images, evaluations, took = _timed(method, condition, noise, point)
+        seconds, nfe = seconds + took, max(nfe, evaluations)
         maps[done : done + len(batch)] = (images * scale)[:, 0].cpu().numpy()
         done += len(batch)
     return _arrays(maps, slices, tasks), {"maps": number, "seconds": seconds, "nfe": nfe}

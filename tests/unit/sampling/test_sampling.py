@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from damage import flipped, rewrite
 from tiny_cohort import FRAME, METABOLITES, MUNET, participant, truncate, write
 from tiny_methods import CPU, SAMPLERS, method_of, sample, weights_file
 
-from mrsi_sr import networks
+from mrsi_sr import networks, samplers
 from mrsi_sr.cli import UserError
 from mrsi_sr.maps.measured import Measurements
 from mrsi_sr.maps.scale import ScaleFactors
@@ -106,6 +107,17 @@ def test_nfe_and_parameters_are_those_of_the_method(tmp_path):
         path = truncate(slices, tmp_path / "low.npz", "clean", [8])
         measured = Measurements(path, slices, "clean", [8])
         assert sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == nfe
+
+
+def test_nfe_is_that_of_the_map_with_the_most(tmp_path, monkeypatch):
+    evaluations = chain([3, 5], repeat(2))
+    monkeypatch.setattr(
+        samplers, "sampler_of", lambda kind: lambda networks, given, noise: (given.low_resolution, next(evaluations))
+    )
+    slices = participant("sub-1", 1)
+    measured = Measurements(truncate(slices, tmp_path / "low.npz", "clean", [8]), slices, "clean", [8])
+    method = method_of("zero_filled", tmp_path, batch_size=1)
+    assert sample_participant(method, slices, measured, "clean", [8])[1]["nfe"] == 5
 
 
 def test_a_network_of_two_roles_counts_once(tmp_path):
