@@ -34,7 +34,7 @@ def test_the_study_of_our_own_method_plans(clone):
     # Eleven for each low resolution, five finals for each of three seeds, four doubled, four of protocol paper.
     assert planned["train"] == 2 * 11 + 3 * 5 + 4 + 4
     assert planned["simulate"] == planned["truncate_refitted"] == 30
-    assert planned["calibrate"] == 4 + 3 * 4 + 2 and planned["probe"] == 4
+    assert planned["calibrate"] == 4 + 3 * 4 + 2 and planned["probe"] == 5
 
 
 def test_the_papers_experiments_plan_for_25_participants(clone):
