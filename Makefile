@@ -39,7 +39,7 @@ papers-small: setup
 	@echo "evidence results/evidence.md: every table and figure, published numbers beside these"
 	@echo "report   results/papers-small-report.html"
 
-# Our own method against FTDDM and plain baselines on phantoms (docs/our_method.md): at most two hours on two cores.
+# Our own method against FTDDM and plain baselines on phantoms (docs/our_method.md): under three hours on two cores.
 own-method: SNAKEMAKE = snakemake --profile profiles/local --configfile config/own_method.yaml
 own-method: setup
 	$(SNAKEMAKE) --resources gpu=2 --set-threads train=1 sample=1 --quiet rules -- all

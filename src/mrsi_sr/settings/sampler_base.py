@@ -18,6 +18,8 @@ CONDITIONED = ("conditioned_size", "conditioned_metabolite")  # keys of all samp
 class Sampler(Settings):
     """Base of all kinds. `kind` is the name of the sampler's function, the other keys are its keyword arguments.
 
+    Beside these it takes the keys of its network's training that `of_network` names.
+
     networks, optional_networks: roles of the networks that it uses. by_size: whether there may be a network for each
     low-resolution size (roles size_8, size_10, ..) in place of `network`. starts: where its diffusion chain starts:
     from pure noise, from what another network draws at the truncation point, or None for a sampler without a chain.
@@ -29,7 +31,7 @@ class Sampler(Settings):
     starts: ClassVar[Literal["noise", "draw"] | None] = None
     evaluations: ClassVar[str]  # number of network evaluations, in words
     reads_mri: ClassVar[bool] = False  # by itself, whatever its networks read
-    of_network: ClassVar[tuple[str, ...]] = ()  # keys of its `network`'s training that its function takes too
+    of_network: ClassVar[tuple[str, ...]] = ()  # keys of the training of `network`
 
     conditioned_size: Size | None = Field(
         None, description="low-resolution size that networks are conditioned on; null: the map's own"
