@@ -25,11 +25,13 @@ def rectified_flow(
     truth's own spread stands still, and Euler steps are exact.
     """
     network, mean = networks["network"], mean_of(networks["mean"], condition) * condition.mask
-    deviation = starting_map(mean, noise(condition.mask), condition, starting_noise) - mean
-    expected = mean.clone()
+    start = starting_map(mean, noise(condition.mask), condition, starting_noise)
+    velocity = network.change(condition, state=start, centre=mean, time=torch.zeros_like(condition.mask[:, 0, 0, 0]))
+    # The start knows nothing of the truth: it leads to the expected map, and the first step changes no deviation.
+    expected, deviation = (start + velocity) * condition.mask, start - mean
     number = condition.upscaling_factor.log2().ceil().clamp(least_steps, most_steps)
     most = int(number.max())
-    for step in range(most):
+    for step in range(1, most):
         going = (number > step).nonzero()[:, 0]
         part, centre, away = condition.select(going), mean[going], deviation[going]
         length = (torch.pi / 2 / number[going]).view(-1, 1, 1, 1)
@@ -38,7 +40,5 @@ def rectified_flow(
         state = (1 - time) * centre + time * expected[going] + away / (sine + cosine)
         velocity = network.change(part, state=state, centre=centre, time=time.flatten())
         estimate = (state + (1 - time) * velocity) * part.mask
-        if step == 0:  # the start knows nothing of the truth: the estimate is its expectation
-            expected[going] = estimate
         deviation[going] = away + length * (estimate - expected[going] - sine * away) / cosine
     return network.consistent(condition, expected + deviation) * condition.mask, 1 + most

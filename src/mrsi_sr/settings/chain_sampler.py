@@ -32,11 +32,16 @@ class _Clipped(Sampler):
         return self
 
 
-class Ancestral(_Clipped):
-    """The reverse diffusion chain, one step at a time (Ho et al. 2020; FTDDM equation 12)."""
+class _FromNoise(_Clipped):
+    """What the samplers of a whole chain have in common."""
 
     networks: ClassVar[Roles] = DENOISER
     starts: ClassVar[str] = "noise"
+
+
+class Ancestral(_FromNoise):
+    """The reverse diffusion chain, one step at a time (Ho et al. 2020; FTDDM equation 12)."""
+
     evaluations: ClassVar[str] = "diffusion_steps"
 
     kind: Literal["ancestral"]
@@ -45,11 +50,9 @@ class Ancestral(_Clipped):
     clip: Clip | None = Field([0.0, 1.0], description=f"{CLIP}, as in the papers' equation")
 
 
-class Respaced(_Clipped):
+class Respaced(_FromNoise):
     """Evenly spaced steps of the reverse diffusion chain (Nichol and Dhariwal 2021)."""
 
-    networks: ClassVar[Roles] = DENOISER
-    starts: ClassVar[str] = "noise"
     evaluations: ClassVar[str] = "steps"
 
     kind: Literal["respaced"]
@@ -61,11 +64,9 @@ class Respaced(_Clipped):
     )
 
 
-class DpmSolver(_Clipped):
+class DpmSolver(_FromNoise):
     """DPM-Solver++(2M) (Lu et al. 2022): deterministic, second order, multistep."""
 
-    networks: ClassVar[Roles] = DENOISER
-    starts: ClassVar[str] = "noise"
     evaluations: ClassVar[str] = "steps + 1"
 
     kind: Literal["dpm_solver"]

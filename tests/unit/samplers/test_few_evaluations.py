@@ -85,8 +85,14 @@ class Gaussian(Known):
         return (self._of(condition) - centre + share * (state - at)) * condition.mask
 
 
-# Sums of Euler's steps over the angle: exact for equal spreads, else nearer to the ratio of them with every step.
-FACTORS = {1: {2: 1, 3: 1, 6: 1}, 0.5: {2: 0.5288, 3: 0.4834, 6: 0.4823}, 2: {2: 1.4712, 3: 1.6793, 6: 1.8679}}
+# Spread that Euler's steps over the angle leave, by the ratio of the truth's to the noise's: exact for equal spreads.
+# With a ratio of 0 the network knows the truth.
+FACTORS = {
+    0: {2: 0.2146, 3: 0.065, 6: 0.0073},
+    1: {2: 1, 3: 1, 6: 1},
+    0.5: {2: 0.5288, 3: 0.4834, 6: 0.4823},
+    2: {2: 1.4712, 3: 1.6793, 6: 1.8679},
+}
 
 
 @pytest.mark.parametrize(
